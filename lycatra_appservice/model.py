@@ -1,0 +1,135 @@
+"""The values that flow between the stages: ids, who asks, what was written, what is sent.
+
+Frozen and without I/O. Ids are the plain strings of the Matrix specification under mautrix'
+names; room ids of version 12 have no server part, so no id is ever taken apart for a domain
+except a user id.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import IntEnum, StrEnum
+from typing import Any, TypeAlias
+
+from mautrix.types import EventID, RoomID, UserID
+
+__all__ = [
+    "JSON",
+    "Address",
+    "Caller",
+    "EventID",
+    "Face",
+    "Inbound",
+    "LaneKind",
+    "Level",
+    "Outgoing",
+    "Reply",
+    "RoomID",
+    "SendKind",
+    "UserID",
+]
+
+# What json.loads gives. Any, because its shape is a matter of the sender until it is checked.
+JSON: TypeAlias = Any
+
+
+class Face(StrEnum):
+    """The ways in; all of them meet in the same gate."""
+
+    COMMAND = "command"
+    AGENT = "agent"
+    MCP = "mcp"
+
+
+class Level(IntEnum):
+    """How much a person may do; a higher one includes the lower."""
+
+    NONE = 0
+    VIEWER = 1
+    OPERATOR = 2
+    ADMIN = 3
+
+
+class LaneKind(StrEnum):
+    """Kinds of lanes; each has its own slots and deadline, so that none delays another."""
+
+    CONTROL = "control"
+    COMMAND = "command"
+    ASK = "ask"
+    JOB = "job"
+
+
+class SendKind(StrEnum):
+    """What a send row does in the room; all of them go out in order of `n`."""
+
+    MESSAGE = "message"
+    EDIT = "edit"
+    REACTION = "reaction"
+    REDACTION = "redaction"
+    UPLOAD = "upload"
+    JOIN = "join"
+    LEAVE = "leave"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """The person for whom something is done. On every face this is a Matrix user."""
+
+    user_id: UserID
+    face: Face
+    room_id: RoomID | None = None
+    on_behalf_of_turn: str | None = None  # the trigger id, for the audit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbound:
+    """A message of a person, read from an event that may have been malformed."""
+
+    event_id: EventID
+    room_id: RoomID
+    sender: UserID
+    msgtype: str
+    body: str  # without the quoted reply fallback
+    age: timedelta  # how old the event was when it was stored
+    formatted_body: str | None = None
+    mentions: frozenset[UserID] = frozenset()  # m.mentions and pills together
+    reply_to: EventID | None = None
+    thread: EventID | None = None
+    replaces: EventID | None = None  # set when this is an edit of that event
+    hops: int = 0  # how many bots this conversation has gone through
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """Where an answer goes, and how it hangs on the question."""
+
+    room_id: RoomID
+    reply_to: EventID | None = None
+    thread: EventID | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What a handler wants said: Markdown, by whom, and whether it may ring a phone."""
+
+    markdown: str
+    sender: UserID
+    notice: bool = False  # True: m.notice, which never rings
+    mentions: Sequence[UserID] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """One thing to do in a room as one of our users, ready for its send row.
+
+    `content` is fixed from the moment the row is written, so that a retry never says something
+    else. `target_n` names the earlier row of the same turn that an edit, reaction or redaction
+    is about; a target known by its event id stands in `content` instead.
+    """
+
+    kind: SendKind
+    room_id: RoomID
+    sender: UserID
+    content: Mapping[str, JSON] = field(default_factory=dict)
+    target_n: int | None = None
+    data: bytes | None = None

@@ -1,0 +1,1 @@
+"""Doubles and real servers that the tests stand on, imported as `tests.support`."""

