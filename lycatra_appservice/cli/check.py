@@ -1,0 +1,46 @@
+"""`lycatra check`: reads the configuration as `run` would, and says what looks wrong with it."""
+
+import sys
+from argparse import Namespace
+from urllib.parse import urlsplit
+
+from lycatra_appservice.cli.command import Command, add_config_argument, read_settings
+from lycatra_appservice.cli.concerns import concerns_about
+from lycatra_appservice.settings import Settings
+
+
+def _run(arguments: Namespace) -> int:
+    settings = read_settings(arguments)
+    for concern in (*settings.warnings, *concerns_about(settings)):
+        print(f"warning: {concern}", file=sys.stderr)
+    print(_summary(settings))
+    return 0
+
+
+def _summary(settings: Settings) -> str:
+    model = settings.model
+    appservice = settings.appservice
+    access = settings.access
+    rows = {
+        "assistant": f"@{settings.bot.localpart}:{settings.homeserver.server_name}",
+        "homeserver": settings.homeserver.url,
+        "listens on": f"{appservice.listen.host} port {appservice.listen.port}",
+        "Synapse calls": appservice.url,
+        "database": urlsplit(settings.database.url.get_secret_value()).scheme,
+        "model": f"{model.model} at {model.base_url}" if model else "none",
+        "admins": ", ".join(access.admin) or "nobody",
+        "operators": ", ".join(access.operator) or "nobody",
+        "viewers": ", ".join(access.viewer) or "nobody",
+        "tools": ", ".join(sorted(settings.tool_settings)) or "none",
+        "time zone": settings.timezone,
+    }
+    lines = (f"  {name + ':':<15}{value}" for name, value in rows.items())
+    return "\n".join(["The configuration is complete.", *lines])
+
+
+CHECK = Command(
+    name="check",
+    summary="Read the configuration and say what is wrong with it (exit code 0 or 2).",
+    add_arguments=add_config_argument,
+    run=_run,
+)

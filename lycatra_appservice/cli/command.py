@@ -1,0 +1,72 @@
+"""What the commands have in common: how one is declared, and where its configuration is."""
+
+import os
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from lycatra_appservice.errors import LycatraError
+from lycatra_appservice.settings import Settings, WrittenSettings
+
+CONFIG_VARIABLE = "LYCATRA_CONFIG"
+DEFAULT_CONFIG = Path("config.yaml")
+
+
+class CommandError(LycatraError):
+    """A command could not do what it was asked; the message is the sentence to print."""
+
+    user_message = "The command could not do what it was asked."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One word after `lycatra`; `run` returns the exit code."""
+
+    name: str
+    summary: str
+    add_arguments: Callable[[ArgumentParser], None]
+    run: Callable[[Namespace], int]
+
+
+def add_config_argument(parser: ArgumentParser) -> None:
+    """Let a command take `-c FILE`."""
+    parser.add_argument(
+        "-c",
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help=f"the configuration; else {CONFIG_VARIABLE}, else {DEFAULT_CONFIG}",
+    )
+
+
+def config_path(arguments: Namespace) -> Path | None:
+    """Return the configuration file to read; None when there is only the environment."""
+    named: Path | None = arguments.config
+    if named is not None:
+        return named
+    if variable := os.environ.get(CONFIG_VARIABLE):
+        return Path(variable)
+    return DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None
+
+
+def read_settings(arguments: Namespace) -> Settings:
+    """Read the complete settings, with the sections of the tools that are installed."""
+    from lycatra_appservice.settings_file import load_settings
+
+    return load_settings(config_path(arguments), os.environ, _tool_models())
+
+
+def read_written_settings(arguments: Namespace) -> WrittenSettings:
+    """Read the settings as far as they are needed before there are tokens."""
+    from lycatra_appservice.settings_file import load_written_settings
+
+    return load_written_settings(config_path(arguments), os.environ)
+
+
+def _tool_models() -> Mapping[str, type[BaseModel]]:
+    from lycatra_appservice.toolkit.discovery import discover
+
+    return {namespace.name: namespace.settings for namespace in discover().namespaces}

@@ -1,0 +1,106 @@
+"""What is allowed in a configuration and still looks like a mistake; pure but for file names."""
+
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import BaseModel
+
+from lycatra_appservice.settings import Settings
+
+_SHORT_TOKEN = 32  # hexadecimal signs: 128 bits
+
+
+def concerns_about(settings: Settings) -> list[str]:
+    """Return a sentence for each, without secrets."""
+    return [
+        *_people(settings),
+        *_addresses(settings),
+        *_tokens(settings),
+        *_missing_files(settings),
+    ]
+
+
+def _people(settings: Settings) -> Iterator[str]:
+    access = settings.access
+    if not access.admin:
+        yield "access.admin is empty: nobody is an admin"
+    if not access.admin and not access.operator:
+        yield "access.operator and access.admin are empty: nobody can approve a change"
+    if not (access.admin or access.operator or access.viewer):
+        yield "access.viewer is empty too: nobody can use the assistant at all"
+    if "*" in access.none:
+        yield "access.none has '*': nobody can use the assistant at all"
+    if settings.model is None:
+        yield "there is no model section: commands work, free questions are not answered"
+
+
+def _addresses(settings: Settings) -> Iterator[str]:
+    appservice = settings.appservice
+    ours, homeserver = urlsplit(appservice.url), urlsplit(settings.homeserver.url)
+    listens_here = _is_local(appservice.listen.host)
+    if listens_here and not _is_local(ours.hostname):
+        yield (
+            f"Synapse is told {appservice.url}, but Lycatra listens on "
+            f"{appservice.listen.host} only: set appservice.listen.host to 0.0.0.0"
+        )
+    if _is_local(ours.hostname) and not _is_local(homeserver.hostname):
+        yield (
+            f"Synapse runs elsewhere ({settings.homeserver.url}) and is told {appservice.url}, "
+            "which is its own computer there: set appservice.url"
+        )
+    if listens_here and _is_local(ours.hostname) and _port(ours) != appservice.listen.port:
+        yield (
+            f"Synapse is told port {_port(ours)} (appservice.url), "
+            f"but Lycatra listens on port {appservice.listen.port}"
+        )
+    if appservice.ops and appservice.ops.port == appservice.listen.port:
+        yield f"appservice.ops and appservice.listen have the same port {appservice.listen.port}"
+
+
+def _tokens(settings: Settings) -> Iterator[str]:
+    appservice = settings.appservice
+    for name, token in (("as_token", appservice.as_token), ("hs_token", appservice.hs_token)):
+        if len(token.get_secret_value()) < _SHORT_TOKEN:
+            yield f"{name} is short enough to be guessed: run `lycatra registration --rotate`"
+    if appservice.hs_token_previous is not None:
+        yield "a token rotation is under way: end it with `lycatra registration --end-rotation`"
+
+
+def _missing_files(settings: Settings) -> Iterator[str]:
+    for name, section in sorted(settings.tool_settings.items()):
+        for key, path in _paths(section, f"tools.{name}"):
+            if not (settings.base_folder / path.expanduser()).exists():
+                yield f"{key}: {path} does not exist"
+    ca_file = settings.homeserver.ca_file
+    if ca_file is not None and not ca_file.exists():
+        yield f"homeserver.ca_file: {ca_file} does not exist"
+
+
+def _paths(value: object, key: str) -> Iterator[tuple[str, Path]]:
+    """Every file name inside a section, with its key."""
+    if isinstance(value, Path):
+        yield key, value
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _paths(getattr(value, name), f"{key}.{name}")
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _paths(inner, f"{key}.{name}")
+    elif isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        for index, inner in enumerate(value):
+            yield from _paths(inner, f"{key}.{index}")
+
+
+def _port(url: SplitResult) -> int:
+    return url.port or (443 if url.scheme == "https" else 80)
+
+
+def _is_local(host: str | None) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False

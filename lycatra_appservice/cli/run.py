@@ -1,0 +1,20 @@
+"""`lycatra run`: the service itself."""
+
+from argparse import Namespace
+
+from lycatra_appservice.cli.command import Command, add_config_argument, read_settings
+
+
+def _run(arguments: Namespace) -> int:
+    settings = read_settings(arguments)
+    from lycatra_appservice.app import run
+
+    return run(settings)
+
+
+RUN = Command(
+    name="run",
+    summary="Run the service until it is told to stop.",
+    add_arguments=add_config_argument,
+    run=_run,
+)

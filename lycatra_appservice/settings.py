@@ -1,0 +1,271 @@
+"""What can be configured, as frozen values; a field's description is its hint for people."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+
+from lycatra_appservice.settings_types import (
+    Actors,
+    BaseUrl,
+    DatabaseUrl,
+    Localpart,
+    Mxc,
+    OwnPath,
+    Port,
+    Prefixes,
+    ServerName,
+    Span,
+    Token,
+    Zone,
+    is_server_name,
+)
+
+
+class Section(BaseModel):
+    """Base of every section: frozen, nothing unknown, wrong values never repeated in errors."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        validate_default=True,
+        str_strip_whitespace=True,
+    )
+
+
+class Homeserver(Section):
+    """The Synapse that we belong to."""
+
+    url: BaseUrl = Field(description="how Lycatra reaches Synapse, e.g. http://localhost:8008")
+    server_name: ServerName = Field(description="Synapse's server_name, e.g. example.org")
+    ca_file: OwnPath | None = Field(
+        None,
+        description="a PEM file, if Synapse's certificate comes from an authority of your own",
+    )
+
+
+class Listen(Section):
+    """An address that we listen on."""
+
+    host: str = Field("127.0.0.1", min_length=1, description="0.0.0.0 inside a container")
+    port: Port = Field(8080, description="a free port, 1 to 65535")
+
+
+class OpsListen(Listen):
+    """The address for health and metrics, where they should not be beside the main one."""
+
+    port: Port = Field(9090, description="a free port, 1 to 65535")
+
+
+class WrittenAppservice(Section):
+    """How we and the homeserver find and know each other; the tokens may stand elsewhere."""
+
+    id: str = Field(
+        "lycatra", pattern=r"^[A-Za-z0-9._-]{1,60}$", description="letters, digits, '.', '_', '-'"
+    )
+    url: BaseUrl = Field(
+        "http://localhost:8080",
+        description="how Synapse reaches Lycatra, e.g. http://lycatra:8080",
+    )
+    listen: Listen = Field(Listen(), description="where Lycatra listens")
+    ops: OpsListen | None = Field(None, description="a second address for health and metrics")
+    registration_file: OwnPath = Field(
+        Path("registration/lycatra.yaml"), description="made by `lycatra registration`"
+    )
+    as_token: Token | None = Field(None, description="normally read from the registration file")
+    hs_token: Token | None = Field(None, description="normally read from the registration file")
+    hs_token_previous: Token | None = Field(
+        None, description="the hs_token before a rotation, accepted while it lasts"
+    )
+
+
+class Appservice(WrittenAppservice):
+    """The same with its tokens, wherever they came from."""
+
+    as_token: Token
+    hs_token: Token
+
+    @model_validator(mode="after")
+    def _tokens_differ(self) -> "Appservice":
+        if self.as_token.get_secret_value() == self.hs_token.get_secret_value():
+            raise ValueError("as_token and hs_token should be different")
+        return self
+
+
+class Bot(Section):
+    """The assistant's own Matrix user; every other user's name derives from its localpart."""
+
+    localpart: Localpart = Field("lycatra", description="its Matrix ID is @localpart:server_name")
+    display_name: str = Field("Lycatra", min_length=1, max_length=100, description="a short name")
+    avatar: Mxc | None = Field(None, description="mxc://server/id of an uploaded picture")
+
+    @property
+    def sender_localpart(self) -> str:
+        """The technical user that the registration names; nobody talks to it."""
+        return f"{self.localpart}_sender"
+
+
+class DatabaseSettings(Section):
+    """Where turns, approvals and conversations are kept."""
+
+    url: DatabaseUrl = Field(
+        SecretStr("sqlite:///data/lycatra.db"),
+        description="sqlite:///data/lycatra.db, or postgresql://user@host/name",
+    )
+    pool_size: int = Field(8, ge=2, le=100, description="connections to Postgres, 2 to 100")
+
+    @property
+    def sqlite_file(self) -> Path | None:
+        """The file of an SQLite database; its folder may not exist yet."""
+        scheme, _, rest = self.url.get_secret_value().partition(":///")
+        return Path(rest) if scheme == "sqlite" else None
+
+
+class Model(Section):
+    """The language model: any server that speaks OpenAI's chat completions."""
+
+    base_url: BaseUrl = Field(description="e.g. http://localhost:11434/v1 for Ollama")
+    model: str = Field(min_length=1, description="the model's name, as its server calls it")
+    api_key: Token | None = Field(None, description="better by api_key_file or the environment")
+    first_token_timeout: Span = Field(
+        timedelta(seconds=60), description="until the first word; local: 120s"
+    )
+    idle_timeout: Span = Field(timedelta(seconds=30), description="between two words")
+    turn_timeout: Span = Field(
+        timedelta(seconds=300), description="for a whole answer with its tool calls"
+    )
+    context_window: int = Field(8192, ge=1024, description="tokens that the model can read")
+    max_output_tokens: int | None = Field(None, ge=16, description="tokens of one answer")
+    temperature: float | None = Field(None, ge=0, le=2, description="0 to 2")
+    stream: bool = Field(True, description="true or false")
+    tool_choice: bool = Field(True, description="false for servers that refuse tool_choice")
+
+
+class Access(Section):
+    """Who may do how much; `none` wins over everything, an empty list is nobody."""
+
+    admin: Actors = Field((), description="a list such as ['@alice:example.org']")
+    operator: Actors = Field((), description="a list such as ['@alice:example.org']")
+    viewer: Actors = Field((), description="a list such as ['*:example.org']")
+    none: Actors = Field((), description="people or servers who get nothing")
+
+
+class Commands(Section):
+    """What a command begins with."""
+
+    prefixes: Prefixes = Field(("!", "/"), description="a list such as ['!', '/']")
+
+
+class Log(Section):
+    """How much is logged on standard output, and how."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    format: Literal["json", "text"] = "json"
+
+    @field_validator("level", mode="before")
+    @classmethod
+    def _capitals(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+
+class Retention(Section):
+    """How many days finished things are kept; the leader removes them afterwards."""
+
+    turns_days: int = Field(30, ge=1, description="questions, answers and tool results")
+    sends_days: int = Field(
+        365, ge=1, description="which answer belongs to which question, for redactions"
+    )
+    dead_letters_days: int = Field(30, ge=1, description="events that could not be read")
+
+
+class Slots(Section):
+    """How many turns of a kind one process works on at a time."""
+
+    control: int = Field(4, ge=1, le=100, description="votes, stops, redactions")
+    command: int = Field(8, ge=1, le=100, description="commands")
+    ask: int = Field(16, ge=1, le=100, description="questions to the model")
+    job: int = Field(4, ge=1, le=100, description="schedules and slow work")
+
+
+class Turns(Section):
+    """Values of the turn engine that few will ever change."""
+
+    poll: Span = Field(timedelta(seconds=1), description="looking for work when no hint came")
+    lease: Span = Field(
+        timedelta(seconds=15), description="until another process takes over a silent one's work"
+    )
+    drain: Span = Field(
+        timedelta(seconds=20), description="for running work when the service stops"
+    )
+    slots: Slots = Field(Slots(), description="turns at a time, by kind")
+
+
+class WrittenSettings(Section):
+    """All that a configuration file and the environment may say; tokens may be missing here."""
+
+    homeserver: Homeserver = Field(description="a section with url and server_name")
+    appservice: WrittenAppservice = WrittenAppservice()
+    bot: Bot = Bot()
+    database: DatabaseSettings = DatabaseSettings()
+    model: Model | None = None
+    access: Access = Access()
+    # Out of what is shown and dumped: a tool's section may hold secrets as they were written.
+    tools: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False, exclude=True)
+    timezone: Zone = Field("UTC", description="yours, for days and hours")
+    commands: Commands = Commands()
+    log: Log = Log()
+    retention: Retention = Retention()
+    turns: Turns = Turns()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The configured time zone."""
+        return ZoneInfo(self.timezone)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _absent_sections(cls, raw: object) -> object:
+        """Check an absent section like an empty one, so that its file names get their folder."""
+        if not isinstance(raw, dict):
+            return raw
+        sections = (
+            name for name, field in cls.model_fields.items() if isinstance(field.default, Section)
+        )
+        return {**{name: {} for name in sections}, **raw}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_server_views(cls, raw: object) -> object:
+        """People of the own server are viewers unless the configuration says who is."""
+        if not isinstance(raw, dict):
+            return raw
+        homeserver, access = raw.get("homeserver"), raw.get("access", {})
+        server = homeserver.get("server_name") if isinstance(homeserver, dict) else None
+        if not isinstance(access, dict) or "viewer" in access or not isinstance(server, str):
+            return raw
+        viewer = [f"*:{server}"] if is_server_name(server) else []
+        return {**raw, "access": {**access, "viewer": viewer}}
+
+
+class Settings(WrittenSettings):
+    """The complete configuration that the program runs with.
+
+    `tool_settings` has the checked section of every known namespace, also of those that the
+    configuration does not mention. `warnings` are sentences for the operator.
+    """
+
+    appservice: Appservice
+    tool_settings: Mapping[str, BaseModel] = Field(default_factory=dict, exclude=True)
+    base_folder: Path = Path()
+    warnings: tuple[str, ...] = ()

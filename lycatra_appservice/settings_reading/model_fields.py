@@ -1,0 +1,78 @@
+"""What a pydantic model says about the keys that may stand in a configuration."""
+
+from collections.abc import Iterator, Sequence
+from types import NoneType, UnionType
+from typing import Annotated, Union, get_args, get_origin
+
+from pydantic import BaseModel, SecretBytes, SecretStr
+from pydantic.fields import FieldInfo
+
+from lycatra_appservice.settings_reading.yaml_tree import KeyPath
+
+
+def submodels(annotation: object) -> list[type[BaseModel]]:
+    """Every model inside an annotation, looking through lists, mappings and unions."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in submodels(inner)]
+
+
+def holds_secret(annotation: object) -> bool:
+    """Whether a value of this annotation is itself a secret (a list of secrets is not)."""
+    if get_origin(annotation) in (Annotated, Union, UnionType):
+        return any(holds_secret(inner) for inner in get_args(annotation))
+    return annotation in (SecretStr, SecretBytes)
+
+
+def may_be_null(annotation: object) -> bool:
+    """Whether `key:` without a value means something."""
+    return annotation is NoneType or NoneType in get_args(annotation)
+
+
+def models_below(models: Sequence[type[BaseModel]], key: str | int) -> list[type[BaseModel]]:
+    """The models of what stands below a key; a list index or a free key changes none."""
+    fields = [model.model_fields[str(key)] for model in models if key in model.model_fields]
+    if not fields:
+        return list(models)
+    return [inner for each in fields for inner in submodels(each.annotation)]
+
+
+def models_at(models: Sequence[type[BaseModel]], path: KeyPath) -> list[type[BaseModel]]:
+    """The models that describe a place."""
+    found = list(models)
+    for part in path:
+        found = models_below(found, part)
+    return found
+
+
+def field_at(models: Sequence[type[BaseModel]], path: KeyPath) -> FieldInfo | None:
+    """The field that a place fills, if the models know it."""
+    if not path:
+        return None
+    for model in models_at(models, path[:-1]):
+        if path[-1] in model.model_fields:
+            return model.model_fields[str(path[-1])]
+    return None
+
+
+def keys_at(models: Sequence[type[BaseModel]], path: KeyPath) -> list[str]:
+    """The keys that may stand at a place, with the `_file` form of the secret ones."""
+    keys = []
+    for model in models_at(models, path):
+        for name, field in model.model_fields.items():
+            keys.append(name)
+            if holds_secret(field.annotation):
+                keys.append(f"{name}_file")
+    return keys
+
+
+def leaves(
+    model: type[BaseModel], path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
+    """Every setting that is no section itself, with its path."""
+    for name, field in model.model_fields.items():
+        inner = submodels(field.annotation)
+        if not inner:
+            yield (*path, name), field
+        for each in inner:
+            yield from leaves(each, (*path, name))

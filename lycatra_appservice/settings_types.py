@@ -1,0 +1,152 @@
+"""The kinds of values that stand in the configuration, each with the sentence for a wrong one."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, TypeAlias
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
+
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_SERVER_NAME = re.compile(r"(?:[A-Za-z0-9.-]{1,230}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?")
+# Narrower than the specification: these need no URL encoding, which Synapse demands of a
+# sender_localpart, and no escaping in the addresses that people type.
+_LOCALPART = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
+_MXC = re.compile(r"mxc://[^/\s]+/[A-Za-z0-9_-]+")
+_PREFIX = re.compile(r"[^\w\s@#]{1,3}")
+
+
+def is_server_name(text: str) -> bool:
+    """Whether this is a Matrix server name: a host or address, perhaps with a port."""
+    return _SERVER_NAME.fullmatch(text) is not None
+
+
+def _server_name(text: str) -> str:
+    if not is_server_name(text):
+        raise ValueError("should be a server name, as behind the colon of a Matrix ID")
+    return text
+
+
+def _localpart(text: str) -> str:
+    if not _LOCALPART.fullmatch(text):
+        raise ValueError("should have only a-z, 0-9, '.', '_' and '-', and not begin with a sign")
+    return text
+
+
+def _mxc(text: str) -> str:
+    if not _MXC.fullmatch(text):
+        raise ValueError("should be an address of the homeserver's media: mxc://server/id")
+    return text
+
+
+def _prefix(text: str) -> str:
+    if not _PREFIX.fullmatch(text):
+        raise ValueError("should be one to three signs such as '!', no letters, '@' or '#'")
+    return text
+
+
+def _base_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+        parts = urlsplit("")
+    if not usable:
+        raise ValueError("should be an address beginning with http:// or https://")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("should have no user, password, '?' or '#' in it")
+    return text.rstrip("/")
+
+
+def _actor(text: str) -> str:
+    local, colon, server = text.partition(":")
+    if text == "*":
+        return text
+    named = local == "*" or (local.startswith("@") and len(local) > 1)
+    if not (named and colon and is_server_name(server)):
+        raise ValueError("should be a Matrix ID '@name:server', a whole server '*:server' or '*'")
+    return text
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            "is not a time zone known here; names look like 'Europe/Berlin' "
+            "(on a system without time zones, install the Python package 'tzdata')"
+        ) from None
+    return name
+
+
+def _words(value: object) -> object:
+    """Let an environment variable, or a careless list of one, be a list."""
+    if isinstance(value, str):
+        return [word.strip() for word in value.split(",") if word.strip()]
+    return value
+
+
+def _span(value: object) -> object:
+    match = _SPAN.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match:
+        return timedelta(seconds=float(match[1]) * _SECONDS[match[2] or "s"])
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number and not isinstance(value, timedelta):
+        raise ValueError("should be a time such as 30, '30s', '5m', '2h' or '7d'")
+    return value
+
+
+def _positive(span: timedelta) -> timedelta:
+    if span <= timedelta(0):
+        raise ValueError("should be longer than nothing")
+    return span
+
+
+def _from_base_folder(path: Path, info: ValidationInfo) -> Path:
+    folder = (info.context or {}).get("base_folder")
+    return Path(folder) / path.expanduser() if folder else path
+
+
+def _database_url(url: SecretStr, info: ValidationInfo) -> SecretStr:
+    text = url.get_secret_value()
+    scheme, _, rest = text.partition("://")
+    if scheme in ("postgresql", "postgres"):
+        return url
+    if scheme != "sqlite" or len(rest) < 2 or not rest.startswith("/"):
+        raise ValueError("should begin with postgresql:// or sqlite:///")
+    if rest[1:] == ":memory:":
+        raise ValueError("should name a file, or everything is forgotten at each start")
+    path = _from_base_folder(Path(rest[1:]), info)
+    return SecretStr(f"sqlite:///{path.as_posix()}")
+
+
+def _secret(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if not text or not text.isascii() or any(sign.isspace() for sign in text):
+        raise ValueError("should not be empty, and have only ASCII signs and no spaces")
+    return value
+
+
+ServerName: TypeAlias = Annotated[str, AfterValidator(_server_name)]
+Localpart: TypeAlias = Annotated[str, AfterValidator(_localpart)]
+Mxc: TypeAlias = Annotated[str, AfterValidator(_mxc)]
+BaseUrl: TypeAlias = Annotated[str, AfterValidator(_base_url)]  # kept without a slash at the end
+Zone: TypeAlias = Annotated[str, AfterValidator(_zone)]
+Port: TypeAlias = Annotated[int, Field(ge=1, le=65535)]
+Span: TypeAlias = Annotated[timedelta, BeforeValidator(_span), AfterValidator(_positive)]
+# Made absolute by the folder in the validation context, if there is one.
+OwnPath: TypeAlias = Annotated[Path, AfterValidator(_from_base_folder)]
+DatabaseUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_database_url)]
+Token: TypeAlias = Annotated[SecretStr, AfterValidator(_secret)]
+Actors: TypeAlias = Annotated[
+    tuple[Annotated[str, AfterValidator(_actor)], ...], BeforeValidator(_words)
+]
+Prefixes: TypeAlias = Annotated[
+    tuple[Annotated[str, AfterValidator(_prefix)], ...],
+    BeforeValidator(_words),
+    Field(min_length=1),
+]

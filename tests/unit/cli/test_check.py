@@ -1,0 +1,121 @@
+"""`lycatra check`: what is wrong, what looks wrong, and never a secret."""
+
+from pathlib import Path
+
+import pytest
+
+from lycatra_appservice.cli.concerns import concerns_about
+from lycatra_appservice.settings import Settings
+from lycatra_appservice.toolkit.base import ToolSettings
+from tests.support.config_folder import SMALLEST, load, write_config
+from tests.unit.cli.conftest import Lycatra
+
+CANARY = "canary-5f3a9c0b1e7d"
+COMPLETE = SMALLEST + (
+    "access: {admin: '@alice:hs.test'}\nmodel: {base_url: 'http://localhost/v1', model: tiny}\n"
+)
+
+
+class LogSettings(ToolSettings):
+    path: Path
+    more: tuple[Path, ...] = ()
+
+
+def concerns(folder: Path, text: str = "") -> list[str]:
+    return concerns_about(load(folder, COMPLETE + text))
+
+
+def test_a_complete_configuration_is_summed_up(lycatra: Lycatra, folder: Path) -> None:
+    write_config(folder, COMPLETE)
+    outcome = lycatra("check")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "@lycatra:hs.test" in outcome.out
+    assert "tiny at http://localhost/v1" in outcome.out
+    assert "@alice:hs.test" in outcome.out
+
+
+def test_mistakes_end_with_two_and_one_line_each(lycatra: Lycatra, folder: Path) -> None:
+    write_config(folder, SMALLEST + "timezon: UTC\nlog: {level: x}\n")
+    outcome = lycatra("check")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert [line.split(": ")[1] for line in outcome.err.splitlines()] == [
+        "config.yaml:7",
+        "config.yaml:8",
+    ]
+
+
+def test_no_secret_is_shown(lycatra: Lycatra, folder: Path) -> None:
+    write_config(
+        folder,
+        SMALLEST.replace("as-token", f"as-{CANARY}").replace("hs-token", f"hs-{CANARY}")
+        + f"model: {{base_url: 'http://x', model: m, api_key: {CANARY}}}\n"
+        f"database: {{url: 'postgresql://u:{CANARY}@h/d'}}\n",
+    )
+    outcome = lycatra("check")
+    assert outcome.code == 0
+    assert CANARY not in outcome.out + outcome.err
+    assert "postgresql" in outcome.out
+
+
+def test_warnings_are_told_and_do_no_harm(lycatra: Lycatra, folder: Path) -> None:
+    write_config(folder, SMALLEST).chmod(0o644)
+    outcome = lycatra("check")
+    assert outcome.code == 0
+    assert outcome.err.splitlines() == [
+        "warning: config.yaml holds secrets and others may read it (mode 0644): "
+        "run `chmod 600 config.yaml`, or keep the secrets in files of their own",
+        "warning: access.admin is empty: nobody is an admin",
+        "warning: access.operator and access.admin are empty: nobody can approve a change",
+        "warning: there is no model section: commands work, free questions are not answered",
+    ]
+
+
+def test_a_complete_configuration_raises_no_concern(tmp_path: Path) -> None:
+    assert concerns(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("appservice", "sentence"),
+    [
+        ("{url: 'http://lycatra:8080'}", "listens on 127.0.0.1 only"),
+        ("{listen: {port: 9000}}", "Synapse is told port 8080"),
+        ("{url: 'http://localhost'}", "Synapse is told port 80 "),
+        ("{ops: {port: 8080}}", "have the same port 8080"),
+        ("{hs_token: short}", "hs_token is short enough to be guessed"),
+        ("{hs_token_previous: before}", "a token rotation is under way"),
+    ],
+)
+def test_an_address_or_token_that_looks_wrong_is_a_concern(
+    tmp_path: Path, appservice: str, sentence: str
+) -> None:
+    environ = {
+        "LYCATRA_APPSERVICE__AS_TOKEN": "a" * 32,
+        "LYCATRA_APPSERVICE__HS_TOKEN": "" if "hs_token:" in appservice else "h" * 32,
+    }
+    text = COMPLETE.replace(
+        SMALLEST[SMALLEST.index("appservice:") :], f"appservice: {appservice}\n"
+    )
+    [concern] = concerns_about(load(tmp_path, text, environ=environ))
+    assert sentence in concern
+
+
+def test_a_synapse_elsewhere_that_is_told_localhost_is_a_concern(tmp_path: Path) -> None:
+    text = COMPLETE.replace("http://localhost:8008", "https://matrix.hs.test")
+    [concern] = concerns_about(load(tmp_path, text))
+    assert "which is its own computer there" in concern
+
+
+def test_everybody_denied_is_a_concern(tmp_path: Path) -> None:
+    text = COMPLETE.replace("'@alice:hs.test'", "'@alice:hs.test', none: '*'")
+    [concern] = concerns_about(load(tmp_path, text))
+    assert "nobody can use the assistant" in concern
+
+
+def test_files_of_tools_that_are_not_there_are_named(tmp_path: Path) -> None:
+    (tmp_path / "there.log").touch()
+    settings: Settings = load(
+        tmp_path,
+        COMPLETE + "tools: {logs: {path: there.log, more: [gone.log]}}\n",
+        tools={"logs": LogSettings},
+    )
+    assert concerns_about(settings) == ["tools.logs.more.0: gone.log does not exist"]
