@@ -1,0 +1,1 @@
+"""What the operator sees: log lines, figures, and whether the service lives and is ready."""

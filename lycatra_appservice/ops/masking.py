@@ -1,0 +1,47 @@
+"""Keeping secrets out of what is written: known values, and what looks like one."""
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Final
+from urllib.parse import quote
+
+MASK: Final = "***"
+
+# A shorter value would also be found in ordinary words and hide them.
+_SHORTEST_SECRET: Final = 4
+
+_LOOKS_SECRET: Final = (
+    re.compile(r"""((?:access|refresh|as|hs)_token["']?\s*[=:]\s*["']?)[^&\s"',}]+""", re.I),
+    re.compile(r"(\bBearer\s+)[A-Za-z0-9._~+/=-]+", re.I),
+    re.compile(r"(://[^/\s:@]*:)[^/\s@]+(?=@)"),  # the password of postgres://user:password@host
+)
+
+
+class Masker:
+    """Replaces secrets in text. Knows them in the forms in which they get into messages."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        forms = {form for secret in secrets for form in _forms(secret)}
+        # Longest first, or a secret that begins with another one would leave its end behind.
+        alternatives = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
+        self._known = re.compile(alternatives) if alternatives else None
+
+    def mask(self, text: str) -> str:
+        """Return the text without secrets."""
+        if self._known is not None:
+            text = self._known.sub(MASK, text)
+        for pattern in _LOOKS_SECRET:
+            text = pattern.sub(rf"\g<1>{MASK}", text)
+        return text
+
+
+def _forms(secret: str) -> set[str]:
+    if len(secret) < _SHORTEST_SECRET:
+        return set()
+    return {
+        secret,
+        quote(secret, safe=""),
+        json.dumps(secret)[1:-1],
+        repr(secret.encode())[2:-1],
+    }

@@ -1,0 +1,115 @@
+from datetime import timedelta
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from lycatra_appservice.intake.routes import IntakeObserver
+from lycatra_appservice.model import Face, LaneKind
+from lycatra_appservice.ops.metrics import Metrics
+from lycatra_appservice.toolkit.observing import CallObserver, Outcome
+from lycatra_appservice.turns.runner import TurnObserver
+from lycatra_appservice.turns.worker import WorkerObserver
+
+# mypy holds it to what the stages report to.
+_: tuple[TurnObserver, WorkerObserver, CallObserver, IntakeObserver] = (Metrics(),) * 4
+
+
+def samples(metrics: Metrics) -> dict[str, float]:
+    text, _ = metrics.exposition()
+    return {
+        sample.name + "".join(f"|{key}={value}" for key, value in sorted(sample.labels.items())): (
+            sample.value
+        )
+        for family in text_string_to_metric_families(text.decode())
+        for sample in family.samples
+    }
+
+
+def test_every_series_shows_as_zero_before_anything_happened() -> None:
+    seen = samples(Metrics(["list_updates"]))
+    assert seen["lycatra_turns_total|kind=ask|outcome=failed"] == 0
+    assert seen["lycatra_tool_calls_total|face=mcp|outcome=timeout|tool=list_updates"] == 0
+    assert seen["lycatra_transactions_total|outcome=unavailable"] == 0
+    assert seen["lycatra_wakes_total|by=poll"] == 0
+    assert seen["lycatra_slots_used|kind=job"] == 0
+    assert seen["lycatra_recoveries_total|reason=dead_owner"] == 0
+    assert seen["lycatra_rows_dropped_total|reason=room_lost"] == 0
+    assert seen["lycatra_llm_seconds_count|outcome=ok"] == 0
+    for name in (
+        "lycatra_lost_leases_total",
+        "lycatra_resends_found_total",
+        "lycatra_events_stored_total",
+        "lycatra_duplicates_dropped_total",
+        "lycatra_dead_letters_total",
+        "lycatra_deadlock_retries_total",
+        "lycatra_drain_seconds_count",
+        "lycatra_gap_events_total",
+        "lycatra_gap_events_ours_total",
+        "lycatra_db_sweeper_corrections_total",
+        "lycatra_turn_start_seconds_count",
+    ):
+        assert seen[name] == 0, name
+
+
+def test_a_turn_that_ended_counts_once_with_its_time_and_a_pause_counts_apart() -> None:
+    metrics = Metrics()
+    metrics.turn_started(LaneKind.ASK, timedelta(milliseconds=30))
+    metrics.turn_ended(LaneKind.ASK, "retried", timedelta(seconds=1))
+    metrics.turn_ended(LaneKind.ASK, "done", timedelta(seconds=2))
+    seen = samples(metrics)
+    assert seen["lycatra_turn_pauses_total|kind=ask|reason=retried"] == 1
+    assert seen["lycatra_turns_total|kind=ask|outcome=done"] == 1
+    assert seen["lycatra_turn_seconds_count|kind=ask"] == 1
+    assert seen["lycatra_turn_seconds_sum|kind=ask"] == 2
+    assert seen["lycatra_turn_start_seconds_sum"] == 0.03
+
+
+def test_a_made_up_name_makes_no_new_series() -> None:
+    metrics = Metrics(["list_updates"])
+    before = len(samples(metrics))
+    for number in range(100):
+        metrics.called(f"invented_{number}", Face.AGENT, Outcome.OK, 0.1)
+        metrics.row_dropped(f"the homeserver said {number}")
+    seen = samples(metrics)
+    assert seen["lycatra_tool_calls_total|face=agent|outcome=ok|tool=other"] == 100
+    assert seen["lycatra_rows_dropped_total|reason=other"] == 100
+    assert len(seen) - before < 25  # one counter, one histogram and one counter more
+
+
+def test_a_refused_call_counts_but_says_nothing_about_the_speed_of_the_tool() -> None:
+    metrics = Metrics(["list_updates"])
+    metrics.called("list_updates", Face.COMMAND, Outcome.NOT_ALLOWED, 0.001)
+    metrics.called("list_updates", Face.COMMAND, Outcome.OK, 0.5)
+    seen = samples(metrics)
+    assert seen["lycatra_tool_calls_total|face=command|outcome=not_allowed|tool=list_updates"] == 1
+    assert seen["lycatra_tool_seconds_sum|tool=list_updates"] == 0.5
+
+
+def test_only_a_leader_shows_what_the_database_says() -> None:
+    metrics = Metrics()
+    assert not [name for name in samples(metrics) if name.startswith("lycatra_db_turns")]
+    metrics.show_database({("waiting", "command"): 3}, 2, 1.5)
+    seen = samples(metrics)
+    assert seen["lycatra_db_turns|kind=command|state=waiting"] == 3
+    assert seen["lycatra_db_turns|kind=ask|state=queued"] == 0
+    assert seen["lycatra_db_unsent_replies"] == 2
+    assert seen["lycatra_db_oldest_ready_seconds"] == 1.5
+    metrics.hide_database()
+    assert not [name for name in samples(metrics) if name.startswith("lycatra_db_turns")]
+    assert "lycatra_db_unsent_replies" not in samples(metrics)
+
+
+def test_two_services_in_one_process_count_apart() -> None:
+    one, other = Metrics(), Metrics()
+    one.lease_lost()
+    assert samples(one)["lycatra_lost_leases_total"] == 1
+    assert samples(other)["lycatra_lost_leases_total"] == 0
+
+
+def test_help_texts_use_the_words_of_operators() -> None:
+    text = Metrics().exposition()[0].decode()
+    helps = [
+        line.split(" ", 3)[3].lower() for line in text.splitlines() if "# HELP lycatra" in line
+    ]
+    for ours in ("lane", "outbox", "ghost", "fence"):
+        assert not [line for line in helps if ours in line.split()], ours
+    assert "_created" not in text
