@@ -1,0 +1,108 @@
+"""Storing what was pushed to us: one commit, and only then may the homeserver read 200."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+
+from lycatra_appservice.db.connection import Connection, Database
+from lycatra_appservice.db.statements import Dialect, Statements
+from lycatra_appservice.errors import StoreBusyError
+from lycatra_appservice.model import JSON
+from lycatra_appservice.turns.records import TURN_CHANNEL, DeadLetter, Trigger
+
+_TRIES = 3  # a deadlock's victim tries again; after that the homeserver does
+
+
+class Inbox:
+    """The door of the turn engine. A trigger id that is known already is no new turn."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = Statements.load(__package__, "turns", database.dialect)
+
+    async def store(
+        self,
+        triggers: Sequence[Trigger],
+        *,
+        txn_id: str | None = None,
+        dead_letters: Sequence[DeadLetter] = (),
+        to_device: Sequence[JSON] = (),
+    ) -> int:
+        """Commit all of it at once and return how many turns are new.
+
+        Turn ids follow the order of `triggers`. Raises StoreUnavailableError when nothing was
+        stored, or when it is unknown whether it was: storing it again is always safe.
+        """
+        if not dead_letters and not to_device and self._database.dialect is Dialect.POSTGRES:
+            return await self._store_at_once(triggers, txn_id)
+        for attempt in range(1, _TRIES + 1):
+            try:
+                async with self._database.transaction() as connection:
+                    return await self._store_in(
+                        connection, triggers, txn_id, dead_letters, to_device
+                    )
+            except StoreBusyError:
+                if attempt == _TRIES:
+                    raise
+                await asyncio.sleep(0)
+        return 0
+
+    async def store_with(
+        self,
+        connection: Connection,
+        triggers: Sequence[Trigger],
+        dead_letters: Sequence[DeadLetter] = (),
+        to_device: Sequence[JSON] = (),
+    ) -> int:
+        """Store in somebody else's transaction, such as a schedule's step forward."""
+        return await self._store_in(connection, triggers, None, dead_letters, to_device)
+
+    async def _store_at_once(self, triggers: Sequence[Trigger], txn_id: str | None) -> int:
+        row = await self._database.fetch_one(
+            self._sql["ingest"],
+            txn=txn_id,
+            lanes=[trigger.lane for trigger in triggers],
+            kinds=[trigger.kind.value for trigger in triggers],
+            triggers=[trigger.id for trigger in triggers],
+            inputs=[trigger.input for trigger in triggers],
+        )
+        return int(row["stored"]) if row else 0
+
+    async def _store_in(
+        self,
+        connection: Connection,
+        triggers: Sequence[Trigger],
+        txn_id: str | None,
+        dead_letters: Sequence[DeadLetter],
+        to_device: Sequence[JSON],
+    ) -> int:
+        if txn_id is not None:
+            await connection.execute(self._sql["mark_transaction"], txn=txn_id)
+        for letter in dead_letters:
+            await connection.execute(
+                self._sql["insert_dead_letter"],
+                event_id=letter.event_id,
+                reason=letter.reason,
+                raw=letter.raw,
+            )
+        for message in to_device:
+            await connection.execute(self._sql["insert_to_device"], raw=json.dumps(message))
+        return await self._store_triggers(connection, triggers)
+
+    async def _store_triggers(self, connection: Connection, triggers: Sequence[Trigger]) -> int:
+        stored = [
+            trigger
+            for trigger in triggers
+            if await connection.fetch_one(
+                self._sql["insert_turn"],
+                lane=trigger.lane,
+                trigger_id=trigger.id,
+                input=trigger.input,
+            )
+        ]
+        kinds = {trigger.lane: trigger.kind.value for trigger in stored}
+        for lane in sorted(kinds):  # the lock order of every replica
+            await connection.execute(self._sql["ready_lane"], key=lane, kind=kinds[lane])
+        if stored:
+            await connection.notify(TURN_CHANNEL)
+        return len(stored)

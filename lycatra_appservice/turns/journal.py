@@ -1,0 +1,176 @@
+"""The journal of running turns: their steps and the rows they send. Every write is fenced."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+
+from lycatra_appservice.db.connection import Database
+from lycatra_appservice.db.statements import Dialect, Statements
+from lycatra_appservice.model import JSON, Outgoing
+from lycatra_appservice.turns.delivery import Amended, Delivered, SendRow
+from lycatra_appservice.turns.records import (
+    JOURNAL_MAX,
+    LaneLostError,
+    Lease,
+    OpenSend,
+    StoredStep,
+    StoredTurn,
+    is_open,
+    send_of,
+    send_parameters,
+    transaction_id,
+)
+
+
+def hash_arguments(arguments: JSON) -> str:
+    """Fingerprint of a step's arguments; equal values give equal hashes on every replica."""
+    text = json.dumps(arguments, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Journal:
+    """Steps and send rows of the turns of one worker.
+
+    Every writing method raises LaneLostError, and has written nothing, when the lane belongs to
+    another worker by now.
+    """
+
+    def __init__(self, database: Database, owner: str) -> None:
+        self._database = database
+        self._sql = Statements.load(__package__, "turns", database.dialect)
+        self._owner = owner
+
+    async def steps(self, turn: StoredTurn) -> Mapping[str, StoredStep]:
+        """What an earlier run of this turn has journaled, by name."""
+        rows = await self._database.fetch(self._sql["load_steps"], turn_id=turn.id)
+        return {
+            row["name"]: StoredStep(
+                row["name"],
+                row["state"] == "done",
+                row["args_hash"],
+                json.loads(row["output"]) if row["output"] is not None else None,
+            )
+            for row in rows
+        }
+
+    async def record(
+        self,
+        lease: Lease,
+        turn: StoredTurn,
+        name: str,
+        args_hash: str,
+        *,
+        done: bool,
+        output: JSON,
+    ) -> None:
+        """Journal a step as `started` or, with its output, as `done`."""
+        parameters = {
+            "turn_id": turn.id,
+            "name": name,
+            "state": "done" if done else "started",
+            "args_hash": args_hash,
+            "output": json.dumps(output) if done else None,
+        }
+        if self._database.dialect is Dialect.POSTGRES:
+            row = await self._database.fetch_one(
+                self._sql["journal"],
+                journal_ver=JOURNAL_MAX,
+                **self._fenced(lease),
+                **parameters,
+            )
+        else:
+            async with self._database.transaction() as connection:
+                row = await connection.fetch_one(
+                    self._sql["journal"], **self._fenced(lease), **parameters
+                )
+                self._expect(row, lease)
+                await connection.execute(
+                    self._sql["set_journal_version"], turn_id=turn.id, journal_ver=JOURNAL_MAX
+                )
+        self._expect(row, lease)
+
+    async def is_cancel_requested(self, turn: StoredTurn) -> bool:
+        """Whether the person took it back; the notification of it may have been lost."""
+        row = await self._database.fetch_one(self._sql["is_cancel_requested"], turn_id=turn.id)
+        return row is not None and bool(row["cancel_requested"])
+
+    async def open_sends(self, turn: StoredTurn) -> Sequence[OpenSend]:
+        """The rows that an earlier run has left, in order of `n`."""
+        rows = await self._database.fetch(self._sql["load_sends"], turn_id=turn.id)
+        return [OpenSend(send_of(row), is_new=False) for row in rows if is_open(row)]
+
+    async def send_row(self, turn_id: int, n: int) -> SendRow:
+        """Read a row again: what it aims at may have got its event id meanwhile."""
+        rows = await self._database.fetch(self._sql["load_sends"], turn_id=turn_id)
+        return next(send_of(row) for row in rows if row["n"] == n)
+
+    async def sent_event(self, turn: StoredTurn, n: int) -> str | None:
+        """The event id of a row that was sent."""
+        for row in await self._database.fetch(self._sql["load_sends"], turn_id=turn.id):
+            if row["n"] == n:
+                return str(row["event_id"]) if row["event_id"] else None
+        return None
+
+    async def write_send(
+        self, lease: Lease, turn: StoredTurn, n: int, out: Outgoing
+    ) -> OpenSend | None:
+        """Write a row while the handler runs; an existing one stands. None when it is settled."""
+        async with self._database.transaction() as connection:
+            held = await connection.fetch_one(self._sql["lock_lane"], **self._fenced(lease))
+            self._expect(held, lease)
+            new = await connection.fetch_one(
+                self._sql["insert_send"], **send_parameters(turn, n, out)
+            )
+            rows = await connection.fetch(self._sql["load_sends"], turn_id=turn.id)
+        row = next(row for row in rows if row["n"] == n)
+        return OpenSend(send_of(row), is_new=new is not None) if is_open(row) else None
+
+    async def mark_sent(self, lease: Lease, row: SendRow, result: Delivered) -> None:
+        """Note that a row is in the room."""
+        await self._fence("mark_sent", lease, row, event_id=result.event_id, mxc=result.mxc)
+
+    async def amend(
+        self, lease: Lease, turn: StoredTurn, row: SendRow, change: Amended
+    ) -> SendRow:
+        """Store a row that has to be sent otherwise than it was written; return the new row."""
+        sender = change.sender or row.sender
+        content = row.content if change.content is None else change.content
+        await self._fence(
+            "amend_send",
+            lease,
+            row,
+            sender=sender,
+            content=json.dumps(content),
+            txn_id=transaction_id(turn.trigger_id, sender, row.n),
+        )
+        return await self.send_row(row.turn_id, row.n)
+
+    async def keep_mxc(self, lease: Lease, row: SendRow, mxc: str) -> None:
+        """Remember the media id of an upload that has to be filled again."""
+        await self._fence("keep_mxc", lease, row, mxc=mxc)
+
+    async def drop(self, lease: Lease, row: SendRow, why: str) -> None:
+        """Note that a row will never be sent."""
+        await self._fence("drop_send", lease, row, why=why)
+
+    async def drop_room(self, lease: Lease, row: SendRow, why: str) -> None:
+        """Note that nothing more of this turn goes into the row's room."""
+        await self._fence("drop_room", lease, row, room=row.room_id, why=why)
+
+    async def count_attempt(self, lease: Lease, row: SendRow) -> None:
+        """Count a try that failed; from then on a row is looked for before it is sent again."""
+        await self._fence("count_attempt", lease, row)
+
+    async def _fence(self, name: str, lease: Lease, row: SendRow, **values: object) -> None:
+        found = await self._database.fetch_one(
+            self._sql[name], turn_id=row.turn_id, n=row.n, **values, **self._fenced(lease)
+        )
+        self._expect(found, lease)
+
+    def _fenced(self, lease: Lease) -> dict[str, object]:
+        return {"lane": lease.lane, "owner": self._owner, "fence": lease.fence}
+
+    @staticmethod
+    def _expect(row: object, lease: Lease) -> None:
+        if row is None:
+            raise LaneLostError(f"lane {lease.lane!r} is no longer ours (fence {lease.fence})")

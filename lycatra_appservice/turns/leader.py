@@ -1,0 +1,92 @@
+"""The one leader of a deployment: does what must be done once, wherever it happens to run."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from lycatra_appservice.db.connection import Signals
+from lycatra_appservice.errors import LycatraError
+
+_log = logging.getLogger(__name__)
+
+_LOOK_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duty:
+    """Something that only the leader does, at once when it starts to lead and then `every`.
+
+    `run` may be cut off at any time by a lost leadership, and another leader may just have done
+    it: it must be safe to repeat. A LycatraError is logged and the duty comes again.
+    """
+
+    name: str
+    every: timedelta
+    run: Callable[[], Awaitable[None]]
+
+
+class Leader:
+    """Leads when it can. Each duty has a task of its own, so that none delays another."""
+
+    def __init__(self, signals: Signals, duties: Sequence[Duty]) -> None:
+        self._signals = signals
+        self._duties = duties
+        self._tasks: list[asyncio.Task[None]] = []
+        self._hurried = {duty.name: asyncio.Event() for duty in duties}
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process leads now."""
+        return bool(self._tasks)
+
+    def hurry(self, name: str) -> None:
+        """Have a duty done now instead of at its time, if this process leads."""
+        self._hurried[name].set()
+
+    async def run(self) -> None:
+        """Look for leadership until cancelled."""
+        try:
+            while True:
+                leads = await self._signals.try_lead()
+                if leads and not self._tasks:
+                    _log.info("leading")
+                    self._tasks = [
+                        asyncio.create_task(self._perform(duty), name=f"duty {duty.name}")
+                        for duty in self._duties
+                    ]
+                elif not leads and self._tasks:
+                    _log.warning("leadership_lost")
+                    await self._stop()
+                self._report_broken()
+                await asyncio.sleep(_LOOK_SECONDS)
+        finally:
+            await self._stop()
+
+    async def _perform(self, duty: Duty) -> None:
+        hurried = self._hurried[duty.name]
+        while True:
+            hurried.clear()
+            try:
+                await duty.run()
+            except LycatraError as error:
+                _log.warning("duty_failed", extra={"duty": duty.name, "error": str(error)})
+            with suppress(TimeoutError):
+                async with asyncio.timeout(duty.every.total_seconds()):
+                    await hurried.wait()
+
+    def _report_broken(self) -> None:
+        """Start a duty again that a bug has ended, after logging its traceback."""
+        for n, (task, duty) in enumerate(zip(self._tasks, self._duties, strict=True)):
+            if task.done() and not task.cancelled():
+                _log.error("duty_broke", extra={"duty": duty.name}, exc_info=task.exception())
+                self._tasks[n] = asyncio.create_task(self._perform(duty), name=f"duty {duty.name}")
+
+    async def _stop(self) -> None:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,134 @@
+"""The last phase of a turn: its open rows go out in order, and the lane always goes on."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final, assert_never
+
+from lycatra_appservice.errors import LycatraError
+from lycatra_appservice.turns.delivery import (
+    Amended,
+    Delivered,
+    Deliverer,
+    Delivery,
+    Dropped,
+    RetryLater,
+    RoomLost,
+    SendRow,
+)
+from lycatra_appservice.turns.journal import Journal
+from lycatra_appservice.turns.records import Lease, OpenSend, StoredTurn
+
+_log = logging.getLogger(__name__)
+
+_MAX_AMENDMENTS: Final = 3
+_MAX_BROKEN: Final = 4  # tries of a row that makes its deliverer raise; then the lane goes on
+_FIRST_DELAY: Final = timedelta(milliseconds=250)
+_LONGEST_DELAY: Final = timedelta(seconds=4)  # so that a homeserver that is back is not waited for
+
+
+class SendLaterError(LycatraError):
+    """A row cannot be sent now; the turn is put back and tried after `delay`."""
+
+    retryable = True
+
+    def __init__(self, delay: timedelta, why: str) -> None:
+        super().__init__(why)
+        self.delay = delay
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of the rows, for the log and the figures."""
+
+    delivered: int
+    dropped: int
+
+
+class Sending:
+    """Delivers rows and keeps what became of them. Raises SendLaterError and LaneLostError."""
+
+    def __init__(self, journal: Journal, deliverer: Deliverer) -> None:
+        self._journal = journal
+        self._deliverer = deliverer
+
+    async def send_all(self, lease: Lease, turn: StoredTurn, pending: Sequence[OpenSend]) -> Sent:
+        """Send open rows in order. One that is not new may have gone out: it is looked for."""
+        delivered = dropped = 0
+        lost_rooms = set()
+        for sendable in pending:
+            if sendable.row.room_id in lost_rooms:
+                dropped += 1
+                continue
+            row = await self._with_target(sendable.row)
+            outcome = await self._send(lease, turn, row, look_first=not sendable.is_new)
+            match outcome:
+                case Delivered():
+                    delivered += 1
+                case Dropped():
+                    dropped += 1
+                case RoomLost():
+                    dropped += 1
+                    lost_rooms.add(row.room_id)
+        return Sent(delivered, dropped)
+
+    async def send_now(self, lease: Lease, turn: StoredTurn, pending: OpenSend) -> None:
+        """Send one row while the handler still runs."""
+        await self._send(lease, turn, pending.row, look_first=not pending.is_new)
+
+    async def _with_target(self, row: SendRow) -> SendRow:
+        """Read the row again when it names an earlier one, whose event id is known only now."""
+        if row.target is not None or row.target_n is None:
+            return row
+        return await self._journal.send_row(row.turn_id, row.n)
+
+    async def _send(
+        self, lease: Lease, turn: StoredTurn, row: SendRow, *, look_first: bool
+    ) -> Delivered | Dropped | RoomLost:
+        for _ in range(_MAX_AMENDMENTS + 1):
+            outcome = await self._deliver(row, look_first=look_first or row.attempt > 0)
+            if not isinstance(outcome, Amended):
+                return await self._keep(lease, row, outcome)
+            _log.info("send_amended", extra={"why": outcome.why, "n": row.n})
+            row = await self._journal.amend(lease, turn, row, outcome)
+        return await self._keep(lease, row, Dropped("no form of it was accepted"))
+
+    async def _deliver(self, row: SendRow, *, look_first: bool) -> Delivery:
+        try:
+            return await self._deliverer.deliver(row, look_first=look_first)
+        except LycatraError:
+            raise
+        except Exception:
+            _log.exception("send_broke", extra={"n": row.n, "room_id": row.room_id})
+            if row.attempt >= _MAX_BROKEN:
+                return Dropped("sending it failed again and again")
+            return RetryLater(None, "sending it failed")
+
+    async def _keep(
+        self, lease: Lease, row: SendRow, outcome: Delivery
+    ) -> Delivered | Dropped | RoomLost:
+        match outcome:
+            case Delivered():
+                await self._journal.mark_sent(lease, row, outcome)
+            case Dropped(why):
+                _log.warning("send_dropped", extra={"why": why, "room_id": row.room_id})
+                await self._journal.drop(lease, row, why)
+            case RoomLost(why):
+                _log.warning("room_lost", extra={"why": why, "room_id": row.room_id})
+                await self._journal.drop_room(lease, row, why)
+            case RetryLater(after, why, mxc):
+                if mxc is not None:
+                    await self._journal.keep_mxc(lease, row, mxc)
+                await self._journal.count_attempt(lease, row)
+                raise SendLaterError(after or _back_off(row.attempt), why)
+            case Amended():
+                raise AssertionError("an amended row is sent again, not kept")
+            case _:
+                assert_never(outcome)
+        return outcome
+
+
+def _back_off(attempt: int) -> timedelta:
+    doublings: int = 2 ** min(attempt, 10)
+    return min(_FIRST_DELAY * doublings, _LONGEST_DELAY)
