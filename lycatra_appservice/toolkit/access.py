@@ -1,0 +1,139 @@
+"""Who may do what: the levels that the configuration grants, and one decision per call."""
+
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from lycatra_appservice.errors import SettingsError
+from lycatra_appservice.model import Caller, Level, UserID
+from lycatra_appservice.toolkit.registry import AnyTool
+
+_NAMED_PEOPLE = 3  # enough to know whom to ask; a whole list would only be noise
+
+_ROLES: Final = {
+    Level.NONE: "somebody without rights",
+    Level.VIEWER: "a viewer",
+    Level.OPERATOR: "an operator",
+    Level.ADMIN: "an admin",
+}
+
+
+class AccessLists(Protocol):
+    """The `access` section of the configuration: lists of `@user:server`, `*:server` or `*`."""
+
+    @property
+    def admin(self) -> Sequence[str]:
+        """Who may do everything."""
+
+    @property
+    def operator(self) -> Sequence[str]:
+        """Who may change things and look into logs."""
+
+    @property
+    def viewer(self) -> Sequence[str]:
+        """Who may ask and look."""
+
+    @property
+    def none(self) -> Sequence[str]:
+        """Who may do nothing, whatever the other lists say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Whether a call may go on. `why` and `who_could` are sentences for the person refused."""
+
+    allowed: bool
+    hidden: bool = False  # nobody may even learn that the tool exists
+    why: str = ""
+    who_could: str = ""
+
+
+class Access:
+    """Levels by person. Deny wins; then the most specific entry; nobody listed means nobody.
+
+    Servers are compared letter by letter: one that only looks the same is another server.
+    """
+
+    def __init__(self, lists: AccessLists, *, hidden_tools: Set[str] = frozenset()) -> None:
+        """`hidden_tools` look unknown to everybody. Raises SettingsError for malformed entries."""
+        granted = {
+            Level.ADMIN: tuple(lists.admin),
+            Level.OPERATOR: tuple(lists.operator),
+            Level.VIEWER: tuple(lists.viewer),
+        }
+        self._denied = frozenset(lists.none)
+        problems = [
+            f"access.{level.name.lower()}: {entry!r} is none of `@user:server`, `*:server`, `*`"
+            for level, entries in {**granted, Level.NONE: tuple(lists.none)}.items()
+            for entry in entries
+            if not _is_entry(entry)
+        ]
+        if problems:
+            raise SettingsError(problems)
+        self._granted: dict[str, Level] = {}
+        for level, entries in granted.items():
+            for entry in entries:
+                self._granted[entry] = max(level, self._granted.get(entry, level))
+        self._hidden = frozenset(hidden_tools)
+
+    def level(self, user_id: UserID) -> Level:
+        """What this person may do at most; NONE for anything that is no full user id."""
+        entries = list(_entries_for(user_id))
+        if any(entry in self._denied for entry in entries):
+            return Level.NONE
+        return next((self._granted[e] for e in entries if e in self._granted), Level.NONE)
+
+    def may(self, caller: Caller, tool: AnyTool) -> Decision:
+        """Decide one call; the same for every face."""
+        if tool.name in self._hidden:
+            return Decision(allowed=False, hidden=True)
+        has = self.level(caller.user_id)
+        if has >= tool.level:
+            return Decision(allowed=True)
+        return Decision(
+            allowed=False,
+            why=f"`{tool.name}` needs {_ROLES[tool.level]}, and you are {_ROLES[has]} here.",
+            who_could=self._who_could(tool.level),
+        )
+
+    def _who_could(self, needed: Level) -> str:
+        people = [
+            entry
+            for entry in sorted(self._granted)
+            if entry.startswith("@") and self.level(UserID(entry)) >= needed
+        ]
+        if people:
+            return f"{', '.join(people[:_NAMED_PEOPLE])} could do it."
+        if self._granted.get("*", Level.NONE) >= needed:
+            return "Most other people here could do it."
+        servers = sorted(
+            entry.removeprefix("*:")
+            for entry, level in self._granted.items()
+            if entry.startswith("*:") and level >= needed and entry not in self._denied
+        )
+        if servers:
+            return f"People of {', '.join(servers[:_NAMED_PEOPLE])} could do it."
+        return (
+            f"Nobody is {_ROLES[needed]} yet: whoever runs this service can add people "
+            f"under `access.{needed.name.lower()}` in its configuration."
+        )
+
+
+def _is_entry(entry: str) -> bool:
+    if entry == "*":
+        return True
+    localpart, _, server = entry.partition(":")
+    return bool(server) and "*" not in server and (localpart == "*" or _is_localpart(localpart))
+
+
+def _is_localpart(text: str) -> bool:
+    return len(text) > 1 and text.startswith("@") and "*" not in text
+
+
+def _entries_for(user_id: UserID) -> Iterator[str]:
+    """The entries that speak about this person, the most specific first."""
+    localpart, _, server = user_id.partition(":")
+    if _is_localpart(localpart) and server:
+        yield user_id
+        yield f"*:{server}"
+        yield "*"

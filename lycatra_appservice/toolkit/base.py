@@ -1,0 +1,185 @@
+"""All that a tool imports: one file with one `TOOL`, in a folder whose `__init__` has `NAMESPACE`.
+
+A tool never learns who may use it, which face asked, or where its answer is shown.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+from zoneinfo import ZoneInfo
+
+import aiohttp
+from pydantic import BaseModel, ConfigDict, Field
+
+from lycatra_appservice.errors import InvalidArgumentsError, ToolFailedError
+from lycatra_appservice.model import JSON, Caller, Face, Level, UserID
+from lycatra_appservice.toolkit.schema import parameters_schema
+
+__all__ = [
+    "JSON",
+    "Caller",
+    "Component",
+    "Effect",
+    "Face",
+    "Field",
+    "InvalidArgumentsError",
+    "Level",
+    "Namespace",
+    "NoSettings",
+    "Scope",
+    "Tool",
+    "ToolArgs",
+    "ToolContext",
+    "ToolFailedError",
+    "ToolResult",
+    "ToolSettings",
+    "ToolSummary",
+    "UserID",
+]
+
+
+class ToolArgs(BaseModel):
+    """Base of a tool's arguments: frozen, nothing unknown, every field described and bounded."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class ToolSettings(BaseModel):
+    """Base of a namespace's own section under `tools:` in the configuration."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class NoSettings(ToolSettings):
+    """For a namespace that has nothing to configure."""
+
+
+class Effect(StrEnum):
+    """What running a tool does to the world."""
+
+    READ = "read"
+    CHANGE = "change"  # waits for a person's approval
+
+
+class Scope(StrEnum):
+    """Who may be given the same cached result."""
+
+    SHARED = "shared"
+    PERSON = "person"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolResult:
+    """What a tool found: `data` for a program or a model, `markdown` for a person.
+
+    `data` is JSON as json.dumps takes it, with units in its keys (`took_ms`). `markdown` is the
+    same facts in full, without embellishment; the command face shows it as it is. `note` says
+    what was left out ("12 older entries left out; ask with limit=50").
+    """
+
+    data: JSON
+    markdown: str
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """How one part of the service itself is doing; `detail` is short and safe to show."""
+
+    name: str
+    ok: bool
+    detail: str
+    since: datetime | None = None  # since when it has been so, if known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolSummary:
+    """A tool as `help` shows it to a person who may use it."""
+
+    name: str
+    namespace: str
+    summary: str
+    example: str
+
+
+SettingsT = TypeVar("SettingsT", bound=ToolSettings)
+
+
+class ToolContext(Protocol):
+    """What a running tool is given. Made anew for every call; owned by the gate."""
+
+    @property
+    def caller(self) -> Caller:
+        """Who asked."""
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The configured time zone, for showing and for reading days."""
+
+    @property
+    def http(self) -> aiohttp.ClientSession:
+        """A shared session without cookies, redirects bounded; never close it."""
+
+    @property
+    def log(self) -> logging.Logger:
+        """A logger of this tool's own."""
+
+    @property
+    def base_folder(self) -> Path:
+        """The folder of the configuration; relative paths in settings start here."""
+
+    def now(self) -> datetime:
+        """The time, aware, UTC."""
+
+    def settings(self, kind: type[SettingsT]) -> SettingsT:
+        """The checked settings of this tool's namespace."""
+
+    def visible_tools(self) -> Sequence[ToolSummary]:
+        """The tools that the caller may use, in a stable order."""
+
+    async def components(self) -> Sequence[Component]:
+        """How the service itself is doing: version, homeserver, database, model."""
+
+
+ArgsT = TypeVar("ArgsT", bound=ToolArgs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Namespace:
+    """A folder of tools, and the virtual user `@<localpart>_<name>` who answers for them."""
+
+    name: str
+    display_name: str
+    summary: str
+    settings: type[ToolSettings] = NoSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool(Generic[ArgsT]):
+    """One thing that can be done, declared once for people, models and MCP clients.
+
+    `name` is `verb_noun`. `summary` is for a reader who cannot see the code: when to use it and
+    what comes back (40 to 600 characters). `example` is a full command without its prefix.
+    """
+
+    name: str
+    title: str
+    summary: str
+    args: type[ArgsT]
+    run: Callable[[ArgsT, ToolContext], Awaitable[ToolResult]]
+    example: str
+    effect: Effect = Effect.READ
+    level: Level = Level.VIEWER
+    timeout: timedelta = timedelta(seconds=30)
+    cache_for: timedelta = timedelta(0)
+    scope: Scope = Scope.PERSON
+    # Words that lead a person to this tool beside its own name, for help and did-you-mean.
+    also_called: Sequence[str] = field(default_factory=tuple)
+
+    def schema(self) -> Mapping[str, Any]:
+        """JSON Schema of the arguments, as models and MCP clients get it."""
+        return parameters_schema(self.args)

@@ -1,0 +1,57 @@
+"""Remembers what a reading tool found for up to a minute, for the people who may see it."""
+
+import json
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lycatra_appservice.model import Caller
+from lycatra_appservice.toolkit.base import Scope, ToolArgs, ToolResult
+from lycatra_appservice.toolkit.lint import LONGEST_CACHE
+from lycatra_appservice.toolkit.registry import AnyTool
+
+_MOST_RESULTS = 256  # at 48 KiB each the worst case stays near 12 MB
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    result: ToolResult
+    until: float
+
+
+class ResultCache:
+    """Results by tool, arguments and, unless the tool says they are for all, person and room.
+
+    In this process only: another replica may answer differently for as long as a result is kept.
+    """
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        """`monotonic` gives seconds that never go back."""
+        self._monotonic = monotonic
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+
+    def get(self, key: str) -> ToolResult | None:
+        """What is kept under `key` and still fresh."""
+        kept = self._kept.get(key)
+        if kept is None:
+            return None
+        if kept.until <= self._monotonic():
+            del self._kept[key]
+            return None
+        return kept.result
+
+    def put(self, key: str, tool: AnyTool, result: ToolResult) -> None:
+        """Keep a result as long as its tool allows, a minute at most; the oldest makes room."""
+        seconds = min(tool.cache_for, LONGEST_CACHE).total_seconds()
+        if seconds <= 0:
+            return
+        self._kept.pop(key, None)
+        self._kept[key] = _Kept(result, self._monotonic() + seconds)
+        if len(self._kept) > _MOST_RESULTS:
+            self._kept.popitem(last=False)
+
+
+def cache_key(tool: AnyTool, args: ToolArgs, caller: Caller) -> str:
+    """The same for arguments that mean the same, however they were written."""
+    who = None if tool.scope is Scope.SHARED else [caller.user_id, caller.room_id]
+    return json.dumps([tool.name, args.model_dump(mode="json"), who], sort_keys=True)

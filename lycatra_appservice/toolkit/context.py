@@ -1,0 +1,105 @@
+"""What a running tool is given, made anew for every call."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TypeAlias
+from zoneinfo import ZoneInfo
+
+import aiohttp
+from pydantic import BaseModel
+
+from lycatra_appservice.model import Caller
+from lycatra_appservice.toolkit.base import (
+    Component,
+    Namespace,
+    SettingsT,
+    ToolSummary,
+)
+from lycatra_appservice.toolkit.registry import AnyTool
+
+ComponentsOf: TypeAlias = Callable[[], Awaitable[Sequence[Component]]]
+
+_HTTP_TIME = aiohttp.ClientTimeout(total=30, connect=5)  # the gate's own deadline is shorter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallContext:
+    """One call's `ToolContext`."""
+
+    caller: Caller
+    zone: ZoneInfo
+    http: aiohttp.ClientSession
+    log: logging.Logger
+    base_folder: Path
+    clock: Callable[[], datetime]
+    namespace_settings: BaseModel
+    tools: Sequence[ToolSummary]
+    ask_components: ComponentsOf
+
+    def now(self) -> datetime:
+        """The time, aware, UTC."""
+        return self.clock()
+
+    def settings(self, kind: type[SettingsT]) -> SettingsT:
+        """The namespace's settings; TypeError when a tool asks for those of another one."""
+        if not isinstance(self.namespace_settings, kind):
+            raise TypeError(f"this namespace is configured by {type(self.namespace_settings)!r}")
+        return self.namespace_settings
+
+    def visible_tools(self) -> Sequence[ToolSummary]:
+        """The tools that the caller may use, sorted by name."""
+        return self.tools
+
+    async def components(self) -> Sequence[Component]:
+        """How the service itself is doing."""
+        return await self.ask_components()
+
+
+class Contexts:
+    """Makes a context for each call out of what all calls share; owns none of it."""
+
+    def __init__(
+        self,
+        *,
+        zone: ZoneInfo,
+        http: aiohttp.ClientSession,
+        base_folder: Path,
+        settings: Mapping[str, BaseModel],
+        components: ComponentsOf,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """`settings` has the checked section of every namespace; `clock` gives aware UTC."""
+        self._zone = zone
+        self._http = http
+        self._base_folder = base_folder
+        self._settings = settings
+        self._components = components
+        self._clock = clock
+
+    def for_call(
+        self, caller: Caller, tool: AnyTool, namespace: Namespace, visible: Sequence[ToolSummary]
+    ) -> CallContext:
+        """The context of one call; `visible` are the tools that this caller may use."""
+        return CallContext(
+            caller=caller,
+            zone=self._zone,
+            http=self._http,
+            log=logging.getLogger(f"lycatra_appservice.tools.{namespace.name}.{tool.name}"),
+            base_folder=self._base_folder,
+            clock=self._clock,
+            namespace_settings=self._settings[namespace.name],
+            tools=visible,
+            ask_components=self._components,
+        )
+
+
+def tool_session() -> aiohttp.ClientSession:
+    """The HTTP session that tools share: no cookies, bounded times. The caller closes it."""
+    return aiohttp.ClientSession(
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=_HTTP_TIME,
+        headers={"User-Agent": "lycatra-appservice"},
+    )

@@ -1,0 +1,121 @@
+"""Finds the tools by looking at the folders: a folder is a namespace, a file is a tool."""
+
+import pkgutil
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from lycatra_appservice.errors import LycatraError
+from lycatra_appservice.toolkit.base import Namespace, Tool
+from lycatra_appservice.toolkit.lint import lint_tool
+from lycatra_appservice.toolkit.registry import AnyTool, Registry
+
+BUILT_IN = "lycatra_appservice.tools"
+
+_NAMESPACE_NAME = re.compile(r"[a-z][a-z0-9_]{1,30}")  # becomes part of a Matrix localpart
+_RESERVED = "sender"  # @<localpart>_sender is the technical user of the registration
+
+
+class DiscoveryError(LycatraError):
+    """The tool folders have mistakes; `problems` holds all of them, each naming its file."""
+
+    user_message = "The tools of this installation have mistakes; it cannot start with them."
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+def discover(package: str = BUILT_IN) -> Registry:
+    """Import every namespace and tool below `package`; a leading underscore marks a helper.
+
+    Raises DiscoveryError with all mistakes at once. What importing a file raises goes through.
+    """
+    found = _Search()
+    root = import_module(package)
+    found.problems += _folders_python_overlooks(root)
+    for module in _children(root):
+        found.look_into(module)
+    if found.problems:
+        raise DiscoveryError(found.problems)
+    return Registry(list(found.namespaces), found.tools)
+
+
+class _Search:
+    """Collects what was found and what was wrong, so that all mistakes are told together."""
+
+    def __init__(self) -> None:
+        self.namespaces: list[Namespace] = []
+        self.tools: dict[str, list[AnyTool]] = {}
+        self.problems: list[str] = []
+        self._file_of: dict[str, str] = {}
+
+    def look_into(self, module: ModuleType) -> None:
+        namespace = getattr(module, "NAMESPACE", None)
+        problem = _namespace_problem(module, namespace)
+        if problem or not isinstance(namespace, Namespace):
+            self.problems.append(f"{_file(module)}: {problem}")
+            return
+        self.namespaces.append(namespace)
+        self.tools[namespace.name] = []
+        children = list(_children(module))
+        for child in children:
+            self._add_tool(child, namespace)
+        if not children:
+            self.problems.append(f"{_file(module)}: the namespace has no tool")
+
+    def _add_tool(self, module: ModuleType, namespace: Namespace) -> None:
+        tool = getattr(module, "TOOL", None)
+        if not isinstance(tool, Tool):
+            self.problems.append(
+                f"{_file(module)}: has no TOOL = Tool(…); "
+                "a helper's file name begins with an underscore"
+            )
+            return
+        self.problems += [f"{_file(module)}: {problem}" for problem in self._faults(tool, module)]
+        self._file_of[tool.name] = _file(module)
+        self.tools[namespace.name].append(tool)
+
+    def _faults(self, tool: AnyTool, module: ModuleType) -> Iterator[str]:
+        stem = module.__name__.rpartition(".")[2]
+        if tool.name != stem:
+            yield f"the tool is called {tool.name!r}, the file {stem!r}; give both one name"
+        if tool.name in self._file_of:
+            yield f"the name {tool.name!r} is taken by {self._file_of[tool.name]}"
+        yield from lint_tool(tool)
+
+
+def _namespace_problem(module: ModuleType, namespace: object) -> str | None:
+    if not hasattr(module, "__path__"):
+        return "a tool needs a folder, which is its namespace"
+    if not isinstance(namespace, Namespace):
+        return "has no NAMESPACE = Namespace(…)"
+    stem = module.__name__.rpartition(".")[2]
+    if namespace.name != stem:
+        return f"the namespace is called {namespace.name!r}, the folder {stem!r}"
+    if not _NAMESPACE_NAME.fullmatch(namespace.name):
+        return f"the name {namespace.name!r} does not match ^{_NAMESPACE_NAME.pattern}$"
+    if namespace.name == _RESERVED:
+        return f"{_RESERVED!r} is the name of the technical user and cannot be a namespace"
+    return None
+
+
+def _children(package: ModuleType) -> Iterator[ModuleType]:
+    for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda each: each.name):
+        if not info.name.startswith("_"):
+            yield import_module(f"{package.__name__}.{info.name}")
+
+
+def _folders_python_overlooks(root: ModuleType) -> list[str]:
+    return [
+        f"{folder}: has no __init__.py with a NAMESPACE"
+        for path in root.__path__
+        for folder in sorted(Path(path).glob("[a-z]*"))
+        if any(folder.glob("*.py")) and not (folder / "__init__.py").exists()
+    ]
+
+
+def _file(module: ModuleType) -> str:
+    return str(Path(module.__file__ or module.__name__))

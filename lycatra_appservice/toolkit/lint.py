@@ -1,0 +1,119 @@
+"""What a tool's declaration must look like, so that every model backend and person can use it."""
+
+import inspect
+import re
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from lycatra_appservice.toolkit.base import Effect, Level, Tool
+
+TOOL_NAME = re.compile(r"[a-z][a-z0-9_]{2,40}")
+SUMMARY_CHARACTERS = range(40, 601)  # shorter says too little, longer costs every prompt
+LONGEST_CACHE = timedelta(seconds=60)  # replicas do not share caches: they may differ that long
+
+# llama.cpp compiles schemas to a grammar and answers 400 to a type it does not know.
+_TYPES = frozenset({"string", "integer", "number", "boolean", "array", "object", "null"})
+_BRANCHES = ("anyOf", "oneOf", "allOf")
+_LOOKAROUND = re.compile(r"\(\?(?:[=!]|<[=!])")  # silently not enforced by grammars
+
+
+def lint_tool(tool: Tool[Any]) -> list[str]:
+    """Every rule that the declaration breaks, one sentence each; empty when it is fine."""
+    return [*_declaration_problems(tool), *_args_problems(tool), *schema_problems(tool.schema())]
+
+
+def schema_problems(schema: Mapping[str, Any]) -> list[str]:
+    """Every rule that a JSON Schema of arguments breaks, naming the place."""
+    return [*_top_problems(schema), *_problems_in(schema, "arguments")]
+
+
+def _declaration_problems(tool: Tool[Any]) -> Iterator[str]:
+    if not TOOL_NAME.fullmatch(tool.name):
+        yield f"the name {tool.name!r} does not match ^{TOOL_NAME.pattern}$"
+    if not tool.title.strip():
+        yield "the title is empty"
+    if len(tool.summary) not in SUMMARY_CHARACTERS:
+        yield f"the summary has {len(tool.summary)} characters; it needs 40 to 600"
+    if not tool.example.replace(" ", "_").startswith(tool.name):
+        yield f"the example must start with the tool's words, as in {_words(tool.name)!r}"
+    if not inspect.iscoroutinefunction(tool.run):
+        yield "run must be an `async def`"
+    if tool.level is Level.NONE:
+        yield "the level must be viewer or higher, or people who are denied could use it"
+    yield from _time_problems(tool)
+
+
+def _time_problems(tool: Tool[Any]) -> Iterator[str]:
+    if tool.timeout <= timedelta(0):
+        yield "the timeout must be above zero"
+    if not timedelta(0) <= tool.cache_for <= LONGEST_CACHE:
+        yield f"cache_for must be 0 to {LONGEST_CACHE.total_seconds():.0f} seconds"
+    if tool.effect is Effect.CHANGE and tool.cache_for:
+        yield "a tool that changes something must not be cached"
+
+
+def _args_problems(tool: Tool[Any]) -> Iterator[str]:
+    config = tool.args.model_config
+    if config.get("extra") != "forbid" or not config.get("frozen"):
+        yield "the arguments must be frozen and forbid unknown fields, as ToolArgs does"
+
+
+def _top_problems(schema: Mapping[str, Any]) -> Iterator[str]:
+    for key in ("$ref", *_BRANCHES):
+        if key in schema:
+            yield f"the arguments have {key} at the top level"
+    if schema.get("type") != "object":
+        yield "the arguments must be an object"
+    for name, part in schema.get("properties", {}).items():
+        if not part.get("description", "").strip():
+            yield f"the argument {name!r} has no description"
+
+
+def _problems_in(part: Mapping[str, Any], where: str) -> Iterator[str]:
+    if "$ref" in part:
+        yield f"{where} contains itself; arguments must have an end"
+        return
+    branches = [branch for key in _BRANCHES for branch in part.get(key, ())]
+    for branch in branches:
+        yield from _problems_in(branch, where)
+    if branches or "enum" in part or "const" in part:
+        return
+    kind = part.get("type")
+    if kind not in _TYPES:
+        yield f"{where} has no standard type"
+        return
+    yield from _bound_problems(kind, part, where)
+    yield from _inner_problems(kind, part, where)
+
+
+def _bound_problems(kind: str, part: Mapping[str, Any], where: str) -> Iterator[str]:
+    missing = {
+        "string": "maxLength" not in part,
+        "integer": not _has_range(part),
+        "number": not _has_range(part),
+        "array": "maxItems" not in part,
+    }.get(kind, False)
+    if missing:
+        yield f"{where} is a {kind} without bounds"
+    if _LOOKAROUND.search(part.get("pattern", "")):
+        yield f"{where} has a pattern that looks around; no model backend follows that"
+
+
+def _inner_problems(kind: str, part: Mapping[str, Any], where: str) -> Iterator[str]:
+    if kind == "array":
+        yield from _problems_in(part.get("items", {}), f"{where}[]")
+    if kind == "object":
+        if part.get("additionalProperties") is not False:
+            yield f"{where} must have additionalProperties: false"
+        for name, inner in part.get("properties", {}).items():
+            yield from _problems_in(inner, f"{where}.{name}")
+
+
+def _has_range(part: Mapping[str, Any]) -> bool:
+    lower = "minimum" in part or "exclusiveMinimum" in part
+    return lower and ("maximum" in part or "exclusiveMaximum" in part)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

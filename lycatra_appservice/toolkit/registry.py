@@ -1,0 +1,73 @@
+"""All namespaces and tools of a deployment, found once at the start and never changed after."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from lycatra_appservice.toolkit.base import Namespace, Tool
+
+# Tools of differing arguments meet here; their own files know the exact type.
+AnyTool: TypeAlias = Tool[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Home:
+    tool: AnyTool
+    namespace: Namespace
+
+
+class Registry:
+    """Frozen look-ups over tools; every order is by name, so that prompts and lists are stable."""
+
+    __slots__ = ("_homes", "_namespaces")
+
+    def __init__(
+        self, namespaces: Sequence[Namespace], tools: Mapping[str, Sequence[AnyTool]]
+    ) -> None:
+        """`tools` maps the name of a namespace to its tools.
+
+        Raises ValueError for a name given twice or a tool without its namespace.
+        """
+        self._namespaces = {each.name: each for each in sorted(namespaces, key=_by_name)}
+        if len(self._namespaces) != len(namespaces):
+            raise ValueError("two namespaces have the same name")
+        homes: dict[str, _Home] = {}
+        for namespace, members in tools.items():
+            if namespace not in self._namespaces:
+                raise ValueError(f"there is no namespace {namespace!r}")
+            for tool in members:
+                if tool.name in homes:
+                    raise ValueError(f"two tools are called {tool.name!r}")
+                homes[tool.name] = _Home(tool, self._namespaces[namespace])
+        self._homes = dict(sorted(homes.items()))
+
+    @property
+    def namespaces(self) -> tuple[Namespace, ...]:
+        """Every namespace, sorted by name."""
+        return tuple(self._namespaces.values())
+
+    @property
+    def tools(self) -> tuple[AnyTool, ...]:
+        """Every tool, sorted by name."""
+        return tuple(home.tool for home in self._homes.values())
+
+    def namespace(self, name: str) -> Namespace | None:
+        """The namespace called `name`."""
+        return self._namespaces.get(name)
+
+    def tool(self, name: str) -> AnyTool | None:
+        """The tool called `name`."""
+        home = self._homes.get(name)
+        return home.tool if home else None
+
+    def namespace_of(self, tool_name: str) -> Namespace:
+        """The namespace that a tool of this registry lives in; KeyError for any other name."""
+        return self._homes[tool_name].namespace
+
+    def tools_of(self, namespace: str) -> tuple[AnyTool, ...]:
+        """The tools of one namespace, sorted by name."""
+        return tuple(h.tool for h in self._homes.values() if h.namespace.name == namespace)
+
+
+def _by_name(namespace: Namespace) -> str:
+    return namespace.name

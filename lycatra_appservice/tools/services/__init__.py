@@ -1,0 +1,11 @@
+"""Whether the services are up."""
+
+from lycatra_appservice.toolkit.base import Namespace
+from lycatra_appservice.tools.services._settings import ServicesSettings
+
+NAMESPACE = Namespace(
+    name="services",
+    display_name="Lycatra Services",
+    summary="Whether the services are up, and how long they take to answer.",
+    settings=ServicesSettings,
+)

@@ -1,0 +1,64 @@
+"""Reads Atom feeds with the standard library's expat, which here refuses every DTD.
+
+Without a DTD there are no entities to expand and nothing to fetch, which is all that a hardened
+parser would add; a dependency less.
+"""
+
+from collections.abc import Sequence
+from xml.etree.ElementTree import Element, TreeBuilder
+from xml.parsers import expat
+from zoneinfo import ZoneInfo
+
+from lycatra_appservice.tools.updates._update import Update, clipped, read_when
+
+_ATOM = "http://www.w3.org/2005/Atom "
+_MOST_ENTRIES = 500
+
+
+class NotAtomError(Exception):
+    """The document is not a feed that we read; the message is safe to show."""
+
+
+def read_atom(document: bytes, service: str, zone: ZoneInfo) -> Sequence[Update]:
+    """The feed's entries in its order. Raises NotAtomError."""
+    feed = _parsed(document)
+    if feed.tag != f"{_ATOM}feed":
+        raise NotAtomError("its answer is XML, but no Atom feed")
+    return [_update(entry, service, zone) for entry in feed.findall(f"{_ATOM}entry")][
+        :_MOST_ENTRIES
+    ]
+
+
+def _parsed(document: bytes) -> Element:
+    builder = TreeBuilder()
+    parser = expat.ParserCreate(namespace_separator=" ")
+    parser.StartElementHandler = builder.start
+    parser.EndElementHandler = builder.end
+    parser.CharacterDataHandler = builder.data
+    parser.StartDoctypeDeclHandler = _refuse_dtd
+    try:
+        parser.Parse(document, True)
+    except (expat.ExpatError, ValueError) as exc:
+        raise NotAtomError("its answer is broken XML") from exc
+    return builder.close()
+
+
+def _refuse_dtd(*_: object) -> None:
+    raise NotAtomError("its answer has a DTD, which is refused")
+
+
+def _update(entry: Element, service: str, zone: ZoneInfo) -> Update:
+    when = _text(entry, "updated") or _text(entry, "published")
+    link = entry.find(f"{_ATOM}link")
+    return Update(
+        service=service,
+        kind="entry",
+        title=clipped(_text(entry, "title")) or "(no title)",
+        when=read_when(when, zone),
+        url=link.get("href") if link is not None else None,
+    )
+
+
+def _text(entry: Element, name: str) -> str:
+    found = entry.find(f"{_ATOM}{name}")
+    return "" if found is None else "".join(found.itertext()).strip()

@@ -1,0 +1,163 @@
+"""The tool that tells what was released, changed and deployed."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+
+from pydantic import ConfigDict, field_validator
+
+from lycatra_appservice.toolkit.base import (
+    JSON,
+    Field,
+    InvalidArgumentsError,
+    Scope,
+    Tool,
+    ToolArgs,
+    ToolContext,
+    ToolFailedError,
+    ToolResult,
+)
+from lycatra_appservice.tools._words import did_you_mean
+from lycatra_appservice.tools.updates._collect import Collected, collect
+from lycatra_appservice.tools.updates._settings import UpdatesSettings
+from lycatra_appservice.tools.updates._shown import as_json, as_markdown
+from lycatra_appservice.tools.updates._update import Update
+
+
+class ListUpdatesArgs(ToolArgs):
+    """Which updates to list; the newest ones of all services without any argument."""
+
+    model_config = ConfigDict(coerce_numbers_to_str=True)  # models write since=7 and since="7"
+
+    service: str | None = Field(
+        default=None, max_length=60, description="Only this service, by its exact name."
+    )
+    since: str | None = Field(
+        default=None,
+        max_length=10,
+        pattern=r"^([0-9]{1,4}|[0-9]{4}-[0-9]{2}-[0-9]{2})$",
+        description="Only newer ones: a number of days back (7) or a first day (2026-11-01).",
+    )
+    query: str | None = Field(
+        default=None, max_length=100, description="Only updates whose text has all these words."
+    )
+    limit: int = Field(default=10, ge=1, le=50, description="How many to list.")
+    offset: int = Field(default=0, ge=0, le=5000, description="How many newest ones to skip.")
+
+    @field_validator("service", "since", "query", mode="before")
+    @classmethod
+    def _empty_is_all(cls, value: JSON) -> JSON:
+        return None if value == "" else value  # how some models leave an argument out
+
+    @field_validator("since")
+    @classmethod
+    def _is_a_day(cls, since: str | None) -> str | None:
+        if since and "-" in since:
+            try:
+                date.fromisoformat(since)
+            except ValueError as exc:
+                raise ValueError(f"{since} is not a day of the calendar") from exc
+        return since
+
+
+async def run(args: ListUpdatesArgs, ctx: ToolContext) -> ToolResult:
+    """Read all sources, newest first, then choose.
+
+    Raises ToolFailedError when no source at all can be read, InvalidArgumentsError for a service
+    that nobody has heard of.
+    """
+    sources = ctx.settings(UpdatesSettings).sources
+    found = await collect(sources, ctx)
+    if found.failed and found.failed == len(sources):
+        raise ToolFailedError(f"None of the sources could be read. {_sentences(found.notes)}")
+    known = {update.service for update in found.updates} | {s.default_service for s in sources}
+    _check_service(args.service, known, found)
+    since = _since(args.since, ctx)
+    chosen = [update for update in found.updates if _fits(update, args, since)]
+    chosen.sort(key=_newest_first, reverse=True)
+    page = chosen[args.offset : args.offset + args.limit]
+    left_out = _left_out(args, len(chosen), since, found.updates)
+    data: dict[str, JSON] = {
+        "updates": [as_json(update, ctx.zone) for update in page],
+        "total": len(chosen),
+        "offset": args.offset,
+        "notes": [*found.notes],
+    }
+    return ToolResult(
+        data=data,
+        markdown=as_markdown(page, len(chosen), found.notes, ctx.zone),
+        note="; ".join(left_out) or None,
+    )
+
+
+def _check_service(wanted: str | None, known: set[str], found: Collected) -> None:
+    names = sorted(known)
+    if wanted is None or wanted.casefold() in (name.casefold() for name in names):
+        return
+    text = f"No source knows a service called `{wanted}`. {did_you_mean(wanted, names)}"
+    if found.failed:
+        text += f" But not everything could be read. {_sentences(found.notes)}"
+    raise InvalidArgumentsError(text, [f"`service` is one of {', '.join(names)}"])
+
+
+def _since(since: str | None, ctx: ToolContext) -> datetime | None:
+    """The first moment that counts: a day's beginning in the zone, so that whole days count."""
+    if not since:
+        return None
+    if "-" in since:
+        day = date.fromisoformat(since)
+    else:
+        day = ctx.now().astimezone(ctx.zone).date() - timedelta(days=int(since))
+    return datetime.combine(day, time.min, ctx.zone)
+
+
+def _fits(update: Update, args: ListUpdatesArgs, since: datetime | None) -> bool:
+    if args.service and update.service.casefold() != args.service.casefold():
+        return False
+    if since and (update.when is None or update.when.moment < since):
+        return False
+    text = " ".join([update.service, update.version or "", update.title, *update.changes])
+    return all(word in text.casefold() for word in (args.query or "").casefold().split())
+
+
+def _newest_first(update: Update) -> tuple[bool, float]:
+    """What is not released yet comes before everything, what has no date after everything."""
+    if update.when is None:
+        return update.kind == "unreleased", float("-inf")
+    return False, update.when.moment.timestamp()
+
+
+def _left_out(
+    args: ListUpdatesArgs, total: int, since: datetime | None, updates: Sequence[Update]
+) -> list[str]:
+    notes = []
+    undated = sum(update.when is None for update in updates) if since else 0
+    if undated:
+        notes.append(f"{undated} without a date left out; ask without `since` to see them")
+    older = total - args.offset - args.limit
+    if older > 0:
+        notes.append(f"{older} older left out; ask with offset={args.offset + args.limit}")
+    if total and args.offset >= total:
+        notes.append(f"there are only {total}; ask with a smaller offset")
+    return notes
+
+
+def _sentences(notes: Sequence[str]) -> str:
+    return " ".join(f"{note}." for note in notes)
+
+
+TOOL = Tool(
+    name="list_updates",
+    title="List updates",
+    summary=(
+        "Lists recent releases, deployments and changes, newest first: service, version, date and "
+        "what changed. Use it for questions about what is new or was deployed. "
+        "It does not tell whether a service is running."
+    ),
+    args=ListUpdatesArgs,
+    run=run,
+    example="list updates since=7",
+    timeout=timedelta(seconds=15),
+    cache_for=timedelta(seconds=20),
+    scope=Scope.SHARED,
+    also_called=("changelog", "releases", "deployments"),
+)

@@ -1,0 +1,169 @@
+"""A gate with what it needs: real contexts, a real HTTP session, a clock that stands still."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel
+
+from lycatra_appservice.model import Caller, Face, Level, RoomID, UserID
+from lycatra_appservice.toolkit.access import Access
+from lycatra_appservice.toolkit.base import (
+    Component,
+    Effect,
+    Field,
+    Namespace,
+    Scope,
+    Tool,
+    ToolArgs,
+    ToolContext,
+    ToolResult,
+)
+from lycatra_appservice.toolkit.context import Contexts, tool_session
+from lycatra_appservice.toolkit.registry import Registry
+from lycatra_appservice.toolkit.toolbox import Gate, Toolbox
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+VIEWER = UserID("@viewer:example.org")
+OPERATOR = UserID("@operator:example.org")
+STRANGER = UserID("@stranger:elsewhere.org")
+TESTING = Namespace(name="testing", display_name="Testing", summary="Tools of the tests.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lists:
+    """The `access` section."""
+
+    admin: Sequence[str] = ()
+    operator: Sequence[str] = (OPERATOR,)
+    viewer: Sequence[str] = ("*:example.org",)
+    none: Sequence[str] = ()
+
+
+@dataclass
+class Calls:
+    """An observer that remembers."""
+
+    heard: list[tuple[str, Face, str]] = field(default_factory=list)
+
+    def called(self, tool: str, face: Face, outcome: str, seconds: float) -> None:
+        assert seconds >= 0
+        self.heard.append((tool, face, outcome))
+
+    @property
+    def outcomes(self) -> list[str]:
+        return [outcome for _, _, outcome in self.heard]
+
+
+@dataclass
+class StillClock:
+    """Seconds that only pass when a test says so."""
+
+    seconds: float = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    gate: Gate
+    calls: Calls
+    clock: StillClock
+
+    def toolbox(
+        self, user: UserID = VIEWER, *, room: str | None = None, namespace: str | None = None
+    ) -> Toolbox:
+        room_id = RoomID(room) if room else None
+        caller = Caller(user_id=user, face=Face.COMMAND, room_id=room_id)
+        return self.gate.open(caller, namespace=namespace)
+
+
+class EchoArgs(ToolArgs):
+    text: str = Field(default="", max_length=20, description="What to say.")
+    times: int = Field(default=1, ge=1, le=5, description="How often.")
+
+
+async def unreachable(args: ToolArgs, ctx: ToolContext) -> ToolResult:
+    raise AssertionError("the gate must not let this call through")
+
+
+async def echo(args: EchoArgs, ctx: ToolContext) -> ToolResult:
+    return ToolResult(data={"said": args.text * args.times}, markdown=args.text)
+
+
+def a_tool(
+    *,
+    name: str = "say_something",
+    run: object = unreachable,
+    args: type[ToolArgs] = EchoArgs,
+    level: Level = Level.VIEWER,
+    effect: Effect = Effect.READ,
+    timeout: timedelta = timedelta(seconds=30),
+    cache_for: timedelta = timedelta(0),
+    scope: Scope = Scope.PERSON,
+    summary: str = "Says a text again, as often as asked, for the tests of the gate.",
+    also_called: Sequence[str] = (),
+) -> Tool[ToolArgs]:
+    """A tool for one test; `run` is its function, by default one that must not be reached."""
+    assert callable(run)
+    return Tool(
+        name=name,
+        title="Say something",
+        summary=summary,
+        args=args,
+        run=run,
+        example=name.replace("_", " "),
+        level=level,
+        effect=effect,
+        timeout=timeout,
+        cache_for=cache_for,
+        scope=scope,
+        also_called=also_called,
+    )
+
+
+async def all_well() -> Sequence[Component]:
+    return [
+        Component(name="lycatra", ok=True, detail="version 0.1.0"),
+        Component(name="database", ok=True, detail="SQLite", since=NOW - timedelta(hours=1)),
+    ]
+
+
+@asynccontextmanager
+async def bench(
+    tools: Sequence[Tool[ToolArgs]] = (),
+    *,
+    registry: Registry | None = None,
+    lists: Lists | None = None,
+    hidden: frozenset[str] = frozenset(),
+    settings: Mapping[str, BaseModel] | None = None,
+    folder: Path = Path(),
+    zone: str = "UTC",
+    slots: int = 8,
+) -> AsyncIterator[Bench]:
+    """Open a gate over `tools`, or over a whole registry with its own namespaces."""
+    registry = registry or Registry([TESTING], {TESTING.name: tools})
+    sections = {each.name: each.settings() for each in registry.namespaces}
+    calls, clock = Calls(), StillClock()
+    async with tool_session() as http:
+        contexts = Contexts(
+            zone=ZoneInfo(zone),
+            http=http,
+            base_folder=folder,
+            settings={**sections, **(settings or {})},
+            components=all_well,
+            clock=lambda: NOW,
+        )
+        gate = Gate(
+            registry,
+            Access(lists or Lists(), hidden_tools=hidden),
+            contexts,
+            calls,
+            slots_per_namespace=slots,
+            monotonic=clock,
+        )
+        yield Bench(gate=gate, calls=calls, clock=clock)

@@ -1,0 +1,311 @@
+"""The gate: what every face goes through, in this order."""
+
+import asyncio
+import logging
+from datetime import timedelta
+
+import pytest
+
+from lycatra_appservice.errors import (
+    InvalidArgumentsError,
+    NotAllowedError,
+    ToolFailedError,
+    ToolTimeoutError,
+    UnknownToolError,
+)
+from lycatra_appservice.model import Face, Level
+from lycatra_appservice.toolkit.base import (
+    Effect,
+    Namespace,
+    ToolArgs,
+    ToolContext,
+    ToolResult,
+)
+from lycatra_appservice.toolkit.registry import Registry
+from tests.support.toolbench import (
+    OPERATOR,
+    STRANGER,
+    TESTING,
+    VIEWER,
+    EchoArgs,
+    Lists,
+    a_tool,
+    bench,
+    echo,
+)
+
+SOON = timedelta(milliseconds=20)
+
+
+async def test_an_allowed_call_runs_with_its_checked_arguments() -> None:
+    async with bench([a_tool(run=echo)]) as on:
+        result = await on.toolbox().call("say_something", {"text": " ha ", "times": "3"})
+
+        assert result.data == {"said": "hahaha"}
+        assert on.calls.heard == [("say_something", Face.COMMAND, "ok")]
+
+
+async def test_permission_is_decided_before_arguments_are_looked_at() -> None:
+    async with bench([a_tool(level=Level.OPERATOR)]) as on:
+        with pytest.raises(NotAllowedError) as caught:
+            await on.toolbox(VIEWER).call("say_something", {"nonsense": 1})
+
+        assert caught.value.user_message == (
+            "`say_something` needs an operator, and you are a viewer here. "
+            "@operator:example.org could do it."
+        )
+        assert on.calls.outcomes == ["not_allowed"]
+
+
+async def test_arguments_are_checked_before_an_approval_is_spoken_of() -> None:
+    async with bench([a_tool(effect=Effect.CHANGE)]) as on:
+        with pytest.raises(InvalidArgumentsError):
+            await on.toolbox().call("say_something", {"times": 9})
+
+        assert on.calls.outcomes == ["invalid_arguments"]
+
+
+async def test_a_changing_tool_never_runs_without_an_approval() -> None:
+    async with bench([a_tool(effect=Effect.CHANGE)], lists=Lists(admin=[OPERATOR])) as on:
+        with pytest.raises(NotAllowedError, match="needs an approval"):
+            await on.toolbox(OPERATOR).call("say_something", {})
+
+        assert on.calls.outcomes == ["needs_approval"]
+
+
+async def test_a_stranger_sees_and_may_nothing() -> None:
+    async with bench([a_tool()]) as on:
+        toolbox = on.toolbox(STRANGER)
+
+        assert toolbox.tools() == ()
+        assert toolbox.known_names() == ("say_something",)
+        with pytest.raises(NotAllowedError, match="you are somebody without rights here"):
+            await toolbox.call("say_something", {})
+
+
+async def test_a_toolbox_offers_only_what_may_be_used_sorted_by_name() -> None:
+    tools = [a_tool(name="say_zero"), a_tool(name="say_one", level=Level.OPERATOR)]
+    async with bench([*tools, a_tool(name="hum_tune")]) as on:
+        assert [tool.name for tool in on.toolbox(VIEWER).tools()] == ["hum_tune", "say_zero"]
+        assert [tool.name for tool in on.toolbox(OPERATOR).tools()] == [
+            "hum_tune",
+            "say_one",
+            "say_zero",
+        ]
+        assert on.toolbox(VIEWER).tool("hum_tune").name == "hum_tune"
+        with pytest.raises(NotAllowedError):
+            on.toolbox(VIEWER).tool("say_one")
+
+
+async def test_a_hidden_tool_looks_unknown() -> None:
+    async with bench([a_tool(), a_tool(name="hum_tune")], hidden=frozenset(["hum_tune"])) as on:
+        toolbox = on.toolbox()
+        messages = []
+        for name in ("hum_tune", "hum_tunes"):
+            with pytest.raises(UnknownToolError) as caught:
+                await toolbox.call(name, {})
+            messages.append(caught.value.user_message.replace(name, "…"))
+
+        assert messages[0] == messages[1]
+        assert toolbox.known_names() == ("say_something",)
+        assert on.calls.heard == [("(unknown)", Face.COMMAND, "unknown_tool")] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("say_somethin", "Did you mean `say_something`?"),
+        ("repeat", "Did you mean `say_something`?"),
+        ("hum_tone", "`help` lists what you may use."),
+    ],
+)
+async def test_an_unknown_name_is_answered_with_a_likely_one_the_person_may_use(
+    name: str, hint: str
+) -> None:
+    forbidden = a_tool(name="hum_tune", level=Level.OPERATOR)
+    async with bench([a_tool(also_called=["repeat"]), forbidden]) as on:
+        with pytest.raises(UnknownToolError) as caught:
+            await on.toolbox().call(name, {})
+
+        assert caught.value.user_message == f"I don't know a tool called `{name}`. {hint}"
+
+
+async def test_a_huge_made_up_name_is_neither_repeated_nor_counted_by_name() -> None:
+    async with bench([a_tool()]) as on:
+        with pytest.raises(UnknownToolError) as caught:
+            await on.toolbox().call("`x`\n" * 10_000, {})
+
+        assert len(caught.value.user_message) < 150
+        assert "\n" not in caught.value.user_message
+        assert on.calls.heard == [("(unknown)", Face.COMMAND, "unknown_tool")]
+
+
+async def test_the_toolbox_of_one_namespace_has_only_its_tools() -> None:
+    other = Namespace(name="other", display_name="Other", summary="Other tools.")
+    registry = Registry(
+        [TESTING, other],
+        {"testing": [a_tool(run=echo)], "other": [a_tool(name="hum_tune", run=echo)]},
+    )
+    async with bench(registry=registry) as on:
+        limited = on.toolbox(namespace="other")
+
+        assert [tool.name for tool in limited.tools()] == ["hum_tune"]
+        with pytest.raises(UnknownToolError):
+            await limited.call("say_something", {})
+
+
+async def test_a_tool_that_takes_too_long_is_ended_with_a_sentence() -> None:
+    ended = asyncio.Event()
+
+    async def hang(args: EchoArgs, ctx: ToolContext) -> ToolResult:
+        try:
+            return await asyncio.Future()
+        finally:
+            ended.set()
+
+    async with bench([a_tool(run=hang, timeout=SOON)]) as on, asyncio.timeout(5):
+        with pytest.raises(ToolTimeoutError) as caught:
+            await on.toolbox().call("say_something", {})
+
+        assert ended.is_set()
+        assert "did not answer within 0.02 seconds" in caught.value.user_message
+        assert on.calls.outcomes == ["timeout"]
+
+
+async def test_waiting_for_a_free_place_counts_into_the_time() -> None:
+    running, finish = asyncio.Event(), asyncio.Event()
+
+    async def busy(args: EchoArgs, ctx: ToolContext) -> ToolResult:
+        running.set()
+        await finish.wait()
+        return ToolResult(data={}, markdown="")
+
+    tools = [a_tool(name="keep_busy", run=busy), a_tool(timeout=SOON)]
+    async with bench(tools, slots=1) as on, asyncio.timeout(5):
+        first = asyncio.create_task(on.toolbox().call("keep_busy", {}))
+        await running.wait()
+        with pytest.raises(ToolTimeoutError, match="for others to finish"):
+            await on.toolbox().call("say_something", {})
+        finish.set()
+        await first
+
+        assert on.calls.outcomes == ["timeout", "ok"]
+
+
+async def test_one_namespace_that_is_busy_does_not_hold_up_another() -> None:
+    running, finish = asyncio.Event(), asyncio.Event()
+
+    async def busy(args: EchoArgs, ctx: ToolContext) -> ToolResult:
+        running.set()
+        await finish.wait()
+        return ToolResult(data={}, markdown="")
+
+    other = Namespace(name="other", display_name="Other", summary="Other tools.")
+    registry = Registry(
+        [TESTING, other],
+        {"testing": [a_tool(name="keep_busy", run=busy)], "other": [a_tool(run=echo)]},
+    )
+    async with bench(registry=registry, slots=1) as on, asyncio.timeout(5):
+        first = asyncio.create_task(on.toolbox().call("keep_busy", {}))
+        await running.wait()
+        await on.toolbox().call("say_something", {})
+        finish.set()
+        await first
+
+
+async def test_a_place_is_free_again_after_a_failure() -> None:
+    async def fail(args: EchoArgs, ctx: ToolContext) -> ToolResult:
+        raise ToolFailedError("The kettle is empty; fill it first.")
+
+    async with bench([a_tool(run=fail)], slots=1) as on, asyncio.timeout(5):
+        for _ in range(3):
+            with pytest.raises(ToolFailedError, match="The kettle is empty"):
+                await on.toolbox().call("say_something", {})
+
+        assert on.calls.outcomes == ["failed"] * 3
+
+
+@pytest.mark.parametrize("error", [RuntimeError("password=secret"), TimeoutError("secret")])
+async def test_a_crash_is_told_plainly_and_its_cause_only_to_the_log(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def crash(args: EchoArgs, ctx: ToolContext) -> ToolResult:
+        raise error
+
+    async with bench([a_tool(run=crash)]) as on:
+        with pytest.raises(ToolFailedError) as caught:
+            await on.toolbox().call("say_something", {})
+
+    [logged] = [record for record in caplog.records if record.message == "tool_crashed"]
+    assert logged.exc_info is not None
+    assert logged.exc_info[1] is error
+    assert "secret" not in caught.value.user_message
+    assert str(vars(logged)["error_id"]) in caught.value.user_message
+    assert on.calls.outcomes == ["crashed"]
+
+
+async def test_a_result_that_is_no_json_is_a_crash_of_the_tool() -> None:
+    async def odd(args: EchoArgs, ctx: ToolContext) -> ToolResult:
+        return ToolResult(data={"when": ctx.now()}, markdown="")
+
+    async with bench([a_tool(run=odd)]) as on:
+        with pytest.raises(ToolFailedError):
+            await on.toolbox().call("say_something", {})
+        assert on.calls.outcomes == ["crashed"]
+
+
+async def test_a_cancelled_call_stays_cancelled_and_is_counted() -> None:
+    running = asyncio.Event()
+
+    async def hang(args: EchoArgs, ctx: ToolContext) -> ToolResult:
+        running.set()
+        return await asyncio.Future()
+
+    async with bench([a_tool(run=hang)]) as on, asyncio.timeout(5):
+        call = asyncio.create_task(on.toolbox().call("say_something", {}))
+        await running.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+        assert on.calls.outcomes == ["cancelled"]
+
+
+async def test_a_call_is_one_log_line_without_its_arguments(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with bench([a_tool(run=echo)]) as on:
+        await on.toolbox().call("say_something", {"text": "my secret"})
+
+    [line] = [record for record in caplog.records if record.message == "tool_called"]
+    fields = vars(line)
+    assert (fields["tool"], fields["caller"], fields["face"], fields["outcome"]) == (
+        "say_something",
+        VIEWER,
+        "command",
+        "ok",
+    )
+    assert fields["tool_ms"] == 0.0
+    assert "my secret" not in str(fields)
+
+
+async def test_a_tool_learns_who_asked_and_what_else_they_may_use() -> None:
+    seen: list[ToolContext] = []
+
+    async def look(args: ToolArgs, ctx: ToolContext) -> ToolResult:
+        seen.append(ctx)
+        return ToolResult(data=[part.name for part in await ctx.components()], markdown="")
+
+    tools = [a_tool(run=look), a_tool(name="say_no", level=Level.OPERATOR)]
+    async with bench(tools, zone="Europe/Berlin") as on:
+        result = await on.toolbox().call("say_something", {})
+
+    [ctx] = seen
+    assert ctx.caller.user_id == VIEWER
+    assert ctx.zone.key == "Europe/Berlin"
+    assert [(tool.name, tool.namespace) for tool in ctx.visible_tools()] == [
+        ("say_something", "testing")
+    ]
+    assert ctx.log.name == "lycatra_appservice.tools.testing.say_something"
+    assert result.data == ["lycatra", "database"]
