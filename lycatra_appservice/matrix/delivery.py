@@ -1,0 +1,175 @@
+"""Carries out one send row against the homeserver: look, send, and judge the answer."""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Final, TypeAlias
+
+from lycatra_appservice.matrix.accounts import Accounts, is_account_missing
+from lycatra_appservice.matrix.amend import is_draft, without_relation
+from lycatra_appservice.matrix.client import MatrixClient
+from lycatra_appservice.matrix.errors import HomeserverUnavailableError, MatrixError
+from lycatra_appservice.matrix.joining import join
+from lycatra_appservice.matrix.media import Uploader
+from lycatra_appservice.matrix.sent import find_sent
+from lycatra_appservice.matrix.users import VirtualUsers
+from lycatra_appservice.matrix.verdicts import is_for_the_operator, judge
+from lycatra_appservice.model import JSON, EventID, RoomID, SendKind
+from lycatra_appservice.turns.delivery import (
+    Amended,
+    Delivered,
+    Delivery,
+    Dropped,
+    RetryLater,
+    SendRow,
+)
+
+IsEncrypted: TypeAlias = Callable[[RoomID], Awaitable[bool]]
+
+_LOG: Final = logging.getLogger(__name__)
+_LEAVES_TRACE: Final = frozenset(
+    {SendKind.MESSAGE, SendKind.EDIT, SendKind.REACTION, SendKind.REDACTION}
+)
+_CARRIES_TEXT: Final = frozenset({SendKind.MESSAGE, SendKind.EDIT, SendKind.UPLOAD})
+_IS_FILE: Final = frozenset({"m.file", "m.image", "m.audio", "m.video"})
+
+
+class MatrixDeliverer:
+    """The turn engine's `Deliverer`. Holds nothing between two rows; safe to share.
+
+    `is_encrypted` is asked before everything that carries text or a file, each time: a room may
+    have become encrypted a moment ago. What it raises passes through, and nothing is sent.
+    """
+
+    def __init__(
+        self, client: MatrixClient, users: VirtualUsers, *, is_encrypted: IsEncrypted
+    ) -> None:
+        self._client = client
+        self._users = users
+        self._is_encrypted = is_encrypted
+        self._accounts = Accounts(client, users)
+        self._uploader = Uploader(client)
+
+    async def deliver(self, row: SendRow, *, look_first: bool) -> Delivery:
+        """Do what the row says, at most once, and say what came of it."""
+        try:
+            return await self._with_account(row, look_first)
+        except HomeserverUnavailableError as exc:
+            return RetryLater(None, str(exc))
+        except MatrixError as exc:
+            return self._judged(row, exc)
+
+    async def _with_account(self, row: SendRow, look_first: bool) -> Delivery:
+        try:
+            return await self._attempt(row, look_first)
+        except MatrixError as exc:
+            if not is_account_missing(exc) or not self._users.exists(row.sender):
+                raise
+        await self._accounts.ensure(row.sender)
+        # With the old device the homeserver's memory of our txn ids is gone.
+        return await self._attempt(row, look_first=True)
+
+    async def _attempt(self, row: SendRow, look_first: bool) -> Delivery:
+        if look_first and row.kind in _LEAVES_TRACE:
+            found = await find_sent(self._client, row)
+            if found is not None:
+                return Delivered(found)
+        if row.kind in _CARRIES_TEXT and await self._is_encrypted(row.room_id):
+            return Dropped("encrypted room")
+        return await self._do(row)
+
+    async def _do(self, row: SendRow) -> Delivery:
+        match row.kind:
+            case SendKind.MESSAGE | SendKind.EDIT:
+                return await self._say(row)
+            case SendKind.REACTION:
+                return await self._react(row)
+            case SendKind.REDACTION:
+                return await self._redact(row)
+            case SendKind.UPLOAD:
+                return await self._upload(row)
+            case SendKind.JOIN:
+                await join(self._client, row, helper=self._users.main)
+                return Delivered(None)
+            case SendKind.LEAVE:
+                reason = row.content.get("reason")
+                await self._client.leave(row.room_id, reason, as_user=row.sender)
+                return Delivered(None)
+
+    async def _say(self, row: SendRow) -> Delivery:
+        content = _aimed(row)
+        if content is None:
+            if is_draft(row.content):
+                return Dropped("the message to edit was never sent")
+            return Amended(None, without_relation(row.content), "the message to edit is missing")
+        if row.mxc is not None:
+            content["url"] = row.mxc
+        if content.get("msgtype") in _IS_FILE and "url" not in content:
+            return Dropped("its file was not uploaded")
+        return await self._send(row, "m.room.message", content)
+
+    async def _react(self, row: SendRow) -> Delivery:
+        content = _aimed(row)
+        if content is None:
+            return Dropped("the message to react to was never sent")
+        return await self._send(row, "m.reaction", content)
+
+    async def _send(self, row: SendRow, event_type: str, content: Mapping[str, JSON]) -> Delivered:
+        return Delivered(
+            await self._client.send_event(
+                row.room_id, event_type, row.txn_id, content, as_user=row.sender
+            )
+        )
+
+    async def _redact(self, row: SendRow) -> Delivery:
+        target = row.target or row.content.get("redacts")
+        if target is None:
+            return Dropped("the event to redact was never sent")
+        reason = row.content.get("reason")
+        return Delivered(
+            await self._client.redact(
+                row.room_id, EventID(target), row.txn_id, reason, as_user=row.sender
+            )
+        )
+
+    async def _upload(self, row: SendRow) -> Delivery:
+        if row.data is None:
+            return Dropped("an upload without its bytes")
+        mxc = row.mxc or await self._uploader.reserve(row.sender)
+        try:
+            return Delivered(None, await self._uploader.fill(mxc, row.data, row))
+        except HomeserverUnavailableError as exc:
+            return RetryLater(None, str(exc), mxc)
+        except MatrixError as exc:
+            verdict = self._judged(row, exc)
+            return replace(verdict, mxc=mxc) if isinstance(verdict, RetryLater) else verdict
+
+    def _judged(self, row: SendRow, error: MatrixError) -> Delivery:
+        verdict = judge(row, error, self._users)
+        _LOG.log(
+            logging.ERROR if is_for_the_operator(error) else logging.INFO,
+            "send_refused",
+            extra={
+                "kind": row.kind.value,
+                "room_id": row.room_id,
+                "sender": row.sender,
+                "txn_id": row.txn_id,
+                "status": error.status,
+                "errcode": error.errcode,
+                "reason": error.reason,
+                "verdict": type(verdict).__name__,
+            },
+        )
+        return verdict
+
+
+def _aimed(row: SendRow) -> dict[str, JSON] | None:
+    """The content with the event that it is about; None when that event does not exist."""
+    content = dict(row.content)
+    relation = content.get("m.relates_to")
+    if not isinstance(relation, Mapping) or "rel_type" not in relation:
+        return content
+    if row.target is not None:
+        content["m.relates_to"] = {**relation, "event_id": row.target}
+        return content
+    return content if "event_id" in relation else None

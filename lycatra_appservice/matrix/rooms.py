@@ -1,0 +1,180 @@
+"""What we know of the rooms we are in: who is there, whether it is encrypted, what we said."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Final
+
+from lycatra_appservice.db.connection import Connection, Database
+from lycatra_appservice.db.statements import Statements
+from lycatra_appservice.matrix.client import MatrixClient
+from lycatra_appservice.matrix.events import is_id, mapping, text
+from lycatra_appservice.matrix.users import VirtualUsers
+from lycatra_appservice.model import JSON, EventID, RoomID, UserID
+
+# Two people may leave before such a room can be a DM, and each leaving is an event of its own.
+_CROWD: Final = 3
+_CROWD_SECONDS: Final = 60.0
+_MAX_REMEMBERED: Final = 50_000
+_MAX_NAME: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomView:
+    """A room as the router sees it."""
+
+    room_id: RoomID
+    name: str | None
+    encrypted: bool
+    people: Mapping[UserID, str | None]  # joined or invited, none of ours, with display names
+    ours: frozenset[UserID]  # joined
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether it is a conversation with one person, whatever clients call it."""
+        return len(self.people) == 1
+
+
+class RoomStore:
+    """Rooms in the database, with a memory of crowds for the way in.
+
+    State from before our join is never pushed, so a room that is not known yet is read whole
+    from the homeserver once.
+    """
+
+    def __init__(self, database: Database, client: MatrixClient, users: VirtualUsers) -> None:
+        self._database = database
+        self._sql = Statements.load(__package__, "rooms", database.dialect)
+        self._client = client
+        self._users = users
+        self._crowds: dict[RoomID, float] = {}
+
+    def is_crowd(self, room_id: RoomID) -> bool:
+        """Whether it surely holds too many people to be a DM; remembered for a minute."""
+        until = self._crowds.get(room_id)
+        return until is not None and until > monotonic()
+
+    def forget(self, room_id: RoomID) -> None:
+        """Look it up again next time."""
+        self._crowds.pop(room_id, None)
+
+    async def view(self, room_id: RoomID, as_user: UserID) -> RoomView:
+        """What is known of a room, read from the homeserver if nothing is.
+
+        Raises what the client raises when we are not (or no longer) in it.
+        """
+        known = await self._database.fetch_one(self._sql["get_room"], room=room_id)
+        if known is None:
+            await self.refresh(room_id, as_user)
+            known = await self._database.fetch_one(self._sql["get_room"], room=room_id)
+        members = await self._database.fetch(self._sql["get_members"], room=room_id)
+        view = RoomView(
+            room_id=room_id,
+            name=known["name"] if known else None,
+            encrypted=bool(known["encrypted"]) if known else False,
+            people={
+                UserID(row["user_id"]): row["display_name"]
+                for row in members
+                if not self._users.is_ours(row["user_id"])
+            },
+            ours=frozenset(
+                UserID(row["user_id"])
+                for row in members
+                if self._users.is_ours(row["user_id"]) and row["membership"] == "join"
+            ),
+        )
+        self._remember(view)
+        return view
+
+    async def refresh(self, room_id: RoomID, as_user: UserID) -> None:
+        """Read a room's whole state from the homeserver and store it in one transaction."""
+        state = await self._client.state(room_id, as_user=as_user)
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                self._sql["put_room"],
+                room=room_id,
+                name=_name_in(state),
+                encrypted=int(any(event.get("type") == "m.room.encryption" for event in state)),
+            )
+            await connection.execute(self._sql["drop_members"], room=room_id)
+            for event in state:
+                if event.get("type") == "m.room.member":
+                    await self._put_member(connection, room_id, event)
+        self.forget(room_id)
+
+    async def apply(self, event: Mapping[str, JSON]) -> None:
+        """Follow a state event of a room that is known; others are read whole when needed."""
+        room_id = RoomID(event["room_id"])
+        self.forget(room_id)
+        content = mapping(event.get("content"))
+        async with self._database.transaction() as connection:
+            match event["type"]:
+                case "m.room.member":
+                    await self._put_member(connection, room_id, event)
+                case "m.room.encryption":
+                    await connection.execute(self._sql["set_encrypted"], room=room_id)
+                case "m.room.name":
+                    await connection.execute(
+                        self._sql["set_name"], room=room_id, name=_clean(content.get("name"))
+                    )
+                case _:
+                    pass  # kept by no table yet
+
+    async def drop_if_left(self, room_id: RoomID) -> None:
+        """Forget a room when none of us is in it any more."""
+        members = await self._database.fetch(self._sql["get_members"], room=room_id)
+        if not any(self._users.is_ours(row["user_id"]) for row in members):
+            self.forget(room_id)
+            await self._database.execute(self._sql["drop_room"], room=room_id)
+
+    async def is_encrypted(self, room_id: RoomID) -> bool:
+        """Whether cleartext must not go there."""
+        row = await self._database.fetch_one(self._sql["is_encrypted"], room=room_id)
+        return row is not None and bool(row["encrypted"])
+
+    async def is_ours(self, event_id: EventID | None) -> bool:
+        """Whether an event is an answer of ours or something we answered."""
+        if event_id is None:
+            return False
+        found = await self._database.fetch_one(self._sql["spoke_or_answered"], event_id=event_id)
+        return found is not None
+
+    async def say_once(self, key: str) -> bool:
+        """True for the first caller of the whole deployment, ever."""
+        return await self._database.fetch_one(self._sql["say_once"], key=key) is not None
+
+    async def _put_member(
+        self, connection: Connection, room_id: RoomID, event: Mapping[str, JSON]
+    ) -> None:
+        content = mapping(event.get("content"))
+        membership = content.get("membership")
+        if not is_id(event.get("state_key")) or not is_id(membership):
+            return
+        await connection.execute(
+            self._sql["put_member"],
+            room=room_id,
+            user_id=event["state_key"],
+            membership=membership,
+            display_name=_clean(content.get("displayname")),
+        )
+
+    def _remember(self, view: RoomView) -> None:
+        if len(view.people) < _CROWD:
+            self.forget(view.room_id)
+            return
+        if len(self._crowds) >= _MAX_REMEMBERED:
+            self._crowds.clear()
+        self._crowds[view.room_id] = monotonic() + _CROWD_SECONDS
+
+
+def _name_in(state: Sequence[Mapping[str, JSON]]) -> str | None:
+    for event in state:
+        if event.get("type") == "m.room.name":
+            return _clean(mapping(event.get("content")).get("name"))
+    return None
+
+
+def _clean(value: JSON) -> str | None:
+    """A name as the database takes it: Postgres refuses NUL and lone surrogates in text."""
+    cleaned = text(value).replace("\0", "").encode(errors="replace").decode()
+    return cleaned[:_MAX_NAME] or None
