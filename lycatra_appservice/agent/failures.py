@@ -1,0 +1,111 @@
+"""Which of our errors a server's failure is; the server's own words only reach the log."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from lycatra_appservice.agent.backend import (
+    ContextOverflowError,
+    ModelBusyError,
+    ModelRefusedError,
+    ModelUnreachableError,
+)
+from lycatra_appservice.errors import ModelError
+from lycatra_appservice.model import JSON
+
+_OVERFLOW = re.compile(
+    r"context (length|size|window)|maximum context|ContextWindowExceeded|too many tokens",
+    re.IGNORECASE,
+)
+_OVERFLOW_CODES = {"context_length_exceeded", "exceed_context_size_error"}
+# Parameters that a server may not know and that we can do without.
+_DISPENSABLE = re.compile(
+    r"\b(stream_options|temperature|tool_choice|max_tokens|max_completion_tokens)\b"
+)
+_DETAIL_CHARS = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """What a server said about a request that failed; `status` is 0 if it did not say."""
+
+    status: int
+    message: str = ""
+    code: str = ""
+    kind: str = ""
+    param: str = ""
+    retry_after: timedelta | None = None
+
+    @property
+    def detail(self) -> str:
+        """One line for the log."""
+        named = {"code": self.code, "type": self.kind, "param": self.param}
+        words = " ".join(f"{key}={value}" for key, value in named.items() if value)
+        text = " ".join(self.message.split())
+        return f"status={self.status} {words} {text}"[:_DETAIL_CHARS]
+
+    def unsupported(self, sent: Collection[str]) -> str | None:
+        """The parameter of those sent that the server does not take, if we can do without it."""
+        if self.status not in {400, 422} or self._is_overflow():
+            return None
+        named = _DISPENSABLE.findall(f"{self.param} {self.message}")
+        return next((name for name in named if name in sent), None)
+
+    def error(self) -> ModelError:
+        """The error to raise."""
+        if self._is_overflow():
+            return ContextOverflowError(self.detail)
+        if "insufficient_quota" in {self.code, self.kind}:  # a 429 that no waiting helps
+            return ModelRefusedError(self.detail)
+        if self.status == 429 or (self.status == 503 and self.retry_after):
+            return ModelBusyError(self.detail, retry_after=self.retry_after)
+        if self.status in {0, 408, 409} or self.status >= 500:
+            return ModelUnreachableError(self.detail)
+        return ModelRefusedError(self.detail)
+
+    def _is_overflow(self) -> bool:
+        if _OVERFLOW_CODES & {self.code, self.kind}:
+            return True
+        return self.status not in {401, 403, 429} and bool(_OVERFLOW.search(self.message))
+
+
+def failure_in(error: JSON, *, status: int = 0, retry_after: timedelta | None = None) -> Failure:
+    """Read the `error` of a body or of a stream: an object, a sentence, or a web page."""
+    fields: Mapping[str, JSON] = error if isinstance(error, dict) else {"message": error}
+    code = _words(fields.get("code"))
+    if not status and re.fullmatch(r"[45]\d\d", code):  # inside a stream it stands here
+        status = int(code)
+    return Failure(
+        status=status,
+        message=_words(fields.get("message") or fields.get("detail")),
+        code=code,
+        kind=_words(fields.get("type")),
+        param=_words(fields.get("param")),
+        retry_after=retry_after,
+    )
+
+
+def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> timedelta | None:
+    """How long a server asks us to wait, in whichever of the three ways it says so."""
+    try:
+        if millis := headers.get("retry-after-ms"):
+            return timedelta(milliseconds=float(millis))
+        return _span(headers.get("retry-after", ""), now or datetime.now(UTC))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _span(value: str, now: datetime) -> timedelta | None:
+    if not value:
+        return None
+    if re.fullmatch(r"\d+(\.\d+)?", value):
+        return timedelta(seconds=float(value))
+    at = parsedate_to_datetime(value)
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return max(at - now, timedelta(0))
+
+
+def _words(value: JSON) -> str:
+    return "" if value is None else str(value)

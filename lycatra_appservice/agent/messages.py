@@ -1,0 +1,158 @@
+"""What was said to and by a model, in our own words: no library's types, fit for the database."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias, assert_never
+
+from lycatra_appservice.model import JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemMessage:
+    """The rules. Stands first and only once."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserMessage:
+    """A person's words; begins a turn. `name` is their Matrix user id, which nobody can fake."""
+
+    text: str
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A call the model asks for. `arguments` is what it wrote: JSON, or what it took for JSON."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssistantMessage:
+    """What the model said. Text beside calls is a preamble, not an answer."""
+
+    text: str
+    calls: Sequence[ToolCall] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolMessage:
+    """What came of one call; each call id has exactly one, in the order of the calls."""
+
+    call_id: str
+    text: str
+
+
+Message: TypeAlias = SystemMessage | UserMessage | AssistantMessage | ToolMessage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens as the server counted them."""
+
+    prompt: int
+    completion: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAnswer:
+    """One whole answer of a model.
+
+    `finish` is the server's own word and often wrong: look at `calls` instead. In a `truncated`
+    answer the arguments of the last call may be incomplete JSON, or empty.
+    """
+
+    text: str
+    calls: Sequence[ToolCall] = ()
+    finish: str | None = None
+    usage: Usage | None = None
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delta:
+    """A piece of an answer on its way: visible text, and with the last piece the whole answer.
+
+    The pieces are a preview; what counts is `answer.text`.
+    """
+
+    text: str = ""
+    answer: ModelAnswer | None = None
+
+
+def message_to_json(message: Message) -> dict[str, JSON]:
+    """The message as a database row keeps it; `message_from_json` reads it back."""
+    match message:
+        case SystemMessage():
+            return {"role": "system", "text": message.text}
+        case UserMessage():
+            return {"role": "user", "text": message.text, "name": message.name}
+        case AssistantMessage():
+            calls = [_call_to_json(call) for call in message.calls]
+            return {"role": "assistant", "text": message.text, "calls": calls}
+        case ToolMessage():
+            return {"role": "tool", "text": message.text, "call_id": message.call_id}
+        case _:
+            assert_never(message)
+
+
+def message_from_json(row: Mapping[str, JSON]) -> Message:
+    """Read a stored message. Raises ValueError for a role this version does not know."""
+    role, text = row["role"], row["text"]
+    if role == "system":
+        return SystemMessage(text=text)
+    if role == "user":
+        return UserMessage(text=text, name=row["name"])
+    if role == "assistant":
+        return AssistantMessage(text=text, calls=_calls_from_json(row["calls"]))
+    if role == "tool":
+        return ToolMessage(text=text, call_id=row["call_id"])
+    raise ValueError(f"unknown message role {role!r}")
+
+
+def answer_to_json(answer: ModelAnswer) -> dict[str, JSON]:
+    """The answer as the turn's journal keeps it; `answer_from_json` reads it back."""
+    usage = answer.usage
+    return {
+        "text": answer.text,
+        "calls": [_call_to_json(call) for call in answer.calls],
+        "finish": answer.finish,
+        "usage": usage and {"prompt": usage.prompt, "completion": usage.completion},
+        "truncated": answer.truncated,
+    }
+
+
+def answer_from_json(row: Mapping[str, JSON]) -> ModelAnswer:
+    """Read a journaled answer."""
+    usage = row["usage"]
+    return ModelAnswer(
+        text=row["text"],
+        calls=_calls_from_json(row["calls"]),
+        finish=row["finish"],
+        usage=usage and Usage(prompt=usage["prompt"], completion=usage["completion"]),
+        truncated=row["truncated"],
+    )
+
+
+def with_note(messages: Sequence[Message], note: str) -> Sequence[Message]:
+    """The messages with a remark of ours at the end of the last one.
+
+    Not a message of its own, because the templates of several local models refuse a system or
+    user message in that place.
+    """
+    *earlier, last = messages
+    return [*earlier, replace(last, text=f"{last.text}\n\n[{note}]")]
+
+
+def _call_to_json(call: ToolCall) -> dict[str, JSON]:
+    return {"id": call.id, "name": call.name, "arguments": call.arguments}
+
+
+def _calls_from_json(rows: Sequence[Mapping[str, JSON]]) -> tuple[ToolCall, ...]:
+    return tuple(
+        ToolCall(id=row["id"], name=row["name"], arguments=row["arguments"]) for row in rows
+    )

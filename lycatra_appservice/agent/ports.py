@@ -1,0 +1,55 @@
+"""What the agent needs from its surroundings for one turn: tools, and a journal."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from lycatra_appservice.model import JSON
+
+
+class OfferedTool(Protocol):
+    """A tool that the asker may use."""
+
+    @property
+    def name(self) -> str:
+        """Its name, `verb_noun`."""
+
+    @property
+    def summary(self) -> str:
+        """When to use it and what comes back."""
+
+    def schema(self) -> Mapping[str, Any]:
+        """JSON Schema of its arguments."""
+
+
+class ToolFinding(Protocol):
+    """What a tool found."""
+
+    @property
+    def data(self) -> JSON:
+        """The facts, as json.dumps takes them."""
+
+    @property
+    def note(self) -> str | None:
+        """What was left out, if anything."""
+
+
+class ToolboxPort(Protocol):
+    """The gate, opened for the asker. Rights, timeout, audit and metrics are its business."""
+
+    def tools(self) -> Sequence[OfferedTool]:
+        """The tools that the asker may use."""
+
+    async def call(self, name: str, raw_args: Mapping[str, JSON]) -> ToolFinding:
+        """Run a tool. Raises errors.ToolError for everything that a model can be told."""
+
+
+class StepsPort(Protocol):
+    """The journal of the turn."""
+
+    async def step(
+        self, name: str, run: Callable[[], Awaitable[JSON]], *, args: JSON = None
+    ) -> JSON:
+        """What `run` returns, or what it returned when this step was done before.
+
+        Several steps may be under way at once. A step whose `run` raises is not journaled.
+        """

@@ -1,0 +1,155 @@
+"""Our messages and tools as a request in the chat-completions format."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Protocol, assert_never
+
+from pydantic import SecretStr
+
+from lycatra_appservice.agent.accumulator import is_json_object
+from lycatra_appservice.agent.backend import ToolChoice, ToolSpec
+from lycatra_appservice.agent.messages import (
+    AssistantMessage,
+    Message,
+    SystemMessage,
+    ToolCall,
+    ToolMessage,
+    UserMessage,
+    with_note,
+)
+from lycatra_appservice.model import JSON
+
+_NO_MORE_TOOLS = "No more tool calls are possible. Answer now with what you have."
+
+
+class ModelSettings(Protocol):
+    """What is configured about a model; `settings.Model` fits."""
+
+    @property
+    def base_url(self) -> str:
+        """Address of the API, mostly ending in /v1."""
+
+    @property
+    def model(self) -> str:
+        """The model's name, as its server calls it."""
+
+    @property
+    def api_key(self) -> SecretStr | None:
+        """None for servers that want none."""
+
+    @property
+    def first_token_timeout(self) -> timedelta:
+        """From the request to the first word; for the whole answer if it is not streamed."""
+
+    @property
+    def idle_timeout(self) -> timedelta:
+        """Between two words."""
+
+    @property
+    def max_output_tokens(self) -> int | None:
+        """Limit of one answer; None leaves it to the server."""
+
+    @property
+    def temperature(self) -> float | None:
+        """None leaves it to the server."""
+
+    @property
+    def stream(self) -> bool:
+        """Whether to ask for the answer word by word."""
+
+    @property
+    def tool_choice(self) -> bool:
+        """False: never send the parameter; the model is told in words instead."""
+
+
+class RequestForm:
+    """Writes the requests to one server, and remembers what it does not take."""
+
+    def __init__(self, settings: ModelSettings) -> None:
+        self._settings = settings
+        self._refused: set[str] = set() if settings.tool_choice else {"tool_choice"}
+
+    def leave_out(self, parameter: str) -> None:
+        """Never send this parameter again, as long as we run."""
+        self._refused.add(parameter)
+
+    def fill(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], tool_choice: ToolChoice
+    ) -> dict[str, Any]:
+        """The body of a request. As few parameters as possible: every server knows others."""
+        settings = self._settings
+        forbid_calls = bool(tools) and tool_choice == "none"
+        if forbid_calls and "tool_choice" in self._refused:
+            messages = with_note(messages, _NO_MORE_TOOLS)
+        # OpenAI's newer models know only the longer name, most other servers only the short one.
+        limit = "max_completion_tokens" if "max_tokens" in self._refused else "max_tokens"
+        optional = {
+            "tools": tools_on_wire(tools) or None,
+            "tool_choice": "none" if forbid_calls else None,
+            "stream_options": {"include_usage": True} if settings.stream else None,
+            "temperature": settings.temperature,
+            limit: settings.max_output_tokens,
+        }
+        wanted = {
+            name: value
+            for name, value in optional.items()
+            if value is not None and name not in self._refused
+        }
+        return {
+            "model": settings.model,
+            "messages": [message_on_wire(message) for message in messages],
+            "stream": settings.stream,
+            **wanted,
+        }
+
+
+def message_on_wire(message: Message) -> dict[str, JSON]:
+    """One message as the server takes it.
+
+    A person's name is left out: some servers refuse the field and most models never see it.
+    """
+    match message:
+        case SystemMessage():
+            return {"role": "system", "content": message.text}
+        case UserMessage():
+            return {"role": "user", "content": message.text}
+        case AssistantMessage():
+            return _assistant(message)
+        case ToolMessage():
+            return {"role": "tool", "tool_call_id": message.call_id, "content": message.text}
+        case _:
+            assert_never(message)
+
+
+def tools_on_wire(tools: Sequence[ToolSpec]) -> list[Mapping[str, JSON]]:
+    """The tools, sorted by name: the same set always gives the same bytes, which servers cache."""
+    return [
+        {
+            "type": "function",
+            "function": {
+                "name": tool.name,
+                "description": tool.description,
+                "parameters": tool.schema,
+            },
+        }
+        for tool in sorted(tools, key=lambda tool: tool.name)
+    ]
+
+
+def _assistant(message: AssistantMessage) -> dict[str, JSON]:
+    if not message.calls:
+        return {"role": "assistant", "content": message.text}
+    calls = [_call(call) for call in message.calls]
+    return {"role": "assistant", "content": message.text or None, "tool_calls": calls}
+
+
+def _call(call: ToolCall) -> dict[str, JSON]:
+    """A past call. Servers answer 400 to a name or to arguments that no model should have made."""
+    name = re.sub(r"[^A-Za-z0-9_-]", "_", call.name)[:64] or "unnamed"
+    arguments = call.arguments if is_json_object(call.arguments) else "{}"
+    return {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": name, "arguments": arguments},
+    }

@@ -1,0 +1,76 @@
+"""A toolbox, a journal and a question for the agent's tests."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from lycatra_appservice.agent.messages import Message
+from lycatra_appservice.agent.prompt import Question
+from lycatra_appservice.errors import UnknownToolError
+from lycatra_appservice.model import JSON, UserID
+
+ASKER = UserID("@person:example.org")
+Handler = Callable[[Mapping[str, JSON]], Awaitable[JSON]]
+
+
+@dataclass(frozen=True)
+class Finding:
+    data: JSON
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Offered:
+    name: str
+    summary: str = "Lists what changed. Use it for questions about updates."
+
+    def schema(self) -> Mapping[str, Any]:
+        return {"type": "object", "properties": {"limit": {"type": "integer"}}}
+
+
+@dataclass
+class Toolbox:
+    """Tools as functions of their arguments; remembers every call."""
+
+    handlers: dict[str, Handler] = field(default_factory=dict)
+    called: list[tuple[str, dict[str, JSON]]] = field(default_factory=list)
+
+    def tools(self) -> Sequence[Offered]:
+        return [Offered(name) for name in self.handlers]
+
+    async def call(self, name: str, raw_args: Mapping[str, JSON]) -> Finding:
+        self.called.append((name, dict(raw_args)))
+        if name not in self.handlers:
+            raise UnknownToolError(f"I don't know a tool called `{name}`.")
+        found = await self.handlers[name](raw_args)
+        return found if isinstance(found, Finding) else Finding(found)
+
+
+@dataclass
+class Journal:
+    """Steps by name; what is in it does not run again."""
+
+    done: dict[str, JSON] = field(default_factory=dict)
+    ran: list[str] = field(default_factory=list)
+
+    async def step(
+        self, name: str, run: Callable[[], Awaitable[JSON]], *, args: JSON = None
+    ) -> JSON:
+        if name not in self.done:
+            self.ran.append(name)
+            self.done[name] = await run()
+        return self.done[name]
+
+
+def question(text: str = "What changed?", history: Sequence[Message] = ()) -> Question:
+    return Question(
+        text=text,
+        asker=ASKER,
+        display_name="A Person",
+        now=datetime(2026, 3, 1, 12, 30, tzinfo=UTC),
+        zone=ZoneInfo("Europe/Berlin"),
+        room_name="Kitchen",
+        history=history,
+    )
