@@ -1,0 +1,59 @@
+"""From a reply to what goes into the room: who speaks, who must come in first, and how."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from lycatra_appservice.chat.messages import in_the_name_of
+from lycatra_appservice.matrix.render import render_message
+from lycatra_appservice.matrix.rooms import RoomView
+from lycatra_appservice.matrix.users import VirtualUsers
+from lycatra_appservice.model import Address, Inbound, Outgoing, Reply, SendKind, UserID
+
+
+class Composer:
+    """Pure: the same reply gives the same rows, also when a turn is run again."""
+
+    def __init__(self, users: VirtualUsers) -> None:
+        self._users = users
+
+    def answer(self, reply: Reply, inbound: Inbound, room: RoomView) -> Sequence[Outgoing]:
+        """Rows for a reply to a message.
+
+        A virtual user that is not in a group comes in first. In a DM nobody comes in, since that
+        would make it a group: who is there says for whom he speaks.
+        """
+        before: list[Outgoing] = []
+        if reply.sender not in room.ours:
+            if room.is_direct:
+                reply = self._spoken_for(reply, room)
+            else:
+                before.append(
+                    Outgoing(kind=SendKind.JOIN, room_id=room.room_id, sender=reply.sender)
+                )
+        return [*before, *self.messages(reply, inbound)]
+
+    def messages(self, reply: Reply, inbound: Inbound) -> Sequence[Outgoing]:
+        """Only the messages of a reply, from the one who speaks."""
+        address = Address(
+            room_id=inbound.room_id, reply_to=inbound.event_id, thread=inbound.thread
+        )
+        marker = {"to": inbound.event_id, "kind": "message"}
+        return [
+            Outgoing(
+                kind=SendKind.MESSAGE,
+                room_id=inbound.room_id,
+                sender=reply.sender,
+                content=content,
+            )
+            for content in render_message(reply, address, marker)
+        ]
+
+    def _spoken_for(self, reply: Reply, room: RoomView) -> Reply:
+        speaker = self._present(room)
+        name = self._users.display_name(reply.sender)
+        return replace(reply, sender=speaker, markdown=in_the_name_of(name, reply.markdown))
+
+    def _present(self, room: RoomView) -> UserID:
+        if self._users.main in room.ours or not room.ours:
+            return self._users.main
+        return min(room.ours)

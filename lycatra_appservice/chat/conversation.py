@@ -1,0 +1,57 @@
+"""What was said before, for the model: a thread is a conversation, a room's timeline another."""
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from lycatra_appservice.agent.messages import Message, message_from_json, message_to_json
+from lycatra_appservice.db.connection import Database
+from lycatra_appservice.db.statements import Statements
+from lycatra_appservice.model import Inbound
+
+_MAX_MESSAGES: Final = 200  # the agent keeps what fits its window; this only bounds the reading
+
+
+class ConversationStore:
+    """The history table. Append-only; one row a message, in order."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = Statements.load(__package__, "conversation", database.dialect)
+
+    async def load(self, conversation: str) -> Sequence[Message]:
+        """The latest messages, oldest first."""
+        rows = await self._database.fetch(
+            self._sql["load"], conversation=conversation, messages=_MAX_MESSAGES
+        )
+        return [message_from_json(json.loads(row["message"])) for row in rows]
+
+    async def append(
+        self, conversation: str, trigger_id: str, messages: Sequence[Message]
+    ) -> None:
+        """Add one turn's messages; adding the same turn again changes nothing."""
+        async with self._database.transaction() as connection:
+            await connection.execute_many(
+                self._sql["append"],
+                [
+                    {
+                        "conversation": conversation,
+                        "trigger_id": trigger_id,
+                        "position": position,
+                        "message": json.dumps(message_to_json(message)),
+                    }
+                    for position, message in enumerate(messages)
+                ],
+            )
+
+    async def forget(self, older_than: timedelta) -> None:
+        """Erase what is older than that."""
+        await self._database.execute(
+            self._sql["forget_old"], keep_ms=round(older_than.total_seconds() * 1000)
+        )
+
+
+def conversation_of(inbound: Inbound) -> str:
+    """The key of the conversation that a message belongs to."""
+    return f"{inbound.room_id}|{inbound.thread}" if inbound.thread else inbound.room_id

@@ -1,0 +1,68 @@
+"""Invitations to our users, and the state of the rooms they are in."""
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from lycatra_appservice.chat import messages
+from lycatra_appservice.matrix.errors import MatrixError
+from lycatra_appservice.matrix.events import mapping
+from lycatra_appservice.matrix.rooms import RoomStore
+from lycatra_appservice.matrix.users import VirtualUsers
+from lycatra_appservice.model import JSON, Level, Outgoing, RoomID, SendKind, UserID
+from lycatra_appservice.toolkit.access import Access
+from lycatra_appservice.turns.turn import Turn
+
+_log = logging.getLogger(__name__)
+
+
+class MembershipHandler:
+    """Joins where it may, leaves with a reason where not, and follows what rooms become."""
+
+    def __init__(self, users: VirtualUsers, rooms: RoomStore, access: Access) -> None:
+        self._users = users
+        self._rooms = rooms
+        self._access = access
+
+    async def invited(self, turn: Turn, event: Mapping[str, JSON]) -> Sequence[Outgoing]:
+        """Answer an invitation to one of our users."""
+        user, inviter = UserID(event["state_key"]), UserID(event["sender"])
+        room_id = RoomID(event["room_id"])
+        if not self._users.exists(user):
+            # Anybody can invite any name of our namespace; acting as it would create that user.
+            _log.info("invited_unknown_user", extra={"user_id": user, "room_id": room_id})
+            return ()
+        refusal = self._refusal(user, inviter)
+        if refusal is not None:
+            return [
+                Outgoing(
+                    kind=SendKind.LEAVE, room_id=room_id, sender=user, content={"reason": refusal}
+                )
+            ]
+        await turn.send(Outgoing(kind=SendKind.JOIN, room_id=room_id, sender=user))
+        try:
+            await self._rooms.refresh(room_id, user)
+        except MatrixError as error:
+            if error.outlasted:
+                raise
+            _log.info("joined_in_vain", extra={"room_id": room_id, "errcode": error.errcode})
+        return ()
+
+    async def changed(self, event: Mapping[str, JSON]) -> None:
+        """Follow a state event; forget a room that the last of us has left."""
+        await self._rooms.apply(event)
+        membership = mapping(event["content"]).get("membership")
+        if (
+            event["type"] == "m.room.member"
+            and membership in ("leave", "ban")
+            and self._users.is_ours(event["state_key"])
+        ):
+            await self._rooms.drop_if_left(RoomID(event["room_id"]))
+
+    def _refusal(self, user: UserID, inviter: UserID) -> str | None:
+        if user == self._users.sender:
+            return messages.technical_user(self._users.main)
+        if self._users.is_ours(inviter):
+            return None  # @lycatra brings its virtual users along
+        if self._access.level(inviter) < Level.VIEWER:
+            return messages.refused_invitation()
+        return None

@@ -1,0 +1,93 @@
+"""Events told apart and made ready to be stored; pushed ones and found ones the same way."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol, assert_never
+
+from lycatra_appservice.intake.classify import Classifier, Heartbeat, Malformed, Never, Ours
+from lycatra_appservice.matrix.events import is_id, mapping
+from lycatra_appservice.model import JSON, RoomID
+from lycatra_appservice.turns.records import DeadLetter, Trigger
+
+_KEPT_BYTES: Final = 256 * 1024  # of a dead letter
+
+
+class CrowdCheck(Protocol):
+    """What is remembered about rooms, for speed only."""
+
+    def is_crowd(self, room_id: RoomID) -> bool:
+        """Whether a room surely holds so many people that it cannot be a DM soon."""
+
+    def forget(self, room_id: RoomID) -> None:
+        """Its people may have changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """A transaction's events, told apart."""
+
+    triggers: Sequence[Trigger]
+    dead_letters: Sequence[DeadLetter]
+    heartbeats: Sequence[str]
+
+
+class EventSorter:
+    """Turns raw events into what is stored; the gap check uses it, too."""
+
+    def __init__(self, classifier: Classifier, rooms: CrowdCheck) -> None:
+        self._classifier = classifier
+        self._rooms = rooms
+
+    def sort(self, events: Sequence[JSON], *, via: str) -> Sorted:
+        """Tell events apart, in their order."""
+        triggers: list[Trigger] = []
+        dead: list[DeadLetter] = []
+        heartbeats: list[str] = []
+        for event in events:
+            verdict = self._classifier.classify(event, self._rooms.is_crowd)
+            match verdict:
+                case Ours():
+                    try:
+                        triggers.append(self._trigger(event, verdict, via))
+                    except RecursionError:
+                        dead.append(unreadable(repr(event.get("event_id")).encode()))
+                case Malformed(reason):
+                    dead.append(_dead_letter(event, reason))
+                case Heartbeat(nonce):
+                    heartbeats.append(nonce)
+                case Never():
+                    pass
+                case _:
+                    assert_never(verdict)
+        return Sorted(triggers, dead, heartbeats)
+
+    def _trigger(self, event: Mapping[str, JSON], ours: Ours, via: str) -> Trigger:
+        if event["type"] == "m.room.member":
+            self._rooms.forget(RoomID(event["room_id"]))
+        stored = {
+            "event": event,
+            "age_ms": _pushed_age_ms(event),
+            "surely": ours.surely,
+            "via": via,
+        }
+        return Trigger(
+            id=event["event_id"], lane=ours.lane, kind=ours.kind, input=json.dumps(stored)
+        )
+
+
+def _pushed_age_ms(event: Mapping[str, JSON]) -> int | None:
+    """The age by the homeserver's own clock, which is right even after its crash."""
+    age = mapping(event.get("unsigned")).get("age")
+    return age if isinstance(age, int) else None
+
+
+def _dead_letter(event: JSON, reason: str) -> DeadLetter:
+    event_id = mapping(event).get("event_id")
+    raw = json.dumps(event).encode()[:_KEPT_BYTES]
+    return DeadLetter(event_id=event_id if is_id(event_id) else None, reason=reason, raw=raw)
+
+
+def unreadable(raw: bytes) -> DeadLetter:
+    """An event that no parser could read."""
+    return DeadLetter(event_id=None, reason="too deep to read", raw=raw[:_KEPT_BYTES])
