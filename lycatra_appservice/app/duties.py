@@ -1,0 +1,106 @@
+"""What the leader does, and what the schedules run."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from lycatra_appservice.app.parts import Parts
+from lycatra_appservice.chat.conversation import ConversationStore
+from lycatra_appservice.matrix.gaps import GapCheck
+from lycatra_appservice.matrix.ghosts import Ghosts
+from lycatra_appservice.matrix.heartbeat import Heartbeat
+from lycatra_appservice.model import Outgoing
+from lycatra_appservice.turns.leader import Duty
+from lycatra_appservice.turns.schedule import Schedule, ScheduleStore
+from lycatra_appservice.turns.turn import Turn
+from lycatra_appservice.turns.upkeep import Upkeep
+
+RETENTION: Final = Schedule(
+    name="retention", every=timedelta(hours=1), first_after=timedelta(minutes=10)
+)
+
+
+class Retention:
+    """The hourly job that erases what has been kept long enough."""
+
+    def __init__(self, parts: Parts, upkeep: Upkeep, conversations: ConversationStore) -> None:
+        self._kept = parts.settings.retention
+        self._upkeep = upkeep
+        self._conversations = conversations
+
+    async def run(self, _: Turn) -> Sequence[Outgoing]:
+        """Erase in batches until nothing is too old."""
+        turns = timedelta(days=self._kept.turns_days)
+        while True:
+            erased = await self._upkeep.forget(
+                turns=turns, sends=timedelta(days=self._kept.sends_days)
+            )
+            if not any(erased.values()):
+                break
+        await self._conversations.forget(turns)
+        return ()
+
+
+class Presence:
+    """First our users, then the heartbeat, then the gaps: each needs the one before."""
+
+    def __init__(self, ghosts: Ghosts, heartbeat: Heartbeat, gaps: GapCheck) -> None:
+        self._ghosts = ghosts
+        self._heartbeat = heartbeat
+        self._gaps = gaps
+        self._ensured = False
+
+    async def ensure_users(self) -> None:
+        """Make our users, once for each time of leading."""
+        await self._ghosts.ensure()
+        self._ensured = True
+
+    async def beat(self) -> None:
+        """Send a heartbeat if it has been silent."""
+        if not self._ensured:
+            await self.ensure_users()
+        await self._heartbeat.beat()
+
+    async def look_for_gaps(self) -> None:
+        """Find what was never pushed."""
+        if not self._ensured:
+            await self.ensure_users()
+        await self._gaps.check()
+
+
+class Bookkeeping:
+    """Schedules, sweeping and the figures that come from the database."""
+
+    def __init__(self, parts: Parts, schedules: ScheduleStore, upkeep: Upkeep) -> None:
+        self._metrics = parts.metrics
+        self._schedules = schedules
+        self._upkeep = upkeep
+        self._put = False
+
+    async def run_schedules(self) -> None:
+        """Store a turn for each slot that has come."""
+        if not self._put:
+            await self._schedules.put(RETENTION)
+            self._put = True
+        await self._schedules.enqueue_due()
+
+    async def sweep(self) -> None:
+        """Find conversations that nobody would look at."""
+        self._metrics.swept(await self._upkeep.sweep())
+
+    async def show_figures(self) -> None:
+        """Read the gauges."""
+        turns, unsent, oldest = await self._upkeep.figures()
+        self._metrics.show_database(turns, unsent, oldest)
+
+
+def make_duties(presence: Presence, books: Bookkeeping) -> Sequence[Duty]:
+    """All duties with their times."""
+    return [
+        Duty(name="users", every=timedelta(hours=6), run=presence.ensure_users),
+        Duty(name="heartbeat", every=timedelta(seconds=60), run=presence.beat),
+        Duty(name="gaps", every=timedelta(minutes=5), run=presence.look_for_gaps),
+        Duty(name="schedules", every=timedelta(seconds=1), run=books.run_schedules),
+        Duty(name="sweeper", every=timedelta(seconds=60), run=books.sweep),
+        Duty(name="figures", every=timedelta(seconds=15), run=books.show_figures),
+    ]

@@ -1,0 +1,101 @@
+"""What every other part is built on: settings, database, homeserver, our users and tools."""
+
+import ssl
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import aiohttp
+from pydantic import SecretStr
+
+from lycatra_appservice.chat.addressing import Addressing
+from lycatra_appservice.chat.commands import CommandWords
+from lycatra_appservice.db.migrate import UpgradableDatabase
+from lycatra_appservice.db.open import OpenedDatabase
+from lycatra_appservice.matrix.client import MatrixClient
+from lycatra_appservice.matrix.users import VirtualUsers
+from lycatra_appservice.ops.metrics import Metrics
+from lycatra_appservice.settings import Settings
+from lycatra_appservice.toolkit.access import Access
+from lycatra_appservice.toolkit.discovery import discover
+from lycatra_appservice.toolkit.registry import Registry
+from lycatra_appservice.turns.inbox import Inbox
+
+_CONNECTIONS: Final = 64  # to the homeserver; more than slots, so that typing waits for nobody
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Built first, owned by the service, closed by its exit stack."""
+
+    settings: Settings
+    owner: str
+    opened: OpenedDatabase
+    client: MatrixClient
+    users: VirtualUsers
+    registry: Registry
+    access: Access
+    commands: CommandWords
+    addressing: Addressing
+    inbox: Inbox
+    metrics: Metrics
+
+    @property
+    def database(self) -> UpgradableDatabase:
+        """The opened database."""
+        return self.opened.database
+
+
+async def build_parts(
+    settings: Settings, owner: str, opened: OpenedDatabase, stack: AsyncExitStack
+) -> Parts:
+    """Build what depends on nothing but the configuration and the database."""
+    registry = discover()
+    users = VirtualUsers(
+        server_name=settings.homeserver.server_name,
+        localpart=settings.bot.localpart,
+        display_name=settings.bot.display_name,
+        namespaces=registry.namespaces,
+    )
+    session = await stack.enter_async_context(_homeserver_session(settings))
+    tools = {each.name: registry.tools_of(each.name) for each in registry.namespaces}
+    return Parts(
+        settings=settings,
+        owner=owner,
+        opened=opened,
+        client=MatrixClient(session, settings.homeserver.url, settings.appservice.as_token),
+        users=users,
+        registry=registry,
+        access=Access(settings.access),
+        commands=CommandWords(tools, settings.commands.prefixes),
+        addressing=Addressing(users),
+        inbox=Inbox(opened.database),
+        metrics=Metrics([tool.name for tool in registry.tools]),
+    )
+
+
+def utc_now() -> datetime:
+    """The time, aware."""
+    return datetime.now(UTC)
+
+
+def secrets_of(settings: Settings) -> list[str]:
+    """Every secret value of the configuration, for the log's mask."""
+    appservice, model = settings.appservice, settings.model
+    secrets: list[SecretStr | None] = [
+        appservice.as_token,
+        appservice.hs_token,
+        appservice.hs_token_previous,
+        model.api_key if model else None,
+    ]
+    return [secret.get_secret_value() for secret in secrets if secret is not None]
+
+
+def _homeserver_session(settings: Settings) -> aiohttp.ClientSession:
+    ca_file = settings.homeserver.ca_file
+    context = ssl.create_default_context(cafile=str(ca_file)) if ca_file else True
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=context),
+        cookie_jar=aiohttp.DummyCookieJar(),
+    )

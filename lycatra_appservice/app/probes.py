@@ -1,0 +1,32 @@
+"""How the parts of the service are looked at, for /healthz and for people who ask."""
+
+from collections.abc import Mapping
+from time import monotonic
+from typing import Final
+
+from lycatra_appservice.agent.backend import Backend
+from lycatra_appservice.app.parts import Parts
+from lycatra_appservice.db.statements import parse_statement
+from lycatra_appservice.ops.health import Probe, UnwellError
+
+_LOOK: Final = parse_statement("look", "SELECT lycatra_now() AS now")
+
+
+def make_probes(parts: Parts, backend: Backend | None) -> Mapping[str, Probe]:
+    """One look each at the database, the homeserver and the model."""
+
+    async def database() -> str:
+        await parts.database.fetch_one(_LOOK)
+        return str(parts.database.dialect)
+
+    async def homeserver() -> str:
+        began = monotonic()
+        await parts.client.versions()
+        return f"answered in {round((monotonic() - began) * 1000)} ms"
+
+    async def model() -> str:
+        if backend is None:
+            raise UnwellError("none is configured; commands work without")
+        return await backend.probe()
+
+    return {"database": database, "homeserver": homeserver, "model": model}

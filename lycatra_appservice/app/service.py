@@ -1,0 +1,185 @@
+"""The running service: what is started in which order, and ended in the reverse one."""
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+from lycatra_appservice import __version__
+from lycatra_appservice.app.chat import Chat, build_chat, make_backend
+from lycatra_appservice.app.duties import Bookkeeping, Presence, Retention, make_duties
+from lycatra_appservice.app.listeners import Listeners
+from lycatra_appservice.app.parts import Parts, build_parts
+from lycatra_appservice.app.probes import make_probes
+from lycatra_appservice.chat.handlers.dispatch import Job
+from lycatra_appservice.db.migrate import migrate
+from lycatra_appservice.db.open import new_owner_id, open_database, sqlite_path
+from lycatra_appservice.db.worker_lock import WorkerLock
+from lycatra_appservice.errors import StoreBusyError, StoreUnavailableError
+from lycatra_appservice.intake.classify import Classifier
+from lycatra_appservice.intake.found import FoundEventStore
+from lycatra_appservice.intake.routes import Intake
+from lycatra_appservice.intake.sorter import EventSorter
+from lycatra_appservice.intake.token import HomeserverToken
+from lycatra_appservice.matrix.gaps import GapCheck
+from lycatra_appservice.matrix.ghosts import Ghosts
+from lycatra_appservice.matrix.heartbeat import Heartbeat, Pinger
+from lycatra_appservice.matrix.rooms import RoomStore
+from lycatra_appservice.ops.health import HealthBoard, Readiness
+from lycatra_appservice.ops.routes import ops_routes
+from lycatra_appservice.settings import Settings
+from lycatra_appservice.turns.leader import Leader
+from lycatra_appservice.turns.schedule import ScheduleStore
+
+_log = logging.getLogger(__name__)
+
+_LONGEST_PAUSE_SECONDS: Final = 5.0
+
+
+class Service:
+    """One replica. `run` ends after `stop`, when everything is handed over and closed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stopping = asyncio.Event()
+        self.started = asyncio.Event()
+        self.owner = new_owner_id()
+        self.port = 0
+
+    def stop(self) -> None:
+        """Begin the orderly end; safe to call again, and from a signal handler."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Serve until stopped. Raises LycatraError when it cannot start."""
+        async with AsyncExitStack() as stack:
+            parts = await self._prepare(stack)
+            if self._stopping.is_set():
+                return
+            await self._serve(parts, stack)
+
+    async def _prepare(self, stack: AsyncExitStack) -> Parts:
+        url = self._settings.database.url.get_secret_value()
+        path = sqlite_path(url)
+        if path is not None:
+            await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+            self._hold(path, stack)
+        opened = await open_database(
+            url, owner=self.owner, pool_size=self._settings.database.pool_size
+        )
+        stack.push_async_callback(opened.database.close)
+        parts = await build_parts(self._settings, self.owner, opened, stack)
+        await self._migrate(parts)
+        return parts
+
+    @staticmethod
+    def _hold(path: Path, stack: AsyncExitStack) -> None:
+        stack.enter_context(WorkerLock(path))
+
+    async def _migrate(self, parts: Parts) -> None:
+        """Bring the schema up to date, waiting for a database that is not there yet."""
+        pause = 0.2
+        while not self._stopping.is_set():
+            try:
+                version = await migrate(parts.database)
+            except StoreBusyError:
+                raise
+            except StoreUnavailableError as error:
+                _log.warning("waiting_for_database", extra={"error": str(error)})
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            else:
+                _log.info("schema_ready", extra={"schema": version})
+                return
+
+    async def _serve(self, parts: Parts, stack: AsyncExitStack) -> None:
+        backend = make_backend(self._settings)
+        if backend is not None:
+            stack.push_async_callback(backend.aclose)
+        board = HealthBoard(make_probes(parts, backend))
+        stack.push_async_callback(board.close)
+        readiness = Readiness(board)
+        rooms = RoomStore(parts.database, parts.client, parts.users)
+        jobs: dict[str, Job] = {}
+        chat = await build_chat(parts, rooms, backend, board, jobs, stack)
+        jobs["retention"] = Retention(parts, chat.upkeep, chat.conversations).run
+        sorter = EventSorter(Classifier(parts.users, parts.addressing, parts.commands), rooms)
+        pinger = Pinger(parts.client, self._settings.appservice.id)
+        gaps = GapCheck(
+            parts.database,
+            parts.client,
+            parts.users,
+            FoundEventStore(parts.database, parts.inbox, sorter),
+            parts.metrics,
+        )
+        heartbeat = Heartbeat(
+            parts.database, parts.opened.signals, parts.client, parts.users, pinger, gaps.check
+        )
+        leader = self._leader(parts, chat, heartbeat, gaps)
+        intake = Intake(
+            self._token(), parts.inbox, sorter, parts.users, parts.metrics, heartbeat.arrived
+        )
+        listeners = await stack.enter_async_context(Listeners())
+        await self._listen(listeners, intake, board, readiness, parts)
+        await self._work(parts, chat, leader, readiness, pinger)
+
+    def _leader(self, parts: Parts, chat: Chat, heartbeat: Heartbeat, gaps: GapCheck) -> Leader:
+        ghosts = Ghosts(parts.database, parts.client, parts.users, self._settings.bot.avatar)
+        schedules = ScheduleStore(parts.database, parts.inbox)
+        return Leader(
+            parts.opened.signals,
+            make_duties(
+                Presence(ghosts, heartbeat, gaps), Bookkeeping(parts, schedules, chat.upkeep)
+            ),
+        )
+
+    def _token(self) -> HomeserverToken:
+        appservice = self._settings.appservice
+        previous = appservice.hs_token_previous
+        return HomeserverToken([appservice.hs_token, *([previous] if previous else [])])
+
+    async def _listen(
+        self,
+        listeners: Listeners,
+        intake: Intake,
+        board: HealthBoard,
+        readiness: Readiness,
+        parts: Parts,
+    ) -> None:
+        appservice = self._settings.appservice
+        ops = ops_routes(board, readiness, parts.metrics)
+        beside = [] if appservice.ops else ops
+        self.port = await listeners.open(appservice.listen, [*intake.routes(), *beside])
+        if appservice.ops:
+            await listeners.open(appservice.ops, ops)
+
+    async def _work(
+        self, parts: Parts, chat: Chat, leader: Leader, readiness: Readiness, pinger: Pinger
+    ) -> None:
+        async with asyncio.TaskGroup() as group:
+            signals = group.create_task(parts.opened.signals.run(), name="signals")
+            working = group.create_task(chat.worker.run(), name="worker")
+            readiness.start()
+            self.started.set()
+            _log.info("ready", extra={"version": __version__, "port": self.port})
+            pinging = group.create_task(_ping(pinger), name="ping")
+            leading = group.create_task(leader.run(), name="leader")
+            await self._stopping.wait()
+            await self._drain(chat, readiness, parts)
+            await working
+            for task in (pinging, leading, signals):
+                task.cancel()
+
+    async def _drain(self, chat: Chat, readiness: Readiness, parts: Parts) -> None:
+        began = monotonic()
+        _log.info("draining")
+        readiness.drain()
+        await chat.worker.drain(self._settings.turns.drain)
+        parts.metrics.drained(timedelta(seconds=monotonic() - began))
+
+
+async def _ping(pinger: Pinger) -> None:
+    await pinger.ping()
