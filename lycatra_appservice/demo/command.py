@@ -1,0 +1,155 @@
+"""`lycatra demo`: Synapse, the service and a person, all started here and all ended here."""
+
+import asyncio
+import os
+import shutil
+import sys
+from argparse import Namespace
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+
+from lycatra_appservice.demo.child import Child
+from lycatra_appservice.demo.client_api import ClientApiError
+from lycatra_appservice.demo.ground import (
+    APPROVER,
+    PASSWORD,
+    PERSON,
+    SERVER_NAME,
+    Ground,
+    prepare_ground,
+    write_files,
+)
+from lycatra_appservice.demo.homeserver import Homeserver, HomeserverError, HomeserverSettings
+from lycatra_appservice.demo.model_choice import chosen_model
+from lycatra_appservice.demo.people import Person, PersonClient, register_person
+from lycatra_appservice.demo.script import ScriptLine, read_script, run_script
+from lycatra_appservice.demo.terminal import TerminalChat, open_screen
+from lycatra_appservice.errors import LycatraError
+from lycatra_appservice.matrix.users import VirtualUsers
+from lycatra_appservice.model import RoomID
+from lycatra_appservice.toolkit.discovery import discover
+
+_ROOM_ALIAS: Final = "demo"
+_READY_SECONDS: Final = 60
+_POLL_SECONDS: Final = 0.05
+
+
+def run(arguments: Namespace) -> int:
+    """Play the demo; 0 when the person left, or when every line of the script was answered."""
+    lines = read_script(arguments.script) if arguments.script else None
+    return asyncio.run(_play(arguments.folder, arguments.synapse_python, lines))
+
+
+async def _play(folder: Path, synapse_python: Path, lines: list[ScriptLine] | None) -> int:
+    ground = prepare_ground(folder)
+    users = VirtualUsers(server_name=SERVER_NAME, namespaces=discover().namespaces)
+    async with AsyncExitStack() as stack:
+        model = await stack.enter_async_context(chosen_model(os.environ))
+        write_files(ground, model)
+        _say(f"Starting Synapse in {ground.folder} …")
+        homeserver = await stack.enter_async_context(_homeserver(ground, synapse_python))
+        _say("Starting Lycatra …")
+        await _start_service(ground, stack)
+        person = await register_person(homeserver, PERSON, PASSWORD, admin=True, device_id="DEMO")
+        client = await stack.enter_async_context(PersonClient(homeserver.url, person))
+        room_id = await _room(homeserver, client, users)
+        _say(_welcome(homeserver, model.words))
+        if lines is not None:
+            return await run_script(client, room_id, lines, users.is_ours)
+        with open_screen(PERSON, ground.folder / "history.txt") as screen:
+            await TerminalChat(client, room_id, screen).run()
+        return 0
+
+
+def _homeserver(ground: Ground, python: Path) -> Homeserver:
+    return Homeserver(
+        HomeserverSettings(
+            folder=ground.folder / "synapse",
+            port=ground.homeserver_port,
+            python=python,
+            server_name=SERVER_NAME,
+            registrations=[ground.registration],
+        )
+    )
+
+
+async def _start_service(ground: Ground, stack: AsyncExitStack) -> None:
+    """Run the service as everybody runs it: a process of its own, with its configuration."""
+    log = ground.folder / "lycatra.log"
+    with log.open("ab") as output:
+        child = Child(
+            Path(sys.executable),
+            "lycatra_appservice",
+            ("run", "-c", str(ground.config)),
+            ground.folder,
+            output,
+        )
+    stack.push_async_callback(child.stop)
+    url = f"http://127.0.0.1:{ground.appservice_port}/readyz"
+    try:
+        async with asyncio.timeout(_READY_SECONDS), aiohttp.ClientSession() as http:
+            while not await _is_ready(http, url):
+                if not child.is_running:
+                    raise _not_started(log)
+                await asyncio.sleep(_POLL_SECONDS)
+    except TimeoutError as error:
+        raise _not_started(log) from error
+
+
+def _not_started(log: Path) -> LycatraError:
+    tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:])
+    return HomeserverError(f"Lycatra did not start. The end of {log}:\n{tail}")
+
+
+async def _is_ready(http: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with http.get(url) as answer:
+            return answer.status == 200
+    except aiohttp.ClientError:
+        return False
+
+
+async def _room(homeserver: Homeserver, client: PersonClient, users: VirtualUsers) -> RoomID:
+    """The demo's room: the person, an approver, @lycatra and its virtual users."""
+    approver = await register_person(homeserver, APPROVER, PASSWORD, device_id="DEMO")
+    try:
+        return await client.join(f"#{_ROOM_ALIAS}:{SERVER_NAME}")
+    except ClientApiError as error:
+        if error.status != 404:
+            raise
+    room_id = await client.create_room(
+        "Lycatra demo",
+        invite=[approver.user_id, *users.all],
+        extra={"room_alias_name": _ROOM_ALIAS},
+    )
+    await _bring_in(homeserver, approver, room_id)
+    for user in users.all:
+        await client.wait_for_member(room_id, user)
+    return room_id
+
+
+async def _bring_in(homeserver: Homeserver, person: Person, room_id: RoomID) -> None:
+    async with PersonClient(homeserver.url, person) as client:
+        await client.join(room_id)
+
+
+def _welcome(homeserver: Homeserver, model: str) -> str:
+    width = min(shutil.get_terminal_size().columns, 78)
+    return "\n".join(
+        [
+            "─" * width,
+            f"A real Synapse runs at {homeserver.url}. With any Matrix client:",
+            f"  homeserver {homeserver.url}, user {PERSON}, password {PASSWORD}",
+            f"Questions are answered by {model}.",
+            "Try:  !help   ·   !list updates   ·   @lycatra_updates list updates",
+            "      @lycatra what changed lately?   ·   /quit ends the demo",
+            "─" * width,
+        ]
+    )
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,114 @@
+"""A conversation typed from a file, line by line, each waiting for its answer: `SCRIPT=file`."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from lycatra_appservice.demo.person_client import PersonClient
+from lycatra_appservice.demo.talk import (
+    edited_event,
+    localpart_of,
+    message_text,
+    reply_mark,
+    spoken,
+)
+from lycatra_appservice.demo.timeline import Timeline
+from lycatra_appservice.errors import LycatraError
+from lycatra_appservice.model import JSON, EventID, RoomID, UserID
+
+PATIENCE = timedelta(seconds=30)
+
+
+class ScriptError(LycatraError):
+    """The script cannot be read, or has nothing to type."""
+
+    user_message = "The script cannot be used."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptLine:
+    """One line to type, and where it stands (counted from 1) so that a failure can name it."""
+
+    number: int
+    text: str
+
+
+def read_script(path: Path) -> list[ScriptLine]:
+    """The lines to type: not the blank ones and not those that begin with `#`."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScriptError(f"Cannot read the script {path}: {error}") from error
+    lines = [
+        ScriptLine(number=number, text=line.strip())
+        for number, line in enumerate(text.splitlines(), start=1)
+        if line.strip() and not line.lstrip().startswith("#")
+    ]
+    if not lines:
+        raise ScriptError(f"The script {path} has no line to type.")
+    return lines
+
+
+async def run_script(
+    client: PersonClient,
+    room_id: RoomID,
+    lines: Sequence[ScriptLine],
+    is_ours: Callable[[UserID], bool],
+    patience: timedelta = PATIENCE,
+    say: Callable[[str], None] = print,
+) -> int:
+    """Type each line, say what is typed and answered, and wait for each line's outcome.
+
+    `is_ours` tells the appservice's users from everybody else. A line without its outcome within
+    `patience` is named and the next one is typed. Returns 0 when all came, else 1.
+    """
+    timeline = await client.timeline()
+    reader = _Reader(timeline, room_id, is_ours, say)
+    missing = 0
+    for line in lines:
+        say(spoken(client.localpart, line.text))
+        event_id = await client.send_text(room_id, line.text)
+        if not await reader.outcome_of(event_id, patience):
+            missing += 1
+            seconds = patience.total_seconds()
+            say(f"No answer within {seconds:g} s to line {line.number}: {line.text}")
+    return 1 if missing else 0
+
+
+class _Reader:
+    """Reads on in the room's timeline, saying what our users say."""
+
+    def __init__(
+        self,
+        timeline: Timeline,
+        room_id: RoomID,
+        is_ours: Callable[[UserID], bool],
+        say: Callable[[str], None],
+    ) -> None:
+        self._timeline = timeline
+        self._room_id = room_id
+        self._is_ours = is_ours
+        self._say = say
+
+    async def outcome_of(self, event_id: EventID, patience: timedelta) -> bool:
+        """Whether the last part of the answer to this event came in time."""
+        try:
+            async with asyncio.timeout(patience.total_seconds()):
+                async for room_id, event in self._timeline:
+                    if room_id == self._room_id and self._is_outcome(event, event_id):
+                        return True
+        except TimeoutError:
+            pass  # the caller says which line it was
+        return False
+
+    def _is_outcome(self, event: JSON, event_id: EventID) -> bool:
+        if not self._is_ours(UserID(str(event.get("sender", "")))):
+            return False
+        text = message_text(event)
+        if text is None or edited_event(event) is not None:
+            return False
+        self._say(spoken(localpart_of(event), text))
+        mark = reply_mark(event)
+        return mark is not None and mark.to == event_id and mark.is_outcome

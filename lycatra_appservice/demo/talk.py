@@ -1,0 +1,79 @@
+"""Reading what was said in a room, and showing it as `name: text`; pure."""
+
+from dataclasses import dataclass
+
+from lycatra_appservice.model import JSON
+
+_MARK = "org.lycatra.reply"
+_INDENT = "  "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyMark:
+    """What an event of the appservice answers: `part` of `of`, counted from 1."""
+
+    to: str
+    part: int
+    of: int
+    kind: str
+
+    @property
+    def is_outcome(self) -> bool:
+        """Whether the answer is complete with this event."""
+        return self.part == self.of and self.kind == "message"
+
+
+def reply_mark(event: JSON) -> ReplyMark | None:
+    """The mark of an answer; None for everything else, edits of an answer among them."""
+    mark = _content(event).get(_MARK)
+    if not isinstance(mark, dict) or edited_event(event) is not None:
+        return None
+    to, part, of = mark.get("to"), mark.get("part"), mark.get("of")
+    if isinstance(to, str) and isinstance(part, int) and isinstance(of, int):
+        return ReplyMark(to=to, part=part, of=of, kind=str(mark.get("kind", "message")))
+    return None
+
+
+def edited_event(event: JSON) -> str | None:
+    """The id of the event that this one replaces."""
+    relation = _content(event).get("m.relates_to")
+    if isinstance(relation, dict) and relation.get("rel_type") == "m.replace":
+        return str(relation.get("event_id", ""))
+    return None
+
+
+def message_text(event: JSON) -> str | None:
+    """What a message says, the new text for an edit; None when the event is not a message."""
+    if event.get("type") != "m.room.message":
+        return None
+    content = _content(event)
+    body = content.get("body")
+    if edited_event(event) is not None:
+        new = content.get("m.new_content")
+        body = new.get("body") if isinstance(new, dict) else body
+    return body if isinstance(body, str) else None
+
+
+def localpart_of(event: JSON) -> str:
+    """Who said it, without `@` and server."""
+    return str(event.get("sender", "")).lstrip("@").split(":", 1)[0]
+
+
+def spoken(name: str, text: str) -> str:
+    """`name: text`, later lines indented; safe for a terminal."""
+    return f"{name}: {printable(text)}"
+
+
+def printable(text: str) -> str:
+    """Without control characters, which could take over a terminal; later lines indented."""
+    first, *later = text.strip().splitlines() or [""]
+    return "\n".join((_clean(first), *((_INDENT + _clean(line)).rstrip() for line in later)))
+
+
+def _clean(line: str) -> str:
+    return "".join(letter for letter in line if letter.isprintable() or letter == "\t")
+
+
+def _content(event: JSON) -> dict[str, JSON]:
+    content = event.get("content")
+    return content if isinstance(content, dict) else {}
