@@ -105,7 +105,7 @@ class _Walk:
 
     def _value(self, node: Node, path: KeyPath) -> JSON:
         self._seen += 1
-        if  len(path) > MAX_DEPTH:
+        if self._seen > MAX_VALUES or len(path) > MAX_DEPTH:
             raise _TooLargeError
         kind = str(node.tag).removeprefix(_CORE)
         if isinstance(node, MappingNode) and kind == "map":

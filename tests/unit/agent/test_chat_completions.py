@@ -340,13 +340,16 @@ async def test_silence_in_mid_answer_keeps_what_was_said(
 async def test_the_time_of_the_reader_is_not_the_models(
     server: ModelServer, backend_with: OpenBackend
 ) -> None:
-    server.will(says("one", " two"), is_silent(server))
+    go_on = asyncio.Event()
+    rest = delta(content=" two") + delta("stop") + DONE
+    server.will(writes(delta(content="one"), go_on, rest), is_silent(server))
     backend = backend_with(first_token_timeout=MOMENT, idle_timeout=MOMENT)
     await backend.warm_up()
     async with aclosing(backend.stream(HELLO, (), tool_choice="auto")) as deltas:
         texts = [(await anext(deltas)).text]
         with pytest.raises(ModelSilentError):  # so twice the idle timeout has passed
             await ask(backend_with(first_token_timeout=2 * MOMENT))
+        go_on.set()
         texts += [each.text async for each in deltas]
     assert "".join(texts) == "one two"
 

@@ -24,6 +24,7 @@ TOOLS = [
         days={"type": "integer", "maximum": 90},
         service={"anyOf": [{"type": "string"}, {"type": "null"}]},
         limit={"type": "integer"},
+        query={"type": "string"},
     ),
     tool("get_service_status", "Whether each service is up.", service={"type": "string"}),
     tool("find_recipe", "Finds something to cook.", diet={"enum": ["vegan", "any"]}),
@@ -82,8 +83,10 @@ async def call_of(client: openai.AsyncOpenAI, *messages: JSON, **more: JSON) -> 
         ("Show me the last 3 updates", "list_updates", {"limit": 3}),
         ("Is everything up and running?", "get_service_status", {}),
         ("Is postgres healthy?", "get_service_status", {"service": "postgres"}),
+        ("Which updates mention 'checkout'?", "list_updates", {"query": "checkout"}),
+        ("What changed in the shop service?", "list_updates", {"service": "shop"}),
         ("find a vegan recipe", "find_recipe", {"diet": "vegan"}),
-        ("show me the release since yesterday", "show_release", {"since": "2026-11-20"}),
+        ("show me the release since yesterday", "show_release", {"since": "2026-11-21"}),
     ],
 )
 async def test_a_question_calls_the_tool_it_is_about_with_what_it_names(
@@ -137,6 +140,19 @@ async def test_a_status_names_what_is_not_fine_first(client: openai.AsyncOpenAI)
 
     assert text.startswith("1 of 2 are fine; **wiki** is not:")
     assert text.index("refused the connection") < text.index("12 ms")
+
+
+async def test_facts_are_found_inside_a_wrapping_and_notes_are_told(
+    client: openai.AsyncOpenAI,
+) -> None:
+    facts = {
+        "data": {"services": [], "lycatra": [{"name": "database", "ok": True, "detail": "1 ms"}]},
+        "note": "no services are configured",
+    }
+    wrapped = f'<tool_result tool="x">\n{json.dumps(facts)}\n</tool_result>'
+    text = await said(client, asked("all up?"), *called("get_service_status", wrapped))
+
+    assert text.startswith("**database** is fine: 1 ms.\n\nNo services are configured.")
 
 
 @pytest.mark.parametrize("found", [[], {"updates": [], "sources": ["a", "b"]}])

@@ -1,7 +1,7 @@
 """Who may do what."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lycatra_appservice.errors import SettingsError
@@ -64,12 +64,14 @@ def test_the_highest_level_counts_for_somebody_listed_twice() -> None:
     assert Access(Lists(admin=[twice], viewer=[twice])).level(UserID(twice)) is Level.ADMIN
 
 
+@settings(deadline=None)
 @given(user_ids)
 def test_an_empty_list_is_nobody(user: str) -> None:
     nobody = Access(Lists(admin=[], operator=[], viewer=[], none=[]))
     assert nobody.level(UserID(user)) is Level.NONE
 
 
+@settings(deadline=None)
 @given(user_ids, entry_lists, entry_lists, entry_lists, entry_lists, st.integers(0, 2))
 def test_a_denied_person_may_nothing_whatever_else_is_listed(
     user: str,
@@ -90,6 +92,7 @@ def test_a_denied_person_may_nothing_whatever_else_is_listed(
     assert not access.may(caller, a_tool()).allowed
 
 
+@settings(deadline=None)
 @given(localparts, servers, servers)
 def test_a_grant_to_a_server_reaches_only_that_very_server(
     name: str, granted: str, asking: str

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lycatra_appservice.errors import NotAllowedError
@@ -61,6 +61,7 @@ def test_one_long_text_is_cut() -> None:
     assert result.note.startswith("truncated, ")
 
 
+@settings(deadline=None)
 @given(json_values)
 def test_whatever_a_tool_gives_fits_and_says_when_it_was_cut(data: Any) -> None:
     result = bounded(ToolResult(data=data, markdown=""))
