@@ -117,8 +117,12 @@ class PostgresSignals:
             yield connection
         finally:
             self._connection = None
+            await settle(self._close(connection))
+
+    async def _close(self, connection: _Connection) -> None:
+        async with self._in_use:  # asyncpg cannot close while a question is open
             with suppress(*DRIVER_ERRORS):
-                await settle(connection.close(timeout=_CALL_SECONDS))
+                await connection.close(timeout=_CALL_SECONDS)
 
     async def _start(
         self, connection: _Connection, ready: Callable[[], Awaitable[None]] | None
@@ -127,9 +131,8 @@ class PostgresSignals:
         self._connection = connection
         if ready is not None:
             await ready()
-        for listeners in self._listeners.values():
-            for listener in listeners:
-                listener("")
+        for channel in list(self._listeners):
+            self._deliver(connection, 0, channel, "")
 
     async def _stay(self, connection: _Connection) -> None:
         while not is_lost(connection):

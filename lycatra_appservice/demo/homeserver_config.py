@@ -1,7 +1,6 @@
 """What a small, private Synapse on loopback is given to start with: its settings and secrets."""
 
 import json
-import os
 import secrets
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.model import JSON
+from lycatra_appservice.private_file import make_private_folder, write_private
 
 LOOPBACK = "127.0.0.1"
 
@@ -65,19 +65,19 @@ def write_homeserver_config(settings: HomeserverSettings) -> HomeserverSecrets:
 
     The folder is made if missing, open to its owner only. Returns the secrets in use.
     """
-    settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_private_folder(settings.folder)
     kept = _secrets_of(settings.folder)
-    _write_private(settings.folder / "signing.key", kept.signing_key + "\n")
-    _write_private(settings.folder / "log.yaml", json.dumps(_log_config(settings.folder)))
+    write_private(settings.folder / "signing.key", kept.signing_key + "\n")
+    write_private(settings.folder / "log.yaml", json.dumps(_log_config(settings.folder)))
     config = json.dumps(_homeserver_yaml(settings, kept), indent=1)
-    _write_private(settings.folder / "homeserver.yaml", config)
+    write_private(settings.folder / "homeserver.yaml", config)
     return kept
 
 
 def _secrets_of(folder: Path) -> HomeserverSecrets:
     path = folder / "secrets.json"
     if not path.exists():
-        _write_private(path, json.dumps(asdict(_new_secrets()), indent=1))
+        write_private(path, json.dumps(asdict(_new_secrets()), indent=1))
     try:
         return HomeserverSecrets(**json.loads(path.read_text()))
     except (ValueError, TypeError) as error:
@@ -95,13 +95,6 @@ def _new_secrets() -> HomeserverSecrets:
         form_secret=secrets.token_urlsafe(32),
         signing_key=f"ed25519 a_{secrets.token_hex(2)} {seed}",
     )
-
-
-def _write_private(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    with open(partial, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.write(text)
-    partial.replace(path)
 
 
 def _homeserver_yaml(settings: HomeserverSettings, kept: HomeserverSecrets) -> dict[str, JSON]:

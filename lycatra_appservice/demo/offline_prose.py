@@ -21,8 +21,9 @@ _DATES = ("date", "released", "published", "deployed_at", "time", "at", "timesta
 _DETAILS = ("summary", "detail", "description", "message", "text", "notes", "body", "changes")
 _STATES = ("ok", "up", "healthy", "status", "state")
 _GOOD = ("ok", "up", "healthy", "running", "online", "fine", "active", "good", "pass", "passed")
-_NOTES = ("note", "hint", "left_out")
+_NOTES = ("note", "notes", "hint", "left_out")
 
+_JSON_BEGIN = re.compile(r"^\s*[\[{]", re.MULTILINE)
 Record = Mapping[str, JSON]
 
 
@@ -39,15 +40,23 @@ def introduce(names: Sequence[str]) -> str:
 
 def tell(tool: str, result: str, arguments: Record) -> str:
     """The answer made of a tool's result, which is JSON or else shown as it is."""
-    try:
-        found = json.loads(result)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict | list):
+    found = decoded(result)
+    if found is None:
         return f"{_cut(result.strip(), 2000) or _nothing(tool, arguments)}\n\n{SIGNED}"
     if problem := failure_in(found):
         return f"I could not find out: {_sentence(problem)}\n\n{SIGNED}"
     return "\n\n".join((_facts(tool, found, arguments), *_notes(found), SIGNED))
+
+
+def decoded(result: str) -> JSON:
+    """The JSON object or list in a tool's result, also inside a wrapping; None without one."""
+    begin = _JSON_BEGIN.search(result)
+    if begin is None:
+        return None
+    try:
+        return json.JSONDecoder().raw_decode(result, begin.end() - 1)[0]
+    except ValueError:
+        return None
 
 
 def failure_in(found: JSON) -> str | None:
@@ -122,9 +131,9 @@ def _of_one(found: JSON) -> str:
 def _records(found: JSON) -> list[Record] | None:
     """The objects that a result lists; None when it lists nothing and is itself the fact."""
     lists = list(_lists(found, _DEEPEST))
-    for entries in lists:
-        if all(isinstance(entry, dict) for entry in entries):
-            return entries
+    of_objects = [entries for entries in lists if all(isinstance(e, dict) for e in entries)]
+    if of_objects:
+        return [entry for entries in of_objects for entry in entries]
     return [{"text": entry} for entry in lists[0]] if lists else None
 
 
@@ -166,7 +175,7 @@ def _value(value: JSON) -> str:
     if isinstance(value, list):
         return "; ".join(text.rstrip(".") for text in map(_value, value) if text)
     if isinstance(value, dict):
-        return _rest(value, ())
+        return _told(value)
     return "" if value is None else _cut(" ".join(str(value).split()), _LONGEST_VALUE)
 
 
@@ -180,7 +189,16 @@ def _date(text: str) -> str:
 
 
 def _notes(found: JSON) -> list[str]:
-    return [note] if isinstance(found, dict) and (note := _first(found, _NOTES)) else []
+    """What the tool wants said beside the facts."""
+    if not isinstance(found, dict):
+        return []
+    told = (
+        _value(level.get(key))
+        for level in (found.get("data"), found)
+        for key in _NOTES
+        if isinstance(level, dict)
+    )
+    return [_sentence(note[0].upper() + note[1:]) for note in told if note]
 
 
 def _asked(arguments: Record) -> str:

@@ -8,6 +8,8 @@ from lycatra_appservice.demo.offline_words import (
     TOPICS,
     count_meant,
     days_meant,
+    question_stems,
+    quoted_in,
     stems,
     thing_meant,
 )
@@ -85,7 +87,7 @@ def choose_call(question: str, tools: Sequence[Offered], today: date) -> ToolCal
 
 
 def _score(question: str, tool: Offered, tools: Sequence[Offered]) -> float:
-    asked = set(stems(question))
+    asked = set(question_stems(question))
     name = set(stems(tool.name))
     score = _NAME_SCORE * len(asked & name)
     for said, called in TOPICS:
@@ -104,7 +106,7 @@ def fill_arguments(question: str, tool: Offered, today: date) -> dict[str, JSON]
         if _is_time(name) and any(map(_is_time, arguments)):
             continue  # the same words, said once already
         value = _value(question, name, schema if isinstance(schema, dict) else {}, tool, today)
-        if value is not None:
+        if value is not None and value not in arguments.values():
             arguments[name] = value
     return arguments
 
@@ -142,10 +144,10 @@ def _amount(question: str, words: set[str], schema: Mapping[str, JSON]) -> int |
 
 
 def _words(question: str, words: set[str], name: str, tool: Offered) -> str | None:
-    if words & (_NAME_WORDS | _TEXT_WORDS):
-        known = stems(tool.name)
-        if thing := thing_meant(question, known):
-            return thing
+    if words & _TEXT_WORDS and (text := quoted_in(question)):
+        return text
+    if words & (_NAME_WORDS | _TEXT_WORDS) and (thing := thing_meant(question, stems(tool.name))):
+        return thing
     if name in tool.required and words & _TEXT_WORDS:
         return question
     return None

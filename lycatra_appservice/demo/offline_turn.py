@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from lycatra_appservice.demo.offline_prose import failure_in, introduce, tell
+from lycatra_appservice.demo.offline_prose import decoded, failure_in, introduce, tell
 from lycatra_appservice.demo.offline_rules import (
     Offered,
     ToolCall,
@@ -98,10 +98,7 @@ def _arguments(text: JSON) -> Mapping[str, JSON]:
 
 
 def _failed(result: str) -> bool:
-    try:
-        return failure_in(json.loads(result)) is not None
-    except ValueError:
-        return result.lower().startswith(("error", "unknown", "invalid"))
+    return failure_in(decoded(result)) is not None
 
 
 def _text(content: JSON) -> str:

@@ -57,6 +57,14 @@ TOPICS: tuple[tuple[frozenset[str], frozenset[str]], ...] = (
     (_set("help commands able abilities tools"), _set("help")),
 )
 
+_ABILITIES = re.compile(r"\bwhat (?:can|could) (?:you|i|we)\b")
+
+
+def question_stems(question: str) -> list[str]:
+    """The stems of a question; asking what can be done is asking for help."""
+    return stems(f"{question} help" if _ABILITIES.search(question.lower()) else question)
+
+
 _SPANS = {"day": 1, "week": 7, "fortnight": 14, "month": 30, "quarter": 91, "year": 365}
 _NUMBERS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "ten": 10}
 _COUNTED = re.compile(rf"\b(\d{{1,3}}|{'|'.join(_NUMBERS)}) (day|week|month|year)s?\b")
@@ -67,15 +75,15 @@ _HOW_MANY = re.compile(
 
 
 def days_meant(text: str) -> int | None:
-    """How many days back a question looks; None when it names no time."""
+    """How many days back a question looks, 0 for today; None when it names no time."""
     low = " ".join(text.lower().split())
     if counted := _COUNTED.search(low):
         return _number(counted[1]) * _SPANS[counted[2]]
     if named := _NAMED.search(low):
         return _SPANS[named[1]]
-    if "yesterday" in low:
-        return 2
-    return 1 if re.search(r"\btoday\b|\blast 24 hours\b", low) else None
+    if "yesterday" in low or "last 24 hours" in low:
+        return 1
+    return 0 if re.search(r"\btoday\b", low) else None
 
 
 def count_meant(text: str) -> int | None:
@@ -84,10 +92,11 @@ def count_meant(text: str) -> int | None:
     return int(found[1]) if found else None
 
 
-# An address, something in quotes, "is X up", "status of X", "the X service".
+# An email address, or something in quotes.
+_QUOTED = re.compile(r"([\w.+-]+@[\w-]+\.[\w.-]*\w)|[\"'`“]([^\"'`”]{1,60})[\"'`”]")
+
+# "is X up", "status of X", "the X service".
 _THING = (
-    re.compile(r"([\w.+-]+@[\w-]+\.[\w.-]*\w)"),
-    re.compile(r"[\"'`“]([^\"'`”]{1,60})[\"'`”]"),
     re.compile(
         r"\b(?:is|are) (?:the |our |my )?([\w.-]+)(?: \w+)? "
         r"(?:up|down|ok|okay|fine|running|healthy|alive|working|online|offline|reachable)\b"
@@ -95,6 +104,12 @@ _THING = (
     re.compile(r"\b(?:status|state|health|version|logs?) of (?:the |our |my )?([\w.-]+)"),
     re.compile(r"\b(?:the|our|my) ([\w.-]+) (?:service|server|component|container)\b"),
 )
+
+
+def quoted_in(text: str) -> str | None:
+    """The words that a question gives literally."""
+    found = _QUOTED.search(text)
+    return found[1] or found[2] if found else None
 
 
 def thing_meant(text: str, known: Iterable[str] = ()) -> str | None:

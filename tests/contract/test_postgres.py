@@ -217,7 +217,8 @@ async def replica(dsn: str) -> AsyncIterator[Replica]:
         yield running
     finally:
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
 
 async def notify(database: PostgresDatabase, payload: str, channel: str = "notes") -> None:
@@ -305,6 +306,17 @@ async def test_leadership_ends_with_the_connection_that_held_it(postgres_dsn: st
             pass
         assert not await one.signals.try_lead()
         await admin.close()
+
+
+async def test_a_replica_may_stop_while_it_asks_to_lead(postgres_dsn: str) -> None:
+    async with asyncio.timeout(20):
+        for steps in range(5):
+            async with replica(postgres_dsn) as one:
+                await one.connects.get()
+                asking = asyncio.create_task(one.signals.try_lead())
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+            assert await asking in {True, False}
 
 
 async def test_a_running_replica_is_seen_by_its_whole_name_and_an_ended_one_is_not(

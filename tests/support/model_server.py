@@ -117,8 +117,8 @@ def usage(prompt: int, completion: int = 5) -> bytes:
 DONE = b"data: [DONE]\n\n"
 
 
-def writes(*blocks: bytes, end: End = "close") -> Reply:
-    """These bytes, block by block, then an end.
+def writes(*blocks: bytes | asyncio.Event, end: End = "close") -> Reply:
+    """These bytes, block by block, waiting where an event stands, then an end.
 
     `close` ends the body, `late` does so when the client has read all else, `cut` loses the
     connection, `hang` says nothing more.
@@ -128,6 +128,9 @@ def writes(*blocks: bytes, end: End = "close") -> Reply:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(asked.request)
         for block in blocks:
+            if isinstance(block, asyncio.Event):
+                await block.wait()
+                continue
             await response.write(block)
             await asyncio.sleep(0)
         if end == "late":

@@ -1,0 +1,283 @@
+"""What is pushed to us is stored once, whole and in order, before anybody reads 200."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from lycatra_appservice.db.connection import Database
+from lycatra_appservice.db.migrate import UpgradableDatabase, migrate
+from lycatra_appservice.db.open import open_database
+from lycatra_appservice.errors import StoreUnavailableError
+from lycatra_appservice.model import LaneKind
+from lycatra_appservice.turns.inbox import Inbox
+from lycatra_appservice.turns.records import DeadLetter, LaneLostError, Trigger
+from tests.support.postgres import PostgresServer
+from tests.support.tcp_proxy import TcpProxy
+from tests.support.turns import Engine, query, trigger, turn_states
+
+Pair = tuple[UpgradableDatabase, UpgradableDatabase]
+LETTER = DeadLetter(event_id="$bad", reason="not an object", raw=b"\x00\xff")
+
+
+async def test_a_trigger_pushed_again_is_no_second_turn(database: Database) -> None:
+    inbox = Inbox(database)
+
+    assert await inbox.store([trigger("$a")], txn_id="1") == 1
+    assert await inbox.store([trigger("$a")], txn_id="1") == 0
+    assert await inbox.store([trigger("$a"), trigger("$b")], txn_id="2") == 1
+    assert list(await turn_states(database)) == ["$a", "$b"]
+
+
+async def test_a_trigger_twice_in_one_push_is_one_turn(database: Database) -> None:
+    assert await Inbox(database).store([trigger("$a"), trigger("$a")]) == 1
+
+
+async def test_a_push_that_reaches_two_replicas_at_once_is_stored_once(
+    database_pair: Pair,
+) -> None:
+    push = [trigger(f"${n}", room=f"!{n % 5}") for n in range(20)]
+
+    async with asyncio.timeout(20):
+        stored = await asyncio.gather(*(Inbox(d).store(push) for d in database_pair * 4))
+
+    assert sum(stored) == 20
+    assert list(await turn_states(database_pair[0])) == [t.id for t in push]
+
+
+async def test_the_same_events_in_opposite_order_at_two_replicas_are_stored_once(
+    database_pair: Pair,
+) -> None:
+    push = [trigger(f"${n}", room=f"!{n}") for n in range(50)]
+    first, second = (Inbox(database) for database in database_pair)
+
+    async with asyncio.timeout(20):
+        stored = await asyncio.gather(first.store(push), second.store(push[::-1]))
+
+    assert sum(stored) == 50
+    assert len(await turn_states(database_pair[0])) == 50
+
+
+async def test_turns_stand_in_the_order_of_the_push(database: Database) -> None:
+    names = [f"${n}" for n in (5, 3, 9, 1, 7)]
+
+    await Inbox(database).store(
+        [trigger(name, room="!z" if n % 2 else "!a") for n, name in enumerate(names)]
+    )
+
+    assert list(await turn_states(database)) == names
+
+
+async def test_every_lane_of_a_push_gets_ready(database: Database) -> None:
+    push = [
+        trigger("$1"),
+        trigger("$2"),
+        trigger("$3", room="!other"),
+        trigger("$4", kind=LaneKind.COMMAND),
+    ]
+
+    assert await Inbox(database).store(push) == 4
+
+    lanes = await query(
+        database, "SELECT key, kind FROM lane WHERE ready_at IS NOT NULL ORDER BY key"
+    )
+    assert [(lane["key"], lane["kind"]) for lane in lanes] == [
+        ("!other|ask", "ask"),
+        ("!room|ask", "ask"),
+        ("!room|command", "command"),
+    ]
+
+
+async def test_a_known_trigger_wakes_nobody(database: Database) -> None:
+    engine = Engine(database)
+    await engine.inbox.store([trigger("$a")])
+    [(lease, turn)] = await engine.store.claim(LaneKind.ASK, 1)
+    await engine.store.finish(lease, turn, "done", go_on=False)
+
+    await engine.inbox.store([trigger("$a")])
+
+    assert await engine.store.ready_kinds() == []
+
+
+async def test_dead_letters_and_to_device_messages_come_with_the_turns(database: Database) -> None:
+    stored = await Inbox(database).store(
+        [trigger("$a")], txn_id="1", dead_letters=[LETTER], to_device=[{"type": "m.room_key"}]
+    )
+
+    assert stored == 1
+    [letter] = await query(database, "SELECT event_id, reason, raw FROM dead_letter")
+    assert DeadLetter(**letter) == LETTER
+    [message] = await query(database, "SELECT raw FROM to_device")
+    assert json.loads(message["raw"]) == {"type": "m.room_key"}
+    assert await query(database, "SELECT id FROM txn") == [{"id": "1"}]
+
+
+@pytest.mark.parametrize("dead_letters", [[], [LETTER]])
+@pytest.mark.parametrize("where", ["id", "lane", "input"])
+async def test_a_push_with_a_value_that_cannot_be_stored_stores_nothing_of_it(
+    database: Database, where: str, dead_letters: Sequence[DeadLetter]
+) -> None:
+    bad = replace(trigger("$bad"), **{where: "nul \0"})
+
+    with pytest.raises(ValueError, match="cannot store|contains NUL"):
+        await Inbox(database).store([trigger("$good"), bad], dead_letters=dead_letters, txn_id="1")
+
+    assert await turn_states(database) == {}
+    assert await query(database, "SELECT key FROM lane") == []
+    assert await query(database, "SELECT id FROM txn UNION SELECT reason FROM dead_letter") == []
+
+
+async def test_somebody_elses_transaction_that_fails_takes_the_turns_along(
+    database: Database,
+) -> None:
+    inbox = Inbox(database)
+    with pytest.raises(LookupError):
+        async with database.transaction() as connection:
+            await inbox.store_with(connection, [trigger("$a")], [LETTER])
+            raise LookupError
+
+    assert await turn_states(database) == {}
+    assert await query(database, "SELECT id FROM dead_letter") == []
+
+
+async def test_any_json_comes_back_as_it_was(database: Database) -> None:
+    content = {"body": "nul \0, lone \ud800, \U0001f44d", "n": float("inf"), "\0": [None]}
+    engine = Engine(database)
+
+    await engine.inbox.store([trigger("$a", content=content)])
+
+    [(_, turn)] = await engine.store.claim(LaneKind.ASK, 1)
+    assert turn.input["content"] == content
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "not json", "[1]", '"text"'])
+async def test_an_input_that_cannot_be_read_holds_up_no_claim(
+    database: Database, text: str
+) -> None:
+    engine = Engine(database)
+    await engine.inbox.store([replace(trigger("$a"), input=text), trigger("$b", room="!other")])
+
+    claimed = {turn.trigger_id: turn for _, turn in await engine.store.claim(LaneKind.ASK, 9)}
+
+    assert claimed["$a"].input == {}
+    assert claimed["$b"].input == {"room": "!other"}
+
+
+async def test_a_push_is_one_commit(postgres_server: PostgresServer, postgres_dsn: str) -> None:
+    database = (await open_database(postgres_dsn)).database
+    await migrate(database)
+    await database.close()
+    pushes = [
+        [trigger(f"${n}.{event}", room=f"!{event % 7}") for event in range(10)] for n in range(30)
+    ]
+
+    async def commits_of(some: Sequence[Sequence[Trigger]]) -> int:
+        before = await _figure(postgres_server, postgres_dsn, "xact_commit")
+        database = (await open_database(postgres_dsn, pool_size=1)).database
+        for push in some:
+            assert await Inbox(database).store(push, txn_id=push[0].id) == 10
+        await database.close()
+        return await _figure(postgres_server, postgres_dsn, "xact_commit") - before
+
+    # What a connection costs beside goes out; the smallest, because the server itself commits,
+    # too, when it cleans up.
+    few = min([await commits_of(pushes[n : n + 1]) for n in range(3)])
+    many = min([await commits_of(pushes[n : n + 9]) for n in (3, 12, 21)])
+    assert many - few == 8
+
+
+async def _figure(server: PostgresServer, dsn: str, column: str) -> int:
+    """A figure of pg_stat_database, once every session of the database has reported."""
+    connection = await asyncpg.connect(server.dsn)
+    try:
+        async with asyncio.timeout(20):
+            while await connection.fetchval(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = $1", _name(dsn)
+            ):
+                pass
+        figures = await connection.fetchrow(
+            "SELECT * FROM pg_stat_database WHERE datname = $1", _name(dsn)
+        )
+        return int(figures[column])
+    finally:
+        await connection.close()
+
+
+def _name(dsn: str) -> str:
+    return urlsplit(dsn).path.lstrip("/")
+
+
+async def test_replicas_that_push_the_same_lanes_in_opposite_order_do_not_deadlock(
+    database_pair: Pair, database_url: str, request: pytest.FixtureRequest
+) -> None:
+    rooms = [f"!{n:02}" for n in range(50)]
+    pushing = 2
+
+    async def push(database: Database, name: str, order: Sequence[str]) -> None:
+        nonlocal pushing
+        inbox = Inbox(database)
+        for n in range(20):
+            # Every other push takes the path of several statements.
+            letters = [LETTER] if n % 2 else []
+            push = [trigger(f"${name}.{n}.{room}", room=room) for room in order]
+            await inbox.store(push, dead_letters=letters)
+        pushing -= 1
+
+    async def work(engine: Engine) -> None:
+        held = {lease: turn for lease, turn in await engine.store.claim(LaneKind.ASK, 50)}
+        while pushing or held:
+            await engine.upkeep.beat(list(held))
+            for lease, turn in list(held.items()):
+                with contextlib.suppress(LaneLostError):
+                    following = await engine.store.finish(lease, turn, "done", go_on=True)
+                    if following is None:
+                        del held[lease]
+                    else:
+                        held[lease] = following
+            held |= dict(await engine.store.claim(LaneKind.ASK, 50))
+
+    async def cancel(engine: Engine) -> None:
+        while pushing:
+            for room in rooms[::-1]:
+                await engine.store.cancel(f"$a.19.{room}")
+            await engine.upkeep.sweep()
+            await engine.upkeep.forget(turns=timedelta(days=30), sends=timedelta(0))
+
+    first, second = database_pair
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        group.create_task(push(first, "a", rooms))
+        group.create_task(push(second, "b", rooms[::-1]))
+        group.create_task(work(Engine(first, "worker")))
+        group.create_task(cancel(Engine(second, "other")))
+    if database_url.startswith("postgres"):
+        await first.close()
+        await second.close()
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        assert await _figure(server, database_url, "deadlocks") == 0
+
+
+async def test_a_push_whose_answer_was_lost_is_stored_once(postgres_dsn: str) -> None:
+    place = urlsplit(postgres_dsn)
+    assert place.hostname
+    assert place.port
+    async with TcpProxy.to(place.hostname, place.port) as proxy:
+        through_proxy = place._replace(netloc=f"{place.username}@127.0.0.1:{proxy.port}").geturl()
+        database = (await open_database(through_proxy, pool_size=1)).database
+        await migrate(database)
+        inbox = Inbox(database)
+        await inbox.store([trigger("$before")])
+
+        proxy.drop_answer_to(b"$lost")
+        with pytest.raises(StoreUnavailableError):
+            await inbox.store([trigger("$lost")])
+        assert proxy.lost_answers == 1
+
+        assert await inbox.store([trigger("$lost"), trigger("$after")]) == 1
+        assert list(await turn_states(database)) == ["$before", "$lost", "$after"]
+        await database.close()
