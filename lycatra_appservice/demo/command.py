@@ -6,6 +6,7 @@ import shutil
 import sys
 from argparse import Namespace
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ from lycatra_appservice.demo.ground import (
     SERVER_NAME,
     Ground,
     prepare_ground,
+    write_deploy_log,
     write_files,
 )
 from lycatra_appservice.demo.homeserver import Homeserver, HomeserverError, HomeserverSettings
@@ -48,6 +50,7 @@ async def _play(folder: Path, synapse_python: Path, lines: list[ScriptLine] | No
     users = VirtualUsers(server_name=SERVER_NAME, namespaces=discover().namespaces)
     async with AsyncExitStack() as stack:
         model = await stack.enter_async_context(chosen_model(os.environ))
+        write_deploy_log(ground, datetime.now(UTC).date())
         write_files(ground, model)
         _say(f"Starting Synapse in {ground.folder} …")
         homeserver = await stack.enter_async_context(_homeserver(ground, synapse_python))
@@ -144,8 +147,9 @@ def _welcome(homeserver: Homeserver, model: str) -> str:
             f"A real Synapse runs at {homeserver.url}. With any Matrix client:",
             f"  homeserver {homeserver.url}, user {PERSON}, password {PASSWORD}",
             f"Questions are answered by {model}.",
-            "Try:  !help   ·   !list updates   ·   @lycatra_updates list updates",
-            "      @lycatra what changed lately?   ·   /quit ends the demo",
+            "Try:  !help    !list updates    !get service status",
+            "      @lycatra_updates list updates",
+            "      @lycatra what changed this week?        (/quit ends the demo)",
             "─" * width,
         ]
     )

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,12 @@ from lycatra_appservice.private_file import make_private_folder, write_private
 SERVER_NAME: Final = "demo.localhost"
 PERSON: Final = "you"
 APPROVER: Final = "approver"
+DEPLOY_LOG: Final = "deployments.jsonl"
+_DEPLOYMENTS: Final = (
+    ("shop", "2.2.0", 9, "Search finds words with typing errors"),
+    ("user", "2.3.0", 4, "Log in with a passkey"),
+    ("shop", "2.3.0", 1, "Invoices as PDF"),
+)
 PASSWORD: Final = "demo"  # noqa: S105 (loopback only, and printed on the screen)
 
 
@@ -68,6 +75,23 @@ def write_files(ground: Ground, model: ModelChoice) -> None:
         raise HomeserverError(f"The registration could not be written: {made.stderr.strip()}")
 
 
+def write_deploy_log(ground: Ground, today: date) -> None:
+    """Give the demo something to tell: what an imaginary team deployed in the last days."""
+    path = ground.folder / DEPLOY_LOG
+    if path.exists():
+        return
+    lines = [
+        {
+            "service": service,
+            "version": version,
+            "date": (today - timedelta(days=days)).isoformat(),
+            "title": title,
+        }
+        for service, version, days, title in _DEPLOYMENTS
+    ]
+    write_private(path, "".join(json.dumps(line) + "\n" for line in lines))
+
+
 def _config(ground: Ground, model: ModelChoice) -> Mapping[str, JSON]:
     """JSON is YAML; the example configuration is the one with explanations."""
     homeserver = f"http://127.0.0.1:{ground.homeserver_port}"
@@ -85,6 +109,12 @@ def _config(ground: Ground, model: ModelChoice) -> Mapping[str, JSON]:
             "operator": [f"@{APPROVER}:{SERVER_NAME}"],
         },
         "tools": {
+            "updates": {
+                "sources": [
+                    {"name": "demo", "kind": "deploy_log", "path": DEPLOY_LOG},
+                    {"name": "lycatra", "kind": "changelog", "service": "lycatra"},
+                ]
+            },
             "services": {
                 "checks": [
                     {

@@ -52,7 +52,8 @@ def _keep(tag: str, attribute: str, value: str) -> str | None:
 
 _SANITISER: Final = nh3.Cleaner(
     tags=set(ALLOWED),
-    attributes={tag: names for tag, names in ALLOWED.items() if names},
+    # "*" must be said: left out, it stands for `title` and `lang`.
+    attributes={"*": set(), **{tag: names for tag, names in ALLOWED.items() if names}},
     attribute_filter=_keep,
     url_schemes=set(LINK_SCHEMES),
     url_relative="deny",

@@ -12,6 +12,7 @@ _SENTINEL: Final = "\ue000"  # marks the place of a cut in a parse; no character
 _USUAL_GROWTH: Final = 3  # bytes of body and HTML for a character of ordinary Markdown
 _MARGIN: Final = 0.95  # of the size wished for, since HTML does not grow evenly
 _LONGEST_HEADER: Final = 2000  # characters of a table's head that are worth repeating
+_MARGINS: Final = re.compile(r"\n*([ >]*)")
 _FENCE: Final = re.compile(r"`{3,}|~{3,}")
 
 
@@ -72,7 +73,10 @@ def _last_block(text: str) -> int:
 
 def _carry(part: str, rest: str) -> str:
     """What the next part has to begin with, so that `rest` still means the same."""
-    for token in reversed(parse_blocks(part + _SENTINEL)):
+    # Indented like what follows, or it would end the list or quote that the code stands in.
+    margin = _MARGINS.match(rest) if part.endswith("\n") else None
+    marked = f"{part}{margin.group(1) if margin else ''}{_SENTINEL}"
+    for token in reversed(parse_blocks(marked)):
         if token.map is None:
             continue
         if token.type == "fence" and token.content.rstrip().endswith(_SENTINEL):

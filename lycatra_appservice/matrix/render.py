@@ -17,7 +17,7 @@ MARKER: Final = "org.lycatra.reply"
 MAX_CONTENT_BYTES: Final = 55_000
 MAX_EDIT_BYTES: Final = 27_000  # an edit says everything twice
 
-_MAX_CHARACTERS: Final = 150_000  # some six events; more is a file, not a message
+_MAX_CHARACTERS: Final = 100_000  # some four events; more is a file, not a message
 _DEFINITION: Final = re.compile(r"^ {0,3}\[[^\]\n]+\]:[ \t]*\S.*$", re.MULTILINE)
 _CUT_NOTE: Final = "*The rest was left out: {} more characters are too long for a chat.*"
 _EMPTY: Final = "(no text)"

@@ -78,6 +78,10 @@ class _UnansweredError(Exception):
         self.final = final
 
 
+class _SpeechlessError(Exception):
+    """The handler could not even apologise."""
+
+
 class TurnRunner:
     """Runs claimed turns to their end. Raises nothing but CancelledError."""
 
@@ -218,22 +222,24 @@ class TurnRunner:
             error if isinstance(error, LycatraError) else TurnFailedError(turn.trigger_id[-12:])
         )
         try:
-            return await self._begin_apology(
-                lease, turn, error, self._handler.apologise(turn, shown)
+            return await self._begin_apology(lease, turn, error, shown)
+        except _SpeechlessError as speechless:
+            # A turn that cannot even be apologised for must not hold its lane for ever.
+            _log.exception("apology_broke", exc_info=speechless)
+            return await self._begin_apology(lease, turn, error, None)
+
+    async def _begin_apology(
+        self, lease: Lease, turn: StoredTurn, error: Exception, shown: LycatraError | None
+    ) -> Sequence[OpenSend]:
+        try:
+            words = self._handler.apologise(turn, shown) if shown else ()
+            return await self._store.begin_sending(
+                lease, turn, APOLOGY_N, words, error=cause_of(error), failures=MAX_FAILURES
             )
         except _NOT_THE_HANDLERS:
             raise
-        except Exception:
-            # A turn that cannot even be apologised for must not hold its lane for ever.
-            _log.exception("apology_broke")
-            return await self._begin_apology(lease, turn, error, ())
-
-    async def _begin_apology(
-        self, lease: Lease, turn: StoredTurn, error: Exception, words: Sequence[Outgoing]
-    ) -> Sequence[OpenSend]:
-        return await self._store.begin_sending(
-            lease, turn, APOLOGY_N, words, error=cause_of(error), failures=MAX_FAILURES
-        )
+        except Exception as broken:
+            raise _SpeechlessError(turn.trigger_id) from broken
 
     async def _put_back(self, lease: Lease, turn: StoredTurn, delay: timedelta) -> None:
         await self._until_store_answers(

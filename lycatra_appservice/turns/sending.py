@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, assert_never
 
-from lycatra_appservice.errors import LycatraError
+from lycatra_appservice.errors import LycatraError, StoreUnavailableError
 from lycatra_appservice.turns.delivery import (
     Amended,
     Delivered,
@@ -36,6 +36,10 @@ class SendLaterError(LycatraError):
     def __init__(self, delay: timedelta, why: str) -> None:
         super().__init__(why)
         self.delay = delay
+
+
+class BrokenRowError(LycatraError):
+    """A row that makes its deliverer raise: a bug. It is tried a few times, then dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,11 @@ class Sending:
         self, lease: Lease, turn: StoredTurn, row: SendRow, *, look_first: bool
     ) -> Delivered | Dropped | RoomLost:
         for _ in range(_MAX_AMENDMENTS + 1):
-            outcome = await self._deliver(row, look_first=look_first or row.attempt > 0)
+            try:
+                outcome = await self._deliver(row, look_first=look_first or row.attempt > 0)
+            except BrokenRowError as error:
+                _log.exception("send_broke", extra={"n": row.n, "room_id": row.room_id})
+                outcome = _after_break(row, error)
             if not isinstance(outcome, Amended):
                 return await self._keep(lease, row, outcome)
             _log.info("send_amended", extra={"why": outcome.why, "n": row.n})
@@ -97,13 +105,10 @@ class Sending:
     async def _deliver(self, row: SendRow, *, look_first: bool) -> Delivery:
         try:
             return await self._deliverer.deliver(row, look_first=look_first)
-        except LycatraError:
+        except StoreUnavailableError:
             raise
-        except Exception:
-            _log.exception("send_broke", extra={"n": row.n, "room_id": row.room_id})
-            if row.attempt >= _MAX_BROKEN:
-                return Dropped("sending it failed again and again")
-            return RetryLater(None, "sending it failed")
+        except Exception as error:
+            raise BrokenRowError(f"row {row.n} made its deliverer raise") from error
 
     async def _keep(
         self, lease: Lease, row: SendRow, outcome: Delivery
@@ -127,6 +132,10 @@ class Sending:
             case _:
                 assert_never(outcome)
         return outcome
+
+
+def _after_break(row: SendRow, error: BrokenRowError) -> Delivery:
+    return Dropped(str(error)) if row.attempt >= _MAX_BROKEN else RetryLater(None, str(error))
 
 
 def _back_off(attempt: int) -> timedelta:

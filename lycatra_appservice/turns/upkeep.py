@@ -96,10 +96,11 @@ class Upkeep:
         `turns`: after that long the texts and results of an ended turn go. `sends`: after that
         long the bare rows go, too; until then a redaction finds the answer it has to redact.
         """
-        texts = await self._forget_texts(milliseconds(turns))
-        rows = len(
-            await self._database.fetch(self._sql["forget_turns"], keep_ms=milliseconds(sends))
-        )
+        texts = rows = 0
+        while batch := await self._forget_texts(milliseconds(turns)):
+            texts += batch
+        while batch := await self._forget_turns(milliseconds(sends)):
+            rows += batch
         await self._database.execute(self._sql["forget_idle_lanes"])
         for name in ("forget_transactions", "forget_dead_letters"):
             await self._database.execute(self._sql[name], keep_ms=milliseconds(turns))
@@ -115,6 +116,9 @@ class Upkeep:
                 await connection.execute(self._sql["forget_steps"], turn_id=row["id"])
                 await connection.execute(self._sql["forget_contents"], turn_id=row["id"])
         return len(rows)
+
+    async def _forget_turns(self, keep_ms: int) -> int:
+        return len(await self._database.fetch(self._sql["forget_turns"], keep_ms=keep_ms))
 
     async def figures(self) -> tuple[Mapping[tuple[str, str], int], int, float]:
         """Open turns by (state, kind), unsent rows, and how many seconds the oldest lane waits."""

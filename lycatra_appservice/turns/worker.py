@@ -161,20 +161,20 @@ class Worker:
 
     async def _beat_loop(self) -> None:
         clock = asyncio.get_running_loop().time
-        last_good = clock()
+        lease, beat = self._timing.lease.total_seconds(), self._timing.beat.total_seconds()
+        ends_at = clock() + lease
         while True:
-            began = clock()
+            next_ends_at = clock() + lease  # counted from before the beat: it may take long
             try:
-                async with asyncio.timeout_at(last_good + self._timing.lease.total_seconds()):
+                async with asyncio.timeout_at(ends_at):
                     await self._beat_once()
-                last_good = began
-            except StoreUnavailableError as error:
+                ends_at = next_ends_at
+            except (StoreUnavailableError, TimeoutError) as error:
                 _log.warning("beat_failed", extra={"error": str(error)})
-            except TimeoutError:
-                _log.warning("beat_missed", extra={"lanes": len(self._running.tasks)})
-                self._lose(self._running.tasks.keys())
-                last_good = clock()
-            await asyncio.sleep(self._timing.beat.total_seconds())
+                if clock() + beat > ends_at:  # the next one would come too late
+                    self._lose(self._running.tasks)
+                    ends_at = clock() + lease
+            await asyncio.sleep(beat)
 
     async def _beat_once(self) -> None:
         held = list(self._running.tasks)

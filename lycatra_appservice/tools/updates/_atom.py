@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from lycatra_appservice.tools.updates._update import Update, clipped, read_when
 
-_ATOM = "http://www.w3.org/2005/Atom "
+_ATOM = "{http://www.w3.org/2005/Atom}"
 _MOST_ENTRIES = 500
 
 
@@ -31,9 +31,10 @@ def read_atom(document: bytes, service: str, zone: ZoneInfo) -> Sequence[Update]
 
 def _parsed(document: bytes) -> Element:
     builder = TreeBuilder()
-    parser = expat.ParserCreate(namespace_separator=" ")
-    parser.StartElementHandler = builder.start
-    parser.EndElementHandler = builder.end
+    # Expat writes a name as `uri}name`, the element tree as `{uri}name`.
+    parser = expat.ParserCreate(namespace_separator="}")
+    parser.StartElementHandler = lambda name, given: builder.start(_tag(name), given)
+    parser.EndElementHandler = lambda name: builder.end(_tag(name))
     parser.CharacterDataHandler = builder.data
     parser.StartDoctypeDeclHandler = _refuse_dtd
     try:
@@ -41,6 +42,10 @@ def _parsed(document: bytes) -> Element:
     except (expat.ExpatError, ValueError) as exc:
         raise NotAtomError("its answer is broken XML") from exc
     return builder.close()
+
+
+def _tag(name: str) -> str:
+    return f"{{{name}" if "}" in name else name
 
 
 def _refuse_dtd(*_: object) -> None:

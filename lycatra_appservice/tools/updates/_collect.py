@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from lycatra_appservice.toolkit.base import ToolContext
 from lycatra_appservice.tools.updates._changelog import own_changelog, read_changelog
@@ -68,16 +69,22 @@ async def _outcome(source: UpdateSource, ctx: ToolContext) -> Reading | SourceEr
 async def _read(source: UpdateSource, ctx: ToolContext) -> Reading:
     match source:
         case ChangelogSource():
-            path = ctx.base_folder / source.path if source.path else own_changelog()
-            text = await asyncio.to_thread(_beginning, path)
-            return read_changelog(text, source.default_service, ctx.zone)
+            return await asyncio.to_thread(_changelog, source, ctx.base_folder, ctx.zone)
         case DeployLogSource():
-            text = await asyncio.to_thread(_end, ctx.base_folder / source.path)
-            return read_deploy_log(text, source, ctx.zone)
+            return await asyncio.to_thread(_deploy_log, source, ctx.base_folder, ctx.zone)
         case GitSource():
             return await read_git(source, ctx.base_folder / source.path, ctx.zone)
         case UrlSource():
             return await read_url(source, ctx.http, ctx.zone)
+
+
+def _changelog(source: ChangelogSource, base_folder: Path, zone: ZoneInfo) -> Reading:
+    path = base_folder / source.path if source.path else own_changelog()
+    return read_changelog(_beginning(path), source.default_service, zone)
+
+
+def _deploy_log(source: DeployLogSource, base_folder: Path, zone: ZoneInfo) -> Reading:
+    return read_deploy_log(_end(base_folder / source.path), source, zone)
 
 
 def _beginning(path: Path) -> str:

@@ -1,7 +1,9 @@
 """The tool that tells what was released, changed and deployed."""
 
+import json
 from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from pydantic import ConfigDict, field_validator
 
@@ -21,6 +23,8 @@ from lycatra_appservice.tools.updates._collect import Collected, collect
 from lycatra_appservice.tools.updates._settings import UpdatesSettings
 from lycatra_appservice.tools.updates._shown import as_json, as_markdown
 from lycatra_appservice.tools.updates._update import Update
+
+_PAGE_BYTES = 14_000  # of JSON; a little less than the gate lets through
 
 
 class ListUpdatesArgs(ToolArgs):
@@ -74,8 +78,9 @@ async def run(args: ListUpdatesArgs, ctx: ToolContext) -> ToolResult:
     since = _since(args.since, ctx)
     chosen = [update for update in found.updates if _fits(update, args, since)]
     chosen.sort(key=_newest_first, reverse=True)
-    page = chosen[args.offset : args.offset + args.limit]
-    left_out = _left_out(args, len(chosen), since, found.updates)
+    page = _fitting(chosen[args.offset : args.offset + args.limit], ctx.zone)
+    next_offset = args.offset + len(page)
+    left_out = _left_out(next_offset, len(chosen), since, found.updates)
     data: dict[str, JSON] = {
         "updates": [as_json(update, ctx.zone) for update in page],
         "total": len(chosen),
@@ -126,17 +131,26 @@ def _newest_first(update: Update) -> tuple[bool, float]:
     return False, update.when.moment.timestamp()
 
 
+def _fitting(updates: Sequence[Update], zone: ZoneInfo) -> Sequence[Update]:
+    """As many as one answer holds, so that the gate cuts nothing which no page would show."""
+    used = 0
+    for number, update in enumerate(updates):
+        used += len(json.dumps(as_json(update, zone), ensure_ascii=False).encode(errors="replace"))
+        if used > _PAGE_BYTES and number:
+            return updates[:number]
+    return updates
+
+
 def _left_out(
-    args: ListUpdatesArgs, total: int, since: datetime | None, updates: Sequence[Update]
+    next_offset: int, total: int, since: datetime | None, updates: Sequence[Update]
 ) -> list[str]:
     notes = []
     undated = sum(update.when is None for update in updates) if since else 0
     if undated:
         notes.append(f"{undated} without a date left out; ask without `since` to see them")
-    older = total - args.offset - args.limit
-    if older > 0:
-        notes.append(f"{older} older left out; ask with offset={args.offset + args.limit}")
-    if total and args.offset >= total:
+    if next_offset < total:
+        notes.append(f"{total - next_offset} older left out; ask with offset={next_offset}")
+    if next_offset > total > 0:
         notes.append(f"there are only {total}; ask with a smaller offset")
     return notes
 

@@ -215,25 +215,27 @@ async def test_what_may_go_later_says_when(
         (200, b'"text"'),
         (200, b"\xff\xfe"),
         (200, b"[" * 100_000),
-        (302, b""),
         (200, b'{"errcode": "x"}'),
     ],
 )
 async def test_an_answer_that_is_not_of_a_homeserver_counts_as_none(
     client: MatrixClient, users: VirtualUsers, stub: HomeserverStub, status: int, raw: bytes
 ) -> None:
-    stub.fail(
-        Failure(
-            method="PUT",
-            contains="/send/",
-            status=status,
-            raw=raw,
-            headers={"Location": "http://127.0.0.1:1/elsewhere"} if status == 302 else {},
-        )
-    )
+    stub.fail(Failure(method="PUT", contains="/send/", status=status, raw=raw))
 
     with pytest.raises(HomeserverUnavailableError):
         await client.send_event(ROOM, "m.room.message", "t1", TEXT, as_user=users.main)
+
+
+async def test_the_token_does_not_follow_a_redirection(
+    client: MatrixClient, users: VirtualUsers, stub: HomeserverStub
+) -> None:
+    elsewhere = {"Location": f"{stub.url}_matrix/client/versions"}
+    stub.fail(Failure(method="GET", contains="sync", status=302, raw=b"", headers=elsewhere))
+
+    with pytest.raises(HomeserverUnavailableError):
+        await client.sync(as_user=users.main)
+    assert len(stub.requests) == 1
 
 
 async def test_a_body_too_large_for_a_proxy_is_too_large(

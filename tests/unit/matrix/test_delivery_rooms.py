@@ -44,6 +44,16 @@ async def test_joining_twice_is_done_and_invites_nobody(
     assert stub.asked("POST", "/invite") == []
 
 
+async def test_an_invitation_refused_because_the_ghost_is_in_is_no_obstacle(
+    deliverer: MatrixDeliverer, users: VirtualUsers, stub: HomeserverStub
+) -> None:
+    stub.fail(Failure(method="POST", contains="/join/", status=403, errcode="M_FORBIDDEN"))
+    joining = row(users.of("updates"), SendKind.JOIN, {})
+
+    assert await deliverer.deliver(joining, look_first=False) == Delivered(None)
+    assert len(stub.asked("POST", "/invite")) == 1
+
+
 @pytest.mark.parametrize("obstacle", ["banned", "no right to invite"])
 async def test_a_ghost_that_cannot_come_in_is_dropped(
     deliverer: MatrixDeliverer, users: VirtualUsers, stub: HomeserverStub, obstacle: str

@@ -102,6 +102,20 @@ def test_code_that_is_cut_begins_again_as_code(before: str, opening: str) -> Non
     assert contents[-1]["body"].endswith("```\n\nafter all")
 
 
+@pytest.mark.parametrize("max_bytes", range(400, 500))
+def test_a_cut_before_the_end_of_code_leaves_no_empty_code_behind(max_bytes: int) -> None:
+    fence = "`" * 40  # so long that a cut falls on it for some of the sizes
+    source = f"{fence}\n" + "".join(f"line {n}\n" for n in range(20)) + f"{fence}\n\nafter"
+
+    contents = render(source, max_bytes=max_bytes)
+
+    assert len(contents) > 1
+    for content in contents:
+        assert "<code></code>" not in content["formatted_body"]
+        assert "```\n\n```" not in content["body"]
+    assert contents[-1]["body"].endswith("after")
+
+
 def test_a_table_that_is_cut_repeats_its_head() -> None:
     rows = "".join(f"| {n} | value {n} |\n" for n in range(3000))
     contents = render(f"| number | text |\n|---|---|\n{rows}\nafter")

@@ -66,6 +66,7 @@ PEOPLE = [
     "[b](https://matrix.to/#/%2540bob%253Ahs.test)",
     "[b](HTTPS://MATRIX.TO/#/@bob:hs.test?via=hs.test)",
     "[b](https://app.element.io/#/user/@bob:hs.test)",
+    "[b](https://app.element.io/#/user/%2540bob%253Ahs.test)",
     "[b](matrix:u/bob:hs.test)",
     "[b](MATRIX:u/bob:hs.test?action=chat)",
     "[b](matrix://hs.test/u/bob:hs.test)",
