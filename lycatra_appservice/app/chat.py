@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from time import monotonic
 
 from lycatra_appservice.agent.backend import Backend
 from lycatra_appservice.agent.chat_completions import ChatCompletionsBackend
 from lycatra_appservice.agent.loop import Agent, Window
+from lycatra_appservice.agent.observing import ObservedBackend
 from lycatra_appservice.app.parts import Parts, utc_now
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.conversation import ConversationStore
@@ -41,9 +43,11 @@ class Chat:
     conversations: ConversationStore
 
 
-def make_backend(settings: Settings) -> Backend | None:
+def make_backend(parts: Parts) -> Backend | None:
     """The model's backend; None when no model is configured."""
-    return ChatCompletionsBackend(settings.model) if settings.model else None
+    if parts.settings.model is None:
+        return None
+    return ObservedBackend(ChatCompletionsBackend(parts.settings.model), parts.metrics, monotonic)
 
 
 async def build_chat(

@@ -96,7 +96,7 @@ class Service:
                 return
 
     async def _serve(self, parts: Parts, stack: AsyncExitStack) -> None:
-        backend = make_backend(self._settings)
+        backend = make_backend(parts)
         if backend is not None:
             stack.push_async_callback(backend.aclose)
         board = HealthBoard(make_probes(parts, backend))
