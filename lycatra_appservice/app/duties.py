@@ -1,5 +1,6 @@
 """What the leader does, and what the schedules run."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
@@ -48,23 +49,21 @@ class Presence:
         self._ghosts = ghosts
         self._heartbeat = heartbeat
         self._gaps = gaps
-        self._ensured = False
+        self._there = asyncio.Event()
 
     async def ensure_users(self) -> None:
-        """Make our users, once for each time of leading."""
+        """Make our users what the configuration says."""
         await self._ghosts.ensure()
-        self._ensured = True
+        self._there.set()
 
     async def beat(self) -> None:
         """Send a heartbeat if it has been silent."""
-        if not self._ensured:
-            await self.ensure_users()
+        await self._there.wait()
         await self._heartbeat.beat()
 
     async def look_for_gaps(self) -> None:
         """Find what was never pushed."""
-        if not self._ensured:
-            await self.ensure_users()
+        await self._there.wait()
         await self._gaps.check()
 
 

@@ -134,6 +134,7 @@ class Service:
             make_duties(
                 Presence(ghosts, heartbeat, gaps), Bookkeeping(parts, schedules, chat.upkeep)
             ),
+            parts.metrics.hide_database,
         )
 
     def _token(self) -> HomeserverToken:

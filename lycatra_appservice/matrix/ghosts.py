@@ -37,8 +37,8 @@ class Ghosts:
         name = self._users.display_name(user)
         wanted = hashlib.sha256(f"1\0{name}\0{self._avatar}".encode()).hexdigest()
         is_new = await self._client.register(self._users.localpart_of(user))
-        if user != self._users.sender:
-            await self._client.put_device(name, as_user=user)
+        # The technical sender, too: every request of ours names a device.
+        await self._client.put_device(name, as_user=user)
         if not is_new and row is not None and row["profile_hash"] == wanted:
             return
         await self._write_profile(user, name)

@@ -14,6 +14,8 @@ from lycatra_appservice.errors import LycatraError
 _log = logging.getLogger(__name__)
 
 _LOOK_SECONDS: Final = 1.0
+_FIRST_RETRY: Final = timedelta(seconds=1)
+_LONGEST_RETRY: Final = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +31,24 @@ class Duty:
     run: Callable[[], Awaitable[None]]
 
 
+def _pause(duty: Duty, failures: int) -> timedelta:
+    """Its time; sooner after a failure, so that a homeserver that is back is not waited for."""
+    if not failures:
+        return duty.every
+    doublings: int = 2 ** min(failures - 1, 10)
+    return min(duty.every, _FIRST_RETRY * doublings, _LONGEST_RETRY)
+
+
 class Leader:
     """Leads when it can. Each duty has a task of its own, so that none delays another."""
 
-    def __init__(self, signals: Signals, duties: Sequence[Duty]) -> None:
+    def __init__(
+        self, signals: Signals, duties: Sequence[Duty], on_end: Callable[[], None]
+    ) -> None:
+        """`on_end` is called when a leadership ends."""
         self._signals = signals
         self._duties = duties
+        self._on_end = on_end
         self._tasks: list[asyncio.Task[None]] = []
         self._hurried = {duty.name: asyncio.Event() for duty in duties}
 
@@ -68,14 +82,18 @@ class Leader:
 
     async def _perform(self, duty: Duty) -> None:
         hurried = self._hurried[duty.name]
+        failures = 0
         while True:
             hurried.clear()
             try:
                 await duty.run()
             except LycatraError as error:
+                failures += 1
                 _log.warning("duty_failed", extra={"duty": duty.name, "error": str(error)})
+            else:
+                failures = 0
             with suppress(TimeoutError):
-                async with asyncio.timeout(duty.every.total_seconds()):
+                async with asyncio.timeout(_pause(duty, failures).total_seconds()):
                     await hurried.wait()
 
     def _report_broken(self) -> None:
@@ -90,3 +108,5 @@ class Leader:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            self._on_end()
