@@ -30,7 +30,7 @@ class Accounts:
         await self._client.put_device(display_name, as_user=user_id)
         if created:
             await self._client.put_displayname(display_name, as_user=user_id)
-        _LOG.info("virtual_user_ensured", extra={"user_id": user_id, "created": created})
+        _LOG.info("virtual_user_ensured", extra={"user_id": user_id, "is_new": created})
         return created
 
 

@@ -1,11 +1,11 @@
 """What is pushed to us is stored once, whole and in order, before anybody reads 200."""
 
 import asyncio
-import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -17,7 +17,7 @@ from lycatra_appservice.db.open import open_database
 from lycatra_appservice.errors import StoreUnavailableError
 from lycatra_appservice.model import LaneKind
 from lycatra_appservice.turns.inbox import Inbox
-from lycatra_appservice.turns.records import DeadLetter, LaneLostError, Trigger
+from lycatra_appservice.turns.records import DeadLetter, Lease, StoredTurn, Trigger
 from tests.support.postgres import PostgresServer
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.turns import Engine, query, trigger, turn_states
@@ -118,15 +118,19 @@ async def test_dead_letters_and_to_device_messages_come_with_the_turns(database:
     assert await query(database, "SELECT id FROM txn") == [{"id": "1"}]
 
 
-@pytest.mark.parametrize("dead_letters", [[], [LETTER]])
-@pytest.mark.parametrize("where", ["id", "lane", "input"])
 async def test_a_push_with_a_value_that_cannot_be_stored_stores_nothing_of_it(
-    database: Database, where: str, dead_letters: Sequence[DeadLetter]
+    database: Database,
 ) -> None:
-    bad = replace(trigger("$bad"), **{where: "nul \0"})
+    good = trigger("$good")
+    bads = (
+        replace(good, id="nul \0"),
+        replace(good, lane="nul \0"),
+        replace(good, input="nul \0"),
+    )
 
-    with pytest.raises(ValueError, match="cannot store|contains NUL"):
-        await Inbox(database).store([trigger("$good"), bad], dead_letters=dead_letters, txn_id="1")
+    for bad, letters in product(bads, ([], [LETTER])):
+        with pytest.raises(ValueError, match=r"cannot store|contains NUL"):
+            await Inbox(database).store([good, bad], dead_letters=letters, txn_id="1")
 
     assert await turn_states(database) == {}
     assert await query(database, "SELECT key FROM lane") == []
@@ -136,11 +140,13 @@ async def test_a_push_with_a_value_that_cannot_be_stored_stores_nothing_of_it(
 async def test_somebody_elses_transaction_that_fails_takes_the_turns_along(
     database: Database,
 ) -> None:
-    inbox = Inbox(database)
-    with pytest.raises(LookupError):
+    async def store_and_fail() -> None:
         async with database.transaction() as connection:
-            await inbox.store_with(connection, [trigger("$a")], [LETTER])
+            await Inbox(database).store_with(connection, [trigger("$a")], [LETTER])
             raise LookupError
+
+    with pytest.raises(LookupError):
+        await store_and_fail()
 
     assert await turn_states(database) == {}
     assert await query(database, "SELECT id FROM dead_letter") == []
@@ -204,6 +210,7 @@ async def _figure(server: PostgresServer, dsn: str, column: str) -> int:
         figures = await connection.fetchrow(
             "SELECT * FROM pg_stat_database WHERE datname = $1", _name(dsn)
         )
+        assert figures is not None
         return int(figures[column])
     finally:
         await connection.close()
@@ -213,48 +220,52 @@ def _name(dsn: str) -> str:
     return urlsplit(dsn).path.lstrip("/")
 
 
+class Traffic:
+    """Everything that locks lanes, for as long as something is pushed."""
+
+    def __init__(self) -> None:
+        self.pushing = 2
+
+    async def push(self, engine: Engine, rooms: Sequence[str]) -> None:
+        for n in range(20):
+            push = [trigger(f"$from {rooms[0]}, {n}, {room}", room=room) for room in rooms]
+            # Every other push takes the path of several statements.
+            await engine.inbox.store(push, dead_letters=[LETTER] if n % 2 else [])
+        self.pushing -= 1
+
+    async def work(self, engine: Engine) -> None:
+        held: dict[Lease, StoredTurn] = {}
+        while self.pushing or held:
+            held |= dict(await engine.store.claim(LaneKind.ASK, 50))
+            await engine.upkeep.beat(list(held))
+            for lease, turn in list(held.items()):
+                following = await engine.store.finish(lease, turn, "done", go_on=True)
+                del held[lease]
+                if following is not None:
+                    held[lease] = following
+
+    async def tidy(self, engine: Engine, rooms: Sequence[str]) -> None:
+        while self.pushing:
+            for room in rooms:
+                await engine.store.cancel(f"$from {rooms[0]}, 19, {room}")
+            await engine.upkeep.sweep()
+            await engine.upkeep.forget(turns=timedelta(days=30), sends=timedelta(days=30))
+
+
 async def test_replicas_that_push_the_same_lanes_in_opposite_order_do_not_deadlock(
     database_pair: Pair, database_url: str, request: pytest.FixtureRequest
 ) -> None:
     rooms = [f"!{n:02}" for n in range(50)]
-    pushing = 2
-
-    async def push(database: Database, name: str, order: Sequence[str]) -> None:
-        nonlocal pushing
-        inbox = Inbox(database)
-        for n in range(20):
-            # Every other push takes the path of several statements.
-            letters = [LETTER] if n % 2 else []
-            push = [trigger(f"${name}.{n}.{room}", room=room) for room in order]
-            await inbox.store(push, dead_letters=letters)
-        pushing -= 1
-
-    async def work(engine: Engine) -> None:
-        held = {lease: turn for lease, turn in await engine.store.claim(LaneKind.ASK, 50)}
-        while pushing or held:
-            await engine.upkeep.beat(list(held))
-            for lease, turn in list(held.items()):
-                with contextlib.suppress(LaneLostError):
-                    following = await engine.store.finish(lease, turn, "done", go_on=True)
-                    if following is None:
-                        del held[lease]
-                    else:
-                        held[lease] = following
-            held |= dict(await engine.store.claim(LaneKind.ASK, 50))
-
-    async def cancel(engine: Engine) -> None:
-        while pushing:
-            for room in rooms[::-1]:
-                await engine.store.cancel(f"$a.19.{room}")
-            await engine.upkeep.sweep()
-            await engine.upkeep.forget(turns=timedelta(days=30), sends=timedelta(0))
-
     first, second = database_pair
+    traffic = Traffic()
+
     async with asyncio.timeout(60), asyncio.TaskGroup() as group:
-        group.create_task(push(first, "a", rooms))
-        group.create_task(push(second, "b", rooms[::-1]))
-        group.create_task(work(Engine(first, "worker")))
-        group.create_task(cancel(Engine(second, "other")))
+        group.create_task(traffic.push(Engine(first), rooms))
+        group.create_task(traffic.push(Engine(second), rooms[::-1]))
+        group.create_task(traffic.work(Engine(first, "worker")))
+        group.create_task(traffic.tidy(Engine(second), rooms[::-1]))
+
+    assert len(await turn_states(first)) == 2000
     if database_url.startswith("postgres"):
         await first.close()
         await second.close()

@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -12,6 +13,7 @@ import aiohttp
 from lycatra_appservice.demo.child import Child
 from lycatra_appservice.demo.homeserver import free_port
 from lycatra_appservice.model import JSON
+from tests.support.waiting import until
 
 _READY_SECONDS = 60
 _POLL_SECONDS = 0.02
@@ -22,12 +24,12 @@ class Lycatra:
 
     def __init__(self, folder: Path, config: Mapping[str, JSON], name: str = "lycatra") -> None:
         self.port = config["appservice"]["listen"]["port"]
+        self.config_path = folder / f"{name}.yaml"
         self._folder = folder
-        self._config = folder / f"{name}.yaml"
         self._log = folder / f"{name}.log"
         self._child: Child | None = None
-        self._config.write_text(json.dumps(config), encoding="utf-8")
-        self._config.chmod(0o600)
+        self.config_path.write_text(json.dumps(config), encoding="utf-8")
+        self.config_path.chmod(0o600)
 
     @property
     def url(self) -> str:
@@ -53,7 +55,7 @@ class Lycatra:
             self._child = Child(
                 Path(sys.executable),
                 "lycatra_appservice",
-                ("run", "-c", str(self._config)),
+                ("run", "-c", str(self.config_path)),
                 self._folder,
                 output,
             )
@@ -82,9 +84,28 @@ class Lycatra:
         """SIGKILL: what a crash looks like."""
         self.child.kill()
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, SIGTERM or SIGSTOP for example, without waiting."""
+        self.child.signal(number)
+
     def log(self) -> str:
-        """All that it has logged so far."""
+        """All that it has written so far, to both streams."""
         return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def records(self, event: str) -> Sequence[JSON]:
+        """Its log records with this event name, oldest first."""
+        # The last line may be half written.
+        whole = self.log().rpartition("\n")[0]
+        lines = (line for line in whole.splitlines() if line.startswith("{"))
+        return [record for record in map(json.loads, lines) if record["event"] == event]
+
+    async def until_logged(self, event: str, times: int = 1) -> None:
+        """Return when it has logged this so often."""
+
+        async def logged() -> bool:
+            return len(self.records(event)) >= times
+
+        await until(logged, f"{event} in the log of {self._log.name}")
 
     async def get(self, path: str) -> tuple[int, str]:
         """Status and body of one of its own pages."""

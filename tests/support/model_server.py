@@ -53,6 +53,19 @@ class ModelServer:
     def will(self, *replies: Reply) -> None:
         self._script.extend(replies)
 
+    def forget(self) -> None:
+        """Begin anew, for another test."""
+        self.asked.clear()
+        self.unscripted.clear()
+        self._script.clear()
+        self.hanging.clear()
+        self.client_left.clear()
+
+    def check(self) -> None:
+        """Fail unless exactly what was scripted has been asked."""
+        assert not self.unscripted, f"asked without a script: {self.unscripted[0].body}"
+        assert not self.unused, f"{self.unused} scripted replies were never asked for"
+
     async def start(self) -> None:
         # Cancelled handlers are how a server sees that its client has gone.
         await self._server.start_server()
@@ -92,8 +105,7 @@ async def model_server() -> AsyncIterator[ModelServer]:
     await server.start()
     try:
         yield server
-        assert not server.unscripted, f"asked without a script: {server.unscripted[0].body}"
-        assert not server.unused, f"{server.unused} scripted replies were never asked for"
+        server.check()
     finally:
         await server.stop()
 
