@@ -8,7 +8,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from lycatra_appservice import __version__
 from lycatra_appservice.app.chat import Chat, build_chat, make_backend
 from lycatra_appservice.app.duties import Bookkeeping, Presence, Retention, make_duties
 from lycatra_appservice.app.listeners import Listeners
@@ -165,7 +164,7 @@ class Service:
             working = group.create_task(chat.worker.run(), name="worker")
             readiness.start()
             self.started.set()
-            _log.info("ready", extra={"version": __version__, "port": self.port})
+            _log.info("ready", extra={"port": self.port})
             pinging = group.create_task(_ping(pinger), name="ping")
             leading = group.create_task(leader.run(), name="leader")
             await self._stopping.wait()

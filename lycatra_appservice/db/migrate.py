@@ -146,7 +146,7 @@ async def _step(database: UpgradableDatabase, migrations: Sequence[Migration]) -
         migration = missing[0]
         await connection.run_script(migration.script)
         await connection.execute(_RECORD, version=migration.version, compat=migration.compat)
-    _log.info("schema_migrated", extra={"version": migration.version, "compat": migration.compat})
+    _log.info("schema_migrated", extra={"schema": migration.version, "compat": migration.compat})
     return Schema(version=migration.version, compat=max(schema.compat, migration.compat))
 
 
