@@ -98,7 +98,8 @@ class Leader:
 
     def _report_broken(self) -> None:
         """Start a duty again that a bug has ended, after logging its traceback."""
-        for n, (task, duty) in enumerate(zip(self._tasks, self._duties, strict=True)):
+        # There are no tasks while another replica leads.
+        for n, (task, duty) in enumerate(zip(self._tasks, self._duties, strict=False)):
             if task.done() and not task.cancelled():
                 _log.error("duty_broke", extra={"duty": duty.name}, exc_info=task.exception())
                 self._tasks[n] = asyncio.create_task(self._perform(duty), name=f"duty {duty.name}")

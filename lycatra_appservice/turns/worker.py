@@ -164,17 +164,26 @@ class Worker:
         lease, beat = self._timing.lease.total_seconds(), self._timing.beat.total_seconds()
         ends_at = clock() + lease
         while True:
-            next_ends_at = clock() + lease  # counted from before the beat: it may take long
+            began = clock()  # a lease counts from before its beat: that may take long
+            beating = asyncio.create_task(self._beat_once(), name="beat once")
             try:
-                async with asyncio.timeout_at(ends_at):
-                    await self._beat_once()
-                ends_at = next_ends_at
-            except (StoreUnavailableError, TimeoutError) as error:
+                while not await _is_over(beating, ends_at):
+                    ends_at = self._lose_all()
+                beating.result()
+                ends_at = began + lease
+            except StoreUnavailableError as error:
                 _log.warning("beat_failed", extra={"error": str(error)})
                 if clock() + beat > ends_at:  # the next one would come too late
-                    self._lose(self._running.tasks)
-                    ends_at = clock() + lease
+                    ends_at = self._lose_all()
+            finally:
+                beating.cancel()
             await asyncio.sleep(beat)
+
+    def _lose_all(self) -> float:
+        """Stop everything, because no lease can be relied on; return when new ones would end."""
+        _log.warning("beat_missed", extra={"lanes": len(self._running.tasks)})
+        self._lose(self._running.tasks)
+        return asyncio.get_running_loop().time() + self._timing.lease.total_seconds()
 
     async def _beat_once(self) -> None:
         held = list(self._running.tasks)
@@ -214,3 +223,10 @@ class Worker:
             lane.stop(why)
         if lanes:
             await asyncio.wait([lane.task for lane in lanes])
+
+
+async def _is_over(beating: asyncio.Task[None], ends_at: float) -> bool:
+    # Waited for, not cancelled: to cancel a statement, too, takes a server that answers.
+    left = ends_at - asyncio.get_running_loop().time()
+    done, _ = await asyncio.wait({beating}, timeout=left)
+    return bool(done)

@@ -18,7 +18,7 @@ class Replicas:
     """Makes replicas of one store and ends them with the test."""
 
     def __init__(self, url: str, rooms: Rooms) -> None:
-        self._url = url
+        self.url = url
         self._rooms = rooms
         self._opened: list[tuple[OpenedDatabase, Replica]] = []
 
@@ -33,7 +33,7 @@ class Replicas:
     ) -> Replica:
         """Open the store as one more process; `start` it when it shall work."""
         owner = new_owner_id()
-        opened = await open_database(url or self._url, owner=owner)
+        opened = await open_database(url or self.url, owner=owner)
         await migrate(opened.database)
         replica = Replica(
             opened.database,
@@ -63,7 +63,15 @@ def rooms() -> Rooms:
 
 @pytest.fixture
 async def replicas(database_url: str, rooms: Rooms) -> AsyncIterator[Replicas]:
-    """Replicas on an empty store, once of each engine."""
+    """Replicas on an empty store, once of each engine. Only Postgres lets two work at once."""
     made = Replicas(database_url, rooms)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def postgres_replicas(postgres_dsn: str, rooms: Rooms) -> AsyncIterator[Replicas]:
+    """Replicas on an empty Postgres: what SQLite, with its one process, cannot show."""
+    made = Replicas(postgres_dsn, rooms)
     yield made
     await made.close()

@@ -274,12 +274,8 @@ async def test_replicas_that_push_the_same_lanes_in_opposite_order_do_not_deadlo
 
 
 async def test_a_push_whose_answer_was_lost_is_stored_once(postgres_dsn: str) -> None:
-    place = urlsplit(postgres_dsn)
-    assert place.hostname
-    assert place.port
-    async with TcpProxy.to(place.hostname, place.port) as proxy:
-        through_proxy = place._replace(netloc=f"{place.username}@127.0.0.1:{proxy.port}").geturl()
-        database = (await open_database(through_proxy, pool_size=1)).database
+    async with TcpProxy.before(postgres_dsn) as proxy:
+        database = (await open_database(proxy.url, pool_size=1)).database
         await migrate(database)
         inbox = Inbox(database)
         await inbox.store([trigger("$before")])
