@@ -114,7 +114,8 @@ def _worker(parts: Parts, rooms: RoomStore, dispatcher: Dispatcher) -> tuple[Wor
     store = TurnStore(parts.database, parts.owner, turns.lease)
     journal = Journal(parts.database, parts.owner)
     deliverer = MatrixDeliverer(parts.client, parts.users, is_encrypted=rooms.is_encrypted)
-    runner = TurnRunner(store, journal, Sending(journal, deliverer), dispatcher, parts.metrics)
+    sending = Sending(journal, deliverer, parts.metrics)
+    runner = TurnRunner(store, journal, sending, dispatcher, parts.metrics)
     upkeep = Upkeep(parts.database, parts.owner, turns.lease)
     timing = WorkerTiming(lease=turns.lease, poll=turns.poll)
     slots = {kind: getattr(turns.slots, kind) for kind in LaneKind}

@@ -73,7 +73,7 @@ class MatrixDeliverer:
         if look_first and row.kind in _LEAVES_TRACE:
             found = await find_sent(self._client, row)
             if found is not None:
-                return Delivered(found)
+                return Delivered(found, was_there=True)
         if row.kind in _CARRIES_TEXT and await self._is_encrypted(row.room_id):
             return Dropped("encrypted room")
         return await self._do(row)

@@ -27,7 +27,7 @@ from lycatra_appservice.toolkit.observing import UNKNOWN, Outcome
 _ENDS: Final = ("done", "failed", "cancelled")
 _PAUSES: Final = ("retried", "send_later", "handed_over", "lost")
 _TRANSACTIONS: Final = ("stored", "nothing", "refused", "unreadable", "unavailable")
-_DROPS: Final = ("refused", "room_lost", "too_large")
+_DROPS: Final = ("refused", "room_lost")
 _ANSWERS: Final = ("ok", "busy", "refused", "unreachable", "overflow", "timeout", "cancelled")
 
 _SHORT: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60)
@@ -106,7 +106,7 @@ class Metrics:
         self._resends_found.inc()
 
     def row_dropped(self, reason: str) -> None:
-        """A reply can never be sent; reasons: refused, room_lost, too_large."""
+        """A reply can never be sent; reasons: refused, room_lost."""
         self._drops.at(reason).inc()
 
     # --- tools and the model ---
@@ -122,10 +122,6 @@ class Metrics:
         self._llm_seconds.at(outcome).observe(seconds)
 
     # --- upkeep ---
-
-    def deadlock_retried(self) -> None:
-        """The database broke a deadlock, and the transaction was run again."""
-        self._deadlocks.inc()
 
     def drained(self, took: timedelta) -> None:
         """The worker gave back everything before the process ends."""
@@ -247,9 +243,6 @@ class Metrics:
         )
 
     def _make_upkeep(self) -> None:
-        self._deadlocks = self._counter(
-            "lycatra_deadlock_retries_total", "Transactions run again after a deadlock"
-        )
         self._drain = self._histogram(
             "lycatra_drain_seconds", "From being told to stop to having given back all work", _LONG
         )

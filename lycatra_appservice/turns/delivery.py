@@ -42,6 +42,7 @@ class Delivered:
 
     event_id: EventID | None
     mxc: str | None = None
+    was_there: bool = False  # found in the room; nothing was sent now
 
 
 @dataclass(frozen=True, slots=True)

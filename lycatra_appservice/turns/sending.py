@@ -2,9 +2,8 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, assert_never
+from typing import Final, Protocol, assert_never
 
 from lycatra_appservice.errors import LycatraError, StoreUnavailableError
 from lycatra_appservice.turns.delivery import (
@@ -42,40 +41,34 @@ class BrokenRowError(LycatraError):
     """A row that makes its deliverer raise: a bug. It is tried a few times, then dropped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """What became of the rows, for the log and the figures."""
+class SendObserver(Protocol):
+    """Where the figures of sending go."""
 
-    delivered: int
-    dropped: int
+    def resend_found(self) -> None:
+        """A row whose fate was unknown is in its room already."""
+
+    def row_dropped(self, reason: str) -> None:
+        """A row will never be sent: `refused` or `room_lost`."""
 
 
 class Sending:
     """Delivers rows and keeps what became of them. Raises SendLaterError and LaneLostError."""
 
-    def __init__(self, journal: Journal, deliverer: Deliverer) -> None:
+    def __init__(self, journal: Journal, deliverer: Deliverer, observer: SendObserver) -> None:
         self._journal = journal
         self._deliverer = deliverer
+        self._observer = observer
 
-    async def send_all(self, lease: Lease, turn: StoredTurn, pending: Sequence[OpenSend]) -> Sent:
+    async def send_all(self, lease: Lease, turn: StoredTurn, pending: Sequence[OpenSend]) -> None:
         """Send open rows in order. One that is not new may have gone out: it is looked for."""
-        delivered = dropped = 0
         lost_rooms = set()
         for sendable in pending:
             if sendable.row.room_id in lost_rooms:
-                dropped += 1
                 continue
             row = await self._with_target(sendable.row)
             outcome = await self._send(lease, turn, row, look_first=not sendable.is_new)
-            match outcome:
-                case Delivered():
-                    delivered += 1
-                case Dropped():
-                    dropped += 1
-                case RoomLost():
-                    dropped += 1
-                    lost_rooms.add(row.room_id)
-        return Sent(delivered, dropped)
+            if isinstance(outcome, RoomLost):
+                lost_rooms.add(row.room_id)
 
     async def send_now(self, lease: Lease, turn: StoredTurn, pending: OpenSend) -> None:
         """Send one row while the handler still runs."""
@@ -115,11 +108,15 @@ class Sending:
     ) -> Delivered | Dropped | RoomLost:
         match outcome:
             case Delivered():
+                if outcome.was_there:
+                    self._observer.resend_found()
                 await self._journal.mark_sent(lease, row, outcome)
             case Dropped(why):
+                self._observer.row_dropped("refused")
                 _log.warning("send_dropped", extra={"why": why, "room_id": row.room_id})
                 await self._journal.drop(lease, row, why)
             case RoomLost(why):
+                self._observer.row_dropped("room_lost")
                 _log.warning("room_lost", extra={"why": why, "room_id": row.room_id})
                 await self._journal.drop_room(lease, row, why)
             case RetryLater(after, why, mxc):

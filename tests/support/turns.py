@@ -190,7 +190,7 @@ class Rooms:
 
 
 class Figures:
-    """Both observers of the engine; keeps what it is told."""
+    """All observers of the engine; keeps what it is told."""
 
     def __init__(self) -> None:
         self.outcomes: list[str] = []
@@ -198,6 +198,8 @@ class Figures:
         self.most_used: Counter[LaneKind] = Counter()
         self.recovered_lanes = 0
         self.lost_leases = 0
+        self.resends_found = 0
+        self.dropped: Counter[str] = Counter()
         self.break_on_start: list[Exception] = []
 
     def turn_started(self, kind: LaneKind, waited: timedelta) -> None:
@@ -225,6 +227,14 @@ class Figures:
         """Count it."""
         self.lost_leases += 1
 
+    def resend_found(self) -> None:
+        """Count it."""
+        self.resends_found += 1
+
+    def row_dropped(self, reason: str) -> None:
+        """Count them by reason."""
+        self.dropped[reason] += 1
+
 
 class Replica(Engine):
     """A whole worker with its database and hints."""
@@ -247,7 +257,7 @@ class Replica(Engine):
         runner = TurnRunner(
             self.store,
             self.journal,
-            Sending(self.journal, rooms),
+            Sending(self.journal, rooms, self.figures),
             handler,
             self.figures,
             deadlines,

@@ -40,7 +40,6 @@ def test_every_series_shows_as_zero_before_anything_happened() -> None:
         "lycatra_events_stored_total",
         "lycatra_duplicates_dropped_total",
         "lycatra_dead_letters_total",
-        "lycatra_deadlock_retries_total",
         "lycatra_drain_seconds_count",
         "lycatra_gap_events_total",
         "lycatra_gap_events_ours_total",
