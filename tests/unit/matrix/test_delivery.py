@@ -90,7 +90,7 @@ async def test_after_a_lost_answer_the_event_is_found_and_not_sent_again(
 
     assert isinstance(first, RetryLater)
     (event,) = stub.rooms[ROOM].events
-    assert second == Delivered(EventID(event["event_id"]))
+    assert second == Delivered(EventID(event["event_id"]), was_there=True)
     assert len(stub.asked("PUT", "/send/")) == 1
 
 
@@ -116,7 +116,7 @@ async def test_an_event_many_pages_back_is_found_among_those_of_its_sender(
 
     result = await deliverer.deliver(row(users.main), look_first=True)
 
-    assert result == Delivered(EventID(stub.rooms[ROOM].events[0]["event_id"]))
+    assert result == Delivered(EventID(stub.rooms[ROOM].events[0]["event_id"]), was_there=True)
     assert len(stub.asked("GET", "/messages")) == 3
 
 
@@ -153,7 +153,7 @@ async def test_a_user_that_left_meanwhile_still_finds_what_it_said(
 
     result = await deliverer.deliver(row(ghost), look_first=True)
 
-    assert result == Delivered(EventID(stub.rooms[ROOM].events[0]["event_id"]))
+    assert result == Delivered(EventID(stub.rooms[ROOM].events[0]["event_id"]), was_there=True)
 
 
 # 403
@@ -403,7 +403,6 @@ async def test_a_device_deleted_again_and_again_waits(
         (403, "M_RESOURCE_LIMIT_EXCEEDED", "limit"),
         (403, "M_USER_DEACTIVATED", "gone"),
         (403, "M_USER_SUSPENDED", "suspended"),
-        (401, "M_UNKNOWN_TOKEN", "what token"),
         (403, "M_FORBIDDEN", "Application service cannot masquerade as this user (@x:y)."),
     ],
 )
@@ -424,6 +423,16 @@ async def test_what_only_an_operator_can_end_is_tried_slowly(
     assert [record.levelname for record in caplog.records if record.msg == "send_refused"] == [
         "ERROR"
     ]
+
+
+async def test_a_refused_token_is_tried_again_soon_since_a_rotation_ends(
+    deliverer: MatrixDeliverer, users: VirtualUsers, stub: HomeserverStub
+) -> None:
+    stub.fail(scripted(401, "M_UNKNOWN_TOKEN", "what token"))
+
+    verdict = await deliverer.deliver(row(users.main), look_first=False)
+
+    assert verdict == RetryLater(timedelta(seconds=10), "401 M_UNKNOWN_TOKEN: what token")
 
 
 @pytest.mark.parametrize(
@@ -532,7 +541,9 @@ async def test_what_was_said_before_a_room_became_encrypted_counts_as_delivered(
     first = await deliverer.deliver(row(users.main), look_first=False)
     encrypted.add(ROOM)
 
-    assert await deliverer.deliver(row(users.main), look_first=True) == first
+    assert isinstance(first, Delivered)
+    again = await deliverer.deliver(row(users.main), look_first=True)
+    assert again == Delivered(first.event_id, was_there=True)
 
 
 async def test_while_encryption_is_unknown_nothing_is_sent(
