@@ -7,6 +7,8 @@ from lycatra_appservice.toolkit.base import JSON
 from lycatra_appservice.tools._tables import minute, one_line, table
 from lycatra_appservice.tools.updates._update import Update, When
 
+_MOST_CHANGES = 4  # of each, when several updates are listed
+
 
 def as_json(update: Update, zone: ZoneInfo) -> JSON:
     """One update for a program or a model; every key is always there."""
@@ -38,17 +40,21 @@ def as_markdown(page: Sequence[Update], total: int, notes: Sequence[str], zone: 
 
 def _entries(page: Sequence[Update], zone: ZoneInfo) -> str:
     if any(update.changes for update in page):
-        return "\n\n".join(_with_changes(update, zone) for update in page)
+        most = _MOST_CHANGES if len(page) > 1 else max(len(page[0].changes), 1)
+        return "\n\n".join(_with_changes(update, zone, most) for update in page)
     return table(
         ("When", "Service", "Version", "What"),
         [(_shown(u, zone), u.service, u.version or "", _what(u)) for u in page],
     )
 
 
-def _with_changes(update: Update, zone: ZoneInfo) -> str:
+def _with_changes(update: Update, zone: ZoneInfo, most: int) -> str:
     name = f"**{one_line(update.service)} {one_line(update.version or '')}".rstrip()
     head = " · ".join(part for part in (f"{name}**", _shown(update, zone), _what(update)) if part)
-    return "\n".join([head, *[f"- {one_line(change)}" for change in update.changes]])
+    lines = [f"- {one_line(change)}" for change in update.changes[:most]]
+    if len(update.changes) > most:
+        lines.append(f"- … and {len(update.changes) - most} more; ask for this one alone")
+    return "\n".join([head, *lines])
 
 
 def _what(update: Update) -> str:

@@ -102,6 +102,21 @@ async def test_changes_are_shown_as_lists(list_updates: ListUpdates, tmp_path: P
     ]
 
 
+async def test_a_long_list_of_changes_is_shortened_beside_others_and_whole_when_alone(
+    list_updates: ListUpdates, tmp_path: Path
+) -> None:
+    changes = "".join(f"- Change {n}\n" for n in range(1, 8))
+    (tmp_path / "CHANGELOG.md").write_text(
+        f"## [2.0.0] - 2026-11-02\n{changes}\n## [1.0.0] - 2026-11-01\n- First\n"
+    )
+    beside = (await list_updates(SOURCE)).markdown
+    alone = (await list_updates(SOURCE, limit=1)).markdown
+
+    assert "- Change 4\n- … and 3 more; ask for this one alone" in beside
+    assert "- Change 7" not in beside
+    assert "- Change 7" in alone
+
+
 @pytest.mark.parametrize(
     ("heading", "version", "date"),
     [
