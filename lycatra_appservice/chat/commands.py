@@ -1,22 +1,30 @@
-"""Words to a tool and its arguments: `!list updates 7`, `!list_updates days=7`, `{"days": 7}`.
+"""Words to a tool and its arguments: `!list updates 7`, `!list_updates limit=5`, `!updates list`.
 
 Pure; it knows the tools' names and fields, never who may use them.
 """
 
 import difflib
-import json
 import re
-import shlex
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final, TypeAlias
 
+from lycatra_appservice.chat.arguments import UnclearError, read_arguments
 from lycatra_appservice.model import JSON
+from lycatra_appservice.toolkit.arguments import shortened
 from lycatra_appservice.toolkit.base import Tool
 
 _WORD: Final = re.compile(r"[^\s_\-]+")
-_KEYED: Final = re.compile(r"^([a-z][a-z0-9_]*)=(.*)$", re.DOTALL)
+# What follows a prefix in a command; `/etc/hosts` is a path.
+_COMMAND: Final = re.compile(r"[^\W\d_][\w-]*+(?![/\\])")
+_PUNCTUATION: Final = "?!.,:;"
 _MAX_WORDS: Final = 6  # no name of a tool has more
+_SUGGESTIONS: Final = 3
+
+_Way: TypeAlias = tuple[str, ...]
+_Ways: TypeAlias = Mapping[_Way, Tool[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +47,8 @@ class UnknownCommand:
 class UnclearArguments:
     """A known tool, but the rest cannot be read; `problem` is a sentence for the person."""
 
-    tool: str
     problem: str
+    example: str  # a right command, without a prefix
 
 
 Parsed: TypeAlias = Command | UnknownCommand | UnclearArguments
@@ -51,16 +59,12 @@ class CommandWords:
 
     def __init__(self, tools: Mapping[str, Sequence[Tool[Any]]], prefixes: Sequence[str]) -> None:
         self._prefixes = tuple(sorted(prefixes, key=len, reverse=True))
-        self._ways: dict[tuple[str, ...], Tool[Any]] = {}
-        self._own_ways: dict[str, dict[tuple[str, ...], Tool[Any]]] = {}
-        for namespace, members in tools.items():
-            own = self._own_ways.setdefault(namespace, {})
-            for tool in members:
-                for way in _ways_to(tool, namespace):
-                    self._ways.setdefault(way, tool)
-                    own.setdefault(way, tool)
-                # Said to the namespace's own user, the verb alone is enough if it is clear.
-                own.setdefault(_words(tool.name)[:1], tool)
+        everything = [(tool, namespace) for namespace in tools for tool in tools[namespace]]
+        self._ways = _ways_to(everything, _short_ways)
+        self._own_ways = {
+            namespace: _ways_to([(tool, namespace) for tool in members], _short_own_ways)
+            for namespace, members in tools.items()
+        }
 
     def begins_command(self, body: str) -> bool:
         """Whether a message starts with a prefix and a word, as a command does."""
@@ -71,7 +75,7 @@ class CommandWords:
         stripped = body.lstrip()
         for prefix in self._prefixes:
             rest = stripped.removeprefix(prefix)
-            if rest != stripped and rest[:1].isalpha():
+            if rest != stripped and _COMMAND.match(rest):
                 return rest
         return None
 
@@ -80,75 +84,77 @@ class CommandWords:
 
         With arguments a sentence such as "list updates of the web shop" would be a command.
         """
-        return _words(words.lower()) in self._known(namespace)
+        found = self._find(words, namespace)
+        return found is not None and not found[1]
+
+    def calls_a_tool(self, words: str, namespace: str | None = None) -> bool:
+        """Whether words without a prefix begin with the name of a tool."""
+        return self._find(words, namespace) is not None
 
     def parse(self, words: str, namespace: str | None = None) -> Parsed:
         """Read a command without its prefix."""
-        known = self._known(namespace)
-        spans = list(_WORD.finditer(words))[:_MAX_WORDS]
-        lowered = [span.group().lower() for span in spans]
-        for count in range(len(spans), 0, -1):
-            tool = known.get(tuple(lowered[:count]))
-            if tool is not None:
-                return _with_arguments(tool, words[spans[count - 1].end() :].strip())
-        return UnknownCommand(words.strip()[:100], self._near(lowered, known))
+        found = self._find(words, namespace)
+        if found is None:
+            return UnknownCommand(shortened(words), self._near(words, namespace))
+        tool, rest = found
+        try:
+            return Command(tool.name, read_arguments(rest, tool.schema()))
+        except UnclearError as unclear:
+            return UnclearArguments(str(unclear), tool.example)
 
-    def _known(self, namespace: str | None) -> Mapping[tuple[str, ...], Tool[Any]]:
+    def _known(self, namespace: str | None) -> _Ways:
         return self._ways if namespace is None else self._own_ways.get(namespace, {})
 
-    @staticmethod
-    def _near(
-        lowered: Sequence[str], known: Mapping[tuple[str, ...], Tool[Any]]
-    ) -> tuple[str, ...]:
-        names = {" ".join(way): tool for way, tool in known.items()}
+    def _find(self, words: str, namespace: str | None) -> tuple[Tool[Any], str] | None:
+        """The tool with the longest name that the words begin with, and what follows it."""
+        known = self._known(namespace)
+        spans = list(islice(_WORD.finditer(words), _MAX_WORDS))
+        spelled = _spelled(words)
+        for count in range(len(spans), 0, -1):
+            end = spans[count - 1].end()
+            tool = known.get(tuple(spelled[:count]))
+            if tool is not None and not words[end : end + 1].strip():
+                return tool, words[end:].strip()
+        return None
+
+    def _near(self, words: str, namespace: str | None) -> tuple[str, ...]:
+        names = {" ".join(way): tool.name for way, tool in self._known(namespace).items()}
+        spelled = _spelled(words)
         near = [
-            names[match].name
-            for count in range(min(len(lowered), 3), 0, -1)
-            for match in difflib.get_close_matches(" ".join(lowered[:count]), names, n=3)
+            names[match]
+            for count in range(min(len(spelled), _SUGGESTIONS), 0, -1)
+            for match in difflib.get_close_matches(" ".join(spelled[:count]), names)
         ]
-        return tuple(name.replace("_", " ") for name in dict.fromkeys(near))[:3]
+        return tuple(name.replace("_", " ") for name in dict.fromkeys(near))[:_SUGGESTIONS]
 
 
-def _words(name: str) -> tuple[str, ...]:
-    return tuple(match.group() for match in _WORD.finditer(name))
+def _spelled(words: str) -> list[str]:
+    """The first words as names of tools are compared: without case and punctuation."""
+    found = islice(_WORD.finditer(words), _MAX_WORDS)
+    return [match.group().rstrip(_PUNCTUATION).lower() for match in found]
 
 
-def _ways_to(tool: Tool[Any], namespace: str) -> Sequence[tuple[str, ...]]:
-    words = _words(tool.name)
-    verb = words[:1]
-    return [words, (namespace, *verb), *(_words(other.lower()) for other in tool.also_called)]
+def _ways_to(
+    tools: Iterable[tuple[Tool[Any], str]], short_ways: Callable[[Tool[Any], str], Iterator[_Way]]
+) -> _Ways:
+    """Every way to call each tool; a short one only where it means one tool alone."""
+    claims: defaultdict[_Way, dict[str, Tool[Any]]] = defaultdict(dict)
+    names: dict[_Way, Tool[Any]] = {}
+    for tool, namespace in tools:
+        names[tuple(_spelled(tool.name))] = tool
+        for way in short_ways(tool, namespace):
+            claims[way][tool.name] = tool
+    clear = {way: next(iter(by.values())) for way, by in claims.items() if len(by) == 1}
+    return {**clear, **names}
 
 
-def _with_arguments(tool: Tool[Any], rest: str) -> Parsed:
-    if rest.startswith("{"):
-        return _from_json(tool, rest)
-    fields = list(tool.args.model_fields)
-    try:
-        parts = shlex.split(rest)
-    except ValueError:
-        parts = rest.split()  # an apostrophe in a word is no quotation mark
-    keyed = {}
-    positional: list[str] = []
-    for part in parts:
-        match = _KEYED.match(part)
-        if match and (not positional or match.group(1) in fields):
-            keyed[match.group(1)] = match.group(2)
-        else:
-            positional.append(part)
-    free = [name for name in fields if name not in keyed]
-    if positional and not free:
-        return UnclearArguments(tool.name, f"I do not know what to do with {positional[0]!r}.")
-    # What is left over belongs to the last field: a name or a search of several words.
-    if len(positional) > len(free):
-        positional[len(free) - 1 :] = [" ".join(positional[len(free) - 1 :])]
-    return Command(tool.name, {**dict(zip(free, positional, strict=False)), **keyed})
+def _short_ways(tool: Tool[Any], namespace: str) -> Iterator[_Way]:
+    yield (*_spelled(namespace), *_spelled(tool.name)[:1])
+    for other in tool.also_called:
+        yield tuple(_spelled(other))
 
 
-def _from_json(tool: Tool[Any], rest: str) -> Parsed:
-    try:
-        arguments = json.loads(rest)
-    except (ValueError, RecursionError):
-        return UnclearArguments(tool.name, "These arguments look like JSON, but cannot be read.")
-    if not isinstance(arguments, dict):
-        return UnclearArguments(tool.name, "The arguments must be a JSON object.")
-    return Command(tool.name, arguments)
+def _short_own_ways(tool: Tool[Any], namespace: str) -> Iterator[_Way]:
+    """What is said to the namespace's own user: there the verb alone is enough."""
+    yield from _short_ways(tool, namespace)
+    yield tuple(_spelled(tool.name)[:1])

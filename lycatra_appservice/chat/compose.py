@@ -7,7 +7,7 @@ from lycatra_appservice.chat.messages import in_the_name_of
 from lycatra_appservice.matrix.render import render_message
 from lycatra_appservice.matrix.rooms import RoomView
 from lycatra_appservice.matrix.users import VirtualUsers
-from lycatra_appservice.model import Address, Inbound, Outgoing, Reply, SendKind, UserID
+from lycatra_appservice.model import Address, Inbound, Outgoing, Reply, SendKind
 
 
 class Composer:
@@ -19,18 +19,15 @@ class Composer:
     def answer(self, reply: Reply, inbound: Inbound, room: RoomView) -> Sequence[Outgoing]:
         """Rows for a reply to a message.
 
-        A virtual user that is not in a group comes in first. In a DM nobody comes in, since that
-        would make it a group: who is there says for whom he speaks.
+        A virtual user that is not in a group comes in first, which @lycatra makes possible. In a
+        DM nobody comes in, since that would make it a group: who is there says for whom he speaks.
         """
-        before: list[Outgoing] = []
-        if reply.sender not in room.ours:
-            if room.is_direct:
-                reply = self._spoken_for(reply, room)
-            else:
-                before.append(
-                    Outgoing(kind=SendKind.JOIN, room_id=room.room_id, sender=reply.sender)
-                )
-        return [*before, *self.messages(reply, inbound)]
+        if reply.sender in room.ours:
+            return self.messages(reply, inbound)
+        if room.is_direct or self._users.main not in room.ours:
+            return self.messages(self._spoken_for(reply, room), inbound)
+        coming = Outgoing(kind=SendKind.JOIN, room_id=room.room_id, sender=reply.sender)
+        return [coming, *self.messages(reply, inbound)]
 
     def messages(self, reply: Reply, inbound: Inbound) -> Sequence[Outgoing]:
         """Only the messages of a reply, from the one who speaks."""
@@ -49,11 +46,8 @@ class Composer:
         ]
 
     def _spoken_for(self, reply: Reply, room: RoomView) -> Reply:
-        speaker = self._present(room)
+        speaker = room.host(self._users.main)
+        if speaker == reply.sender:
+            return reply
         name = self._users.display_name(reply.sender)
         return replace(reply, sender=speaker, markdown=in_the_name_of(name, reply.markdown))
-
-    def _present(self, room: RoomView) -> UserID:
-        if self._users.main in room.ours or not room.ours:
-            return self._users.main
-        return min(room.ours)

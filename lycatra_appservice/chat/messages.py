@@ -14,9 +14,9 @@ def unknown_command(words: str, suggestions: Sequence[str]) -> str:
     return f"I do not know the command `!{words}`. `!help` shows what I can do."
 
 
-def unclear_arguments(tool: str, problem: str, example: str) -> str:
+def unclear_arguments(problem: str, example: str) -> str:
     """For a known tool with words that cannot be its arguments."""
-    return f"{problem} An example: `!{example}`" if example else f"{tool}: {problem}"
+    return f"{problem} An example: `!{example}`"
 
 
 def tool_refused(sentence: str, problems: Sequence[str]) -> str:
@@ -32,11 +32,15 @@ def no_model() -> str:
     )
 
 
+def may_not_ask() -> str:
+    """For a question of a person without rights."""
+    return "I may not answer you here: you have no rights. Ask whoever runs me to add you."
+
+
 def too_old(age: timedelta) -> str:
     """For a room where something was asked while we could not answer."""
-    minutes = round(age.total_seconds() / 60)
     return (
-        f"I was away and found a message from about {minutes} minutes ago. "
+        f"I was away and found a message from about {_roughly(age)} ago. "
         "It is too old to act on, so please ask again if you still need it."
     )
 
@@ -59,3 +63,11 @@ def technical_user(main: UserID) -> str:
 def in_the_name_of(display_name: str, markdown: str) -> str:
     """For an answer that @lycatra gives for a virtual user that is not in the room."""
     return f"**{display_name}:**\n\n{markdown}"
+
+
+def _roughly(span: timedelta) -> str:
+    minutes = round(span.total_seconds() / 60)
+    for unit, length in (("day", 24 * 60), ("hour", 60)):
+        if minutes >= 2 * length:
+            return f"{round(minutes / length)} {unit}s"
+    return f"{minutes} minutes"

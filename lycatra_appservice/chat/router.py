@@ -62,7 +62,13 @@ class Situation:
 
     inbound: Inbound
     room: RoomView
-    relates_to_us: bool  # a reply to us, or in a thread that we answer in
+    replied_to: UserID | None = None  # who of us said what it replies to
+    in_our_thread: bool = False  # in a thread that we answer in
+
+    @property
+    def is_meant_for_us(self) -> bool:
+        """Whether it is, even if it names nobody."""
+        return self.room.is_direct or self.replied_to is not None or self.in_our_thread
 
 
 class Router:
@@ -81,7 +87,7 @@ class Router:
         if inbound.hops >= _MAX_HOPS:
             return Ignore("hops")
         addressed = self._addressing.of(inbound)
-        meant = bool(addressed.users) or situation.room.is_direct or situation.relates_to_us
+        meant = bool(addressed.users) or situation.is_meant_for_us
         words = self._commands.without_prefix(addressed.words)
         if words is not None:
             return self._command(words, situation, addressed, meant=meant)
@@ -92,10 +98,14 @@ class Router:
     def _command(
         self, words: str, situation: Situation, addressed: Addressed, *, meant: bool
     ) -> Route:
+        speaker = self._speaker(situation, addressed)
+        namespace = self._users.namespace_of(speaker)
+        if namespace is not None and self._commands.calls_a_tool(words, namespace):
+            return self._run(self._commands.parse(words, namespace), speaker)
         parsed = self._commands.parse(words)
         if isinstance(parsed, UnknownCommand) and not meant:
             return Ignore("unknown command")
-        return self._run(parsed, self._speaker(situation, addressed))
+        return self._run(parsed, speaker)
 
     def _words(self, situation: Situation, addressed: Addressed) -> Route:
         speaker = self._speaker(situation, addressed)
@@ -106,6 +116,10 @@ class Router:
             return self._run(self._commands.parse(addressed.words, namespace), speaker)
         return Ask(speaker, addressed.words, namespace)
 
+    def named_first(self, inbound: Inbound) -> UserID:
+        """Whom a message names, for when nothing more can be found out about it."""
+        return next(iter(self._addressing.of(inbound).users), self._users.main)
+
     @staticmethod
     def _run(parsed: Parsed, speaker: UserID) -> Route:
         match parsed:
@@ -115,13 +129,10 @@ class Router:
                 return Explain(speaker, parsed)
 
     def _speaker(self, situation: Situation, addressed: Addressed) -> UserID:
-        """Who answers: who was named first, else who is there."""
+        """Who answers: who was named first, else whose words it is about, else who is there."""
         if addressed.users:
             return addressed.users[0]
-        present = situation.room.ours
-        if self._users.main in present or not present:
-            return self._users.main
-        return min(present)
+        return situation.replied_to or situation.room.host(self._users.main)
 
 
 def is_too_old(age: timedelta, *, only_reads: bool) -> bool:

@@ -15,13 +15,14 @@ _log = logging.getLogger(__name__)
 
 _LASTING: Final = timedelta(seconds=30)  # what stands after a crash ends by itself
 _REFRESH_SECONDS: Final = 20.0
+_PATIENCE: Final = timedelta(seconds=5)  # the answer waits for the notice to be cleared
 
 
 class TypingNotice:
     """Best effort: a homeserver that will not have it costs the answer nothing."""
 
     def __init__(self, client: MatrixClient) -> None:
-        self._client = client
+        self._client = client.within(_PATIENCE)
 
     @contextlib.asynccontextmanager
     async def shown(self, room_id: RoomID, user: UserID) -> AsyncIterator[None]:

@@ -1,16 +1,16 @@
 """Reading the body of a transaction, whatever somebody managed to get into it."""
 
 import json
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from lycatra_appservice.intake.pieces import items_of, members_of
 from lycatra_appservice.model import JSON
 
-_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]')
-_OPENING: Final = frozenset(b"[{")
-_EVENT_DEPTH: Final = 3  # the body's object, the list, the event's own object
+# The stable name is not sent by Synapse 1.163 yet; both are read.
+_TO_DEVICE: Final = ("to_device", "de.sorunome.msc2409.to_device")
+_DEEPEST_MESSAGE: Final = 100  # of a message between devices; real ones have a few levels
 
 
 class NotJSONError(Exception):
@@ -19,7 +19,7 @@ class NotJSONError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionBody:
-    """What was pushed. `unreadable` are events too deep for any parser, as they came."""
+    """What was pushed. `unreadable` is what no parser can take, as it came."""
 
     events: Sequence[JSON]
     to_device: Sequence[JSON] = ()
@@ -30,53 +30,67 @@ def read_body(raw: bytes) -> TransactionBody:
     """Parse a transaction; raises NotJSONError when nothing can be made of it."""
     try:
         body = json.loads(raw)
-    except RecursionError:
-        return _read_one_by_one(raw)
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise NotJSONError("the body is not JSON") from error
+    except (RecursionError, ValueError):
+        # Too deep, a number of thousands of digits, or bytes that are no text: somewhere in it.
+        return read_one_by_one(raw)
     if not isinstance(body, dict) or not isinstance(body.get("events"), list):
         raise NotJSONError("the body has no list of events")
-    return TransactionBody(events=body["events"], to_device=_to_device(body))
+    return TransactionBody(events=body["events"], to_device=_shallow(_to_device(body)))
 
 
-def _to_device(body: dict[str, JSON]) -> Sequence[JSON]:
-    # The stable name is not sent by Synapse 1.163 yet; both are read.
-    for key in ("to_device", "de.sorunome.msc2409.to_device"):
+def read_one_by_one(raw: bytes) -> TransactionBody:
+    """Cut the body into its events first, so that one monstrous event costs only itself."""
+    try:
+        members = members_of(raw)
+        events = items_of(members.get("events", b""))
+    except ValueError as error:
+        raise NotJSONError("the body has no list of events") from error
+    unreadable: list[bytes] = []
+    lists = {
+        name: _read_each(items_of(members[name]), unreadable)
+        for name in _TO_DEVICE
+        if members.get(name, b"").lstrip().startswith(b"[")
+    }
+    return TransactionBody(
+        events=_read_each(events, unreadable),
+        to_device=_shallow(_to_device(lists)),
+        unreadable=tuple(unreadable),
+    )
+
+
+def _read_each(pieces: Sequence[bytes], unreadable: list[bytes]) -> list[JSON]:
+    read: list[JSON] = []
+    for piece in pieces:
+        try:
+            read.append(json.loads(piece))
+        except (RecursionError, ValueError):
+            unreadable.append(piece)
+    return read
+
+
+def _to_device(body: Mapping[str, JSON]) -> Sequence[JSON]:
+    for key in _TO_DEVICE:
         if isinstance(body.get(key), list):
             return list(body[key])
     return ()
 
 
-def _read_one_by_one(raw: bytes) -> TransactionBody:
-    """Cut the list of events by its brackets, so that one monstrous event costs only itself."""
-    events: list[JSON] = []
-    unreadable: list[bytes] = []
-    for piece in _events_of(raw):
-        try:
-            events.append(json.loads(piece))
-        except (RecursionError, ValueError):
-            unreadable.append(piece)
-    return TransactionBody(events=events, unreadable=unreadable)
+def _shallow(messages: Sequence[JSON]) -> Sequence[JSON]:
+    """Those that can surely be written again; what can just be read sometimes cannot."""
+    return [message for message in messages if _is_shallow(message)]
 
 
-def _events_of(raw: bytes) -> Sequence[bytes]:
-    marker = re.search(rb'"events"\s*:\s*\[', raw)
-    if marker is None:
-        raise NotJSONError("the body has no list of events")
-    pieces: list[bytes] = []
-    depth, start = 2, 0
-    for token in _TOKEN.finditer(raw, marker.end()):
-        first = token.group()[0]
-        if first == ord('"'):
-            continue
-        if first in _OPENING:
-            depth += 1
-            if depth == _EVENT_DEPTH:
-                start = token.start()
-            continue
-        depth -= 1
-        if depth == _EVENT_DEPTH - 1:
-            pieces.append(raw[start : token.end()])
-        elif depth < _EVENT_DEPTH - 1:
-            break
-    return pieces
+def _is_shallow(value: JSON) -> bool:
+    level = [value]
+    for _ in range(_DEEPEST_MESSAGE):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, list | dict)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return True
+    return False

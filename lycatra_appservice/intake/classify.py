@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 from lycatra_appservice.chat.addressing import Addressed, Addressing
 from lycatra_appservice.chat.commands import CommandWords
+from lycatra_appservice.intake.crowd_talk import CrowdTalk
 from lycatra_appservice.matrix.events import is_id, is_ours_by_marker, mapping, read_inbound, text
 from lycatra_appservice.matrix.heartbeat import HEARTBEAT_TYPE
 from lycatra_appservice.matrix.users import VirtualUsers
@@ -28,6 +29,7 @@ ROOM_STATE: Final = frozenset(
         "m.room.tombstone",
     }
 )
+_SIGILS: Final = {"event_id": "$", "room_id": "!", "sender": "@", "type": ""}
 _READ_MSGTYPES: Final = frozenset({"m.text", "m.emote"})
 
 
@@ -73,6 +75,7 @@ class Classifier:
         self._users = users
         self._addressing = addressing
         self._commands = commands
+        self._crowd_talk = CrowdTalk(users, commands)
 
     def classify(self, event: JSON, is_crowd: Callable[[RoomID], bool]) -> Verdict:
         """Tell what an event is to us.
@@ -80,6 +83,8 @@ class Classifier:
         `is_crowd` says whether a room is known to hold so many people that a message which does
         not name us cannot be meant for us; when in doubt it must say no.
         """
+        if self._crowd_talk.is_idle(event, is_crowd):
+            return Never("not addressed")
         problem = _problem_of(event)
         if problem:
             return Malformed(problem)
@@ -123,11 +128,13 @@ class Classifier:
         if inbound.msgtype not in _READ_MSGTYPES and not inbound.mentions:
             return Never("msgtype")
         addressed = self._addressing.of(inbound)
-        is_command = self._commands.begins_command(inbound.body)
+        words = self._commands.without_prefix(addressed.words)
         kind = LaneKind.ASK
-        if is_command or self._is_own_command(addressed):
+        if words is not None or self._is_own_command(addressed):
             kind = LaneKind.COMMAND
-        surely = is_command or bool(addressed.users)
+        # Another `!word` may be some other bot's: only in a DM it is meant for us.
+        calls_a_tool = words is not None and self._commands.calls_a_tool(words)
+        surely = calls_a_tool or bool(addressed.users)
         if not surely and not _relates(inbound) and is_crowd(inbound.room_id):
             return Never("not addressed")
         thread = inbound.thread if kind is LaneKind.ASK else None
@@ -151,8 +158,10 @@ def _in_room(event: Mapping[str, JSON], kind: LaneKind, *, surely: bool) -> Ours
 def _problem_of(event: JSON) -> str | None:
     if not isinstance(event, dict):
         return "not a JSON object"
-    for key in ("event_id", "room_id", "sender", "type"):
-        if not is_id(event.get(key)):
+    for key, sigil in _SIGILS.items():
+        value = event.get(key)
+        # The sigil keeps an event from passing for a trigger of another kind, `cron:` or `hook:`.
+        if not is_id(value) or not value.startswith(sigil):
             return f"no usable {key}"
     if not isinstance(event.get("content"), dict):
         return "no content object"

@@ -23,6 +23,7 @@ class FoundEventStore:
         self, events: Sequence[JSON], to_device: Sequence[JSON], mark: SyncMark
     ) -> int:
         """Store events and the mark in one commit; return how many turns are new."""
+        await self._sorter.recall_rooms(events)
         found = self._sorter.sort(events, via="sync")
         async with self._database.transaction() as connection:
             new = await self._inbox.store_with(

@@ -125,6 +125,8 @@ class Intake:
 
 
 async def _read(request: web.Request) -> bytes | None:
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        return None
     pieces: list[bytes] = []
     size = 0
     async for piece in request.content.iter_any():

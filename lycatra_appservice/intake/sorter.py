@@ -1,7 +1,7 @@
 """Events told apart and made ready to be stored; pushed ones and found ones the same way."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, assert_never
 
@@ -22,6 +22,9 @@ class CrowdCheck(Protocol):
     def forget(self, room_id: RoomID) -> None:
         """Its people may have changed."""
 
+    async def recall(self, room_ids: Iterable[RoomID]) -> None:
+        """Look up rooms that are not remembered, as far as the database knows them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sorted:
@@ -39,6 +42,14 @@ class EventSorter:
         self._classifier = classifier
         self._rooms = rooms
 
+    async def recall_rooms(self, events: Sequence[JSON]) -> None:
+        """Know crowds before sorting, where there is time for it.
+
+        What they said was left out when it was pushed, and would be stored as new without this.
+        """
+        rooms = [mapping(event).get("room_id") for event in events]
+        await self._rooms.recall(RoomID(room) for room in rooms if is_id(room))
+
     def sort(self, events: Sequence[JSON], *, via: str) -> Sorted:
         """Tell events apart, in their order."""
         triggers: list[Trigger] = []
@@ -51,7 +62,7 @@ class EventSorter:
                     try:
                         triggers.append(self._trigger(event, verdict, via))
                     except RecursionError:
-                        dead.append(unreadable(repr(event.get("event_id")).encode()))
+                        dead.append(_dead_letter(event, "too deep to write"))
                 case Malformed(reason):
                     dead.append(_dead_letter(event, reason))
                 case Heartbeat(nonce):
@@ -84,10 +95,13 @@ def _pushed_age_ms(event: Mapping[str, JSON]) -> int | None:
 
 def _dead_letter(event: JSON, reason: str) -> DeadLetter:
     event_id = mapping(event).get("event_id")
-    raw = json.dumps(event).encode()[:_KEPT_BYTES]
+    try:
+        raw = json.dumps(event).encode()[:_KEPT_BYTES]
+    except RecursionError:
+        raw = b""
     return DeadLetter(event_id=event_id if is_id(event_id) else None, reason=reason, raw=raw)
 
 
 def unreadable(raw: bytes) -> DeadLetter:
     """An event that no parser could read."""
-    return DeadLetter(event_id=None, reason="too deep to read", raw=raw[:_KEPT_BYTES])
+    return DeadLetter(event_id=None, reason="no parser can read it", raw=raw[:_KEPT_BYTES])

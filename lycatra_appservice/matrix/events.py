@@ -1,9 +1,9 @@
 """Reading events that anybody may have sent: what does not fit reads as absent. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from html.parser import HTMLParser
+from html import unescape
 from typing import Final, TypeGuard
 from urllib.parse import unquote
 
@@ -11,18 +11,22 @@ from lycatra_appservice.model import JSON, EventID, Inbound, RoomID, UserID
 
 REPLY_MARKER: Final = "org.lycatra.reply"
 HOPS_MARKER: Final = "org.lycatra.hops"
-_MATRIX_TO: Final = re.compile(r"^https://matrix\.to/#/([^/?]+)")
+# Possessive, and never past the next "<": linear, whatever somebody writes.
+_TAG: Final = re.compile(r"<(/?)([a-z][a-z0-9-]*+)([^<>]*+)>", re.IGNORECASE)
+_HREF: Final = re.compile(r"""(?<![\w-])href=(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
+_USER_LINK: Final = re.compile(r"(?:https://matrix\.to/#/(?:@|%40)|matrix:u/)([^/?]+)")
+# How clients mark the quoted lines; a quotation of the person's own begins otherwise.
+_FALLBACK: Final = re.compile(r"> (?:\* )?<@[^>\n]+>")
 _UNREAD_TAGS: Final = frozenset({"code", "pre", "blockquote", "mx-reply"})
 _MAX_ID_BYTES: Final = 255  # client-server API, opaque identifiers
 
 
 def is_id(value: JSON) -> TypeGuard[str]:
-    """Whether a value can be an id: text, neither empty nor too long, without NUL."""
+    """Whether a value can be an id: text, neither empty nor too long, without control signs."""
     return (
         isinstance(value, str)
-        and 0 < len(value.encode(errors="replace")) <= _MAX_ID_BYTES
-        and "\0" not in value
-        and value.isprintable()
+        and value.isprintable()  # neither NUL nor half a surrogate pair
+        and 0 < len(value.encode()) <= _MAX_ID_BYTES
     )
 
 
@@ -100,7 +104,7 @@ def _mentions(content: Mapping[str, JSON]) -> frozenset[UserID]:
 
 def _without_fallback(body: str, relation: Mapping[str, JSON]) -> str:
     """Drop the quoted lines that older clients put before a reply."""
-    if not mapping(relation.get("m.in_reply_to")) or not body.startswith("> "):
+    if not mapping(relation.get("m.in_reply_to")) or not _FALLBACK.match(body):
         return body
     lines = body.split("\n")
     quoted = 0
@@ -112,30 +116,27 @@ def _without_fallback(body: str, relation: Mapping[str, JSON]) -> str:
 
 
 def _pills(formatted: str | None) -> frozenset[UserID]:
-    if not formatted or "matrix.to" not in formatted:
-        return frozenset()
-    reader = _PillReader()
-    reader.feed(formatted)
-    return frozenset(reader.users)
+    """The users that links point to, outside code and quotes.
+
+    Not with html.parser, which raises AssertionError for some of what can be sent.
+    """
+    return frozenset(_linked_users(formatted)) if formatted else frozenset()
 
 
-class _PillReader(HTMLParser):
-    """Collects the users that links point to, outside code and quotes."""
+def _linked_users(formatted: str) -> Iterator[UserID]:
+    unread = 0
+    for closing, tag, attributes in _TAG.findall(formatted):
+        name = tag.lower()
+        if name in _UNREAD_TAGS:
+            unread = max(0, unread - 1) if closing else unread + 1
+        elif name == "a" and not unread:
+            user = _user_behind(attributes)
+            if is_id(user):
+                yield UserID(user)
 
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.users: set[UserID] = set()
-        self._unread = 0
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _UNREAD_TAGS:
-            self._unread += 1
-        elif tag == "a" and not self._unread:
-            match = _MATRIX_TO.match(dict(attrs).get("href") or "")
-            target = unquote(match.group(1)) if match else ""
-            if target.startswith("@") and is_id(target):
-                self.users.add(UserID(target))
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in _UNREAD_TAGS and self._unread:
-            self._unread -= 1
+def _user_behind(attributes: str) -> str | None:
+    link = _HREF.search(attributes)
+    address = unescape(link.group(1) or link.group(2) or "") if link else ""
+    found = _USER_LINK.match(address)
+    return f"@{unquote(found.group(1))}" if found else None

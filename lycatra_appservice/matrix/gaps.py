@@ -5,14 +5,17 @@ stay silent after a crash. The first run on an empty database only sets the mark
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from lycatra_appservice.db.connection import Database
 from lycatra_appservice.db.statements import Statements
+from lycatra_appservice.matrix.calls import text_of
 from lycatra_appservice.matrix.client import MatrixClient
-from lycatra_appservice.matrix.events import mapping, text
+from lycatra_appservice.matrix.errors import MatrixError
+from lycatra_appservice.matrix.missed import Gap, as_pushed, read_sync, since_invitation
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, RoomID, UserID
 
@@ -53,12 +56,6 @@ class SyncMark:
     next_batch: str
 
 
-@dataclass(slots=True)
-class _Found:
-    events: list[JSON] = field(default_factory=list)
-    gaps: list[tuple[RoomID, str]] = field(default_factory=list)
-
-
 class GapObserver(Protocol):
     """Where the figures go."""
 
@@ -85,89 +82,72 @@ class GapCheck:
         self._observer = observer
 
     async def check(self) -> None:
-        """Look once as every user; events that were pushed already change nothing."""
+        """Look once as every user; events that were pushed already change nothing.
+
+        One user whom the homeserver refuses does not keep the others from being looked for.
+        """
         for user in self._users.all:
-            await self._check(user)
+            try:
+                await self._check(user)
+            except MatrixError as error:
+                if error.outlasted:
+                    raise
+                _log.warning("gap_check_refused", extra={"user_id": user, "error": str(error)})
 
     async def _check(self, user: UserID) -> None:
         row = await self._database.fetch_one(self._sql["get_ghost"], user_id=user)
         since = row["next_batch"] if row else None
-        answer = await self._client.sync(as_user=user, since=since, event_filter=_FILTER)
-        mark = SyncMark(user, text(answer.get("next_batch")))
+        wanted = _FILTER if since else _only_the_mark()
+        answer = await self._client.sync(as_user=user, since=since, event_filter=wanted)
+        mark = SyncMark(user, text_of(answer, "next_batch"))
         if since is None:
             await self._found.store_found((), (), mark)
             return
-        found = _read(answer, user, mark.next_batch)
-        for room_id, start in found.gaps:
-            found.events[:0] = await self._page_back(user, room_id, start, since)
-        to_device = mapping(answer.get("to_device")).get("events")
-        ours = await self._found.store_found(
-            found.events, to_device if isinstance(to_device, list) else (), mark
-        )
+        missed = read_sync(answer, user)
+        events = list(missed.events)
+        for gap in missed.gaps:
+            events[:0] = await self._page_back(user, gap, since)
+        ours = await self._found.store_found(events, missed.to_device, mark)
         if ours:
             _log.warning("gap_found", extra={"user_id": user, "turns": ours})
-        self._observer.gaps_checked(len(found.events), ours)
+        _log.debug("gap_checked", extra={"user_id": user, "events": len(events)})
+        self._observer.gaps_checked(len(events), ours)
 
-    async def _page_back(
-        self, user: UserID, room_id: RoomID, start: str, since: str
-    ) -> Sequence[JSON]:
+    async def _page_back(self, user: UserID, gap: Gap, since: str) -> Sequence[JSON]:
         """What a limited timeline left out, oldest first; bounded, the newest are kept."""
         events: list[JSON] = []
-        token: str | None = start
+        start: str | None = gap.start
         for _ in range(_MAX_PAGES):
-            if token is None or token == since:
+            page = await self._page(user, gap.room_id, start, since)
+            events.extend(as_pushed(event, gap.room_id) for event in page.get("chunk", []))
+            start = page.get("end")
+            if start is None or start == since:
                 break
-            page = await self._client.messages(
-                room_id, as_user=user, start=token, end=since, limit=_PAGE
-            )
-            events.extend(_with_room(event, room_id) for event in page.get("chunk", []))
-            token = page.get("end")
+        else:
+            _log.warning("gap_cut", extra={"room_id": gap.room_id, "kept": len(events)})
         events.reverse()
-        return events
+        return since_invitation(events, user)
+
+    async def _page(
+        self, user: UserID, room_id: RoomID, start: str | None, since: str
+    ) -> Mapping[str, JSON]:
+        """One page; nothing of a room that may not be read any more."""
+        try:
+            return await self._client.messages(
+                room_id, as_user=user, start=start, end=since, limit=_PAGE
+            )
+        except MatrixError as error:
+            if error.outlasted:
+                raise
+            _log.warning("gap_unreadable", extra={"room_id": room_id, "error": str(error)})
+            return {}
 
 
-def _read(answer: Mapping[str, JSON], user: UserID, batch: str) -> _Found:
-    rooms = mapping(answer.get("rooms"))
-    found = _Found()
-    for room_id, room in mapping(rooms.get("invite")).items():
-        found.events.extend(_invitation(RoomID(room_id), mapping(room), user, batch))
-    for group in ("join", "leave"):
-        for room_id, room in mapping(rooms.get(group)).items():
-            _read_room(RoomID(room_id), mapping(room), user, found)
-    return found
+def _only_the_mark() -> Mapping[str, JSON]:
+    """A filter for no room at all, and never the same one twice.
 
-
-def _read_room(room_id: RoomID, room: Mapping[str, JSON], user: UserID, found: _Found) -> None:
-    timeline = mapping(room.get("timeline"))
-    state = mapping(room.get("state")).get("events") or []
-    events = [_with_room(event, room_id) for event in [*state, *(timeline.get("events") or [])]]
-    found.events.extend(events)
-    # A room just entered has a limited timeline, too: what was said there before is not for us.
-    entered = any(_is_join(event, user) for event in events)
-    if timeline.get("limited") and not entered:
-        found.gaps.append((room_id, text(timeline.get("prev_batch"))))
-
-
-def _with_room(event: JSON, room_id: RoomID) -> JSON:
-    """A client-format event as it would have been pushed."""
-    return {**event, "room_id": room_id} if isinstance(event, dict) else event
-
-
-def _is_join(event: JSON, user: UserID) -> bool:
-    event = mapping(event)
-    return (
-        event.get("type") == "m.room.member"
-        and event.get("state_key") == user
-        and mapping(event.get("content")).get("membership") == "join"
-    )
-
-
-def _invitation(
-    room_id: RoomID, room: Mapping[str, JSON], user: UserID, batch: str
-) -> Iterator[JSON]:
-    """A stripped invitation has no event id; joining or leaving twice does no harm."""
-    for event in mapping(room.get("invite_state")).get("events") or []:
-        event = mapping(event)
-        if event.get("type") == "m.room.member" and event.get("state_key") == user:
-            event_id = f"invite:{user}:{batch}:{room_id}"[:255]
-            yield {**event, "room_id": room_id, "event_id": event_id}
+    Synapse (1.163) answers a first /sync that it has seen from a cache, with a mark of minutes
+    ago, and what was said since then would be taken for new.
+    """
+    nowhere = f"!{secrets.token_hex(8)}:none.invalid"
+    return {**_FILTER, "room": {"rooms": [], "not_rooms": [nowhere]}}

@@ -8,6 +8,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from time import monotonic
 from typing import Final
 
 from lycatra_appservice.db.connection import Database, Signals
@@ -76,7 +77,7 @@ class Heartbeat:
         self._patience = patience
         self._returned = asyncio.Event()
         self._nonce = ""
-        self._started = False
+        self._heard_at: float | None = None  # when the last beat came back
         signals.listen(HEARTBEAT_CHANNEL, self._came_back)
 
     async def arrived(self, nonce: str) -> None:
@@ -87,9 +88,9 @@ class Heartbeat:
     async def beat(self) -> None:
         """Send a heartbeat if nothing was pushed lately; without an echo ping and look for gaps.
 
-        The first beat of a leader is always sent.
+        The first one is sent whatever was pushed, and again until one has come back.
         """
-        if self._started and not await self._is_silent():
+        if not await self._is_silent():
             return
         room_id = await self._control_room()
         self._nonce = secrets.token_hex(8)
@@ -101,7 +102,6 @@ class Heartbeat:
             {"nonce": self._nonce},
             as_user=self._users.main,
         )
-        self._started = True
         try:
             async with asyncio.timeout(self._patience.total_seconds()):
                 await self._returned.wait()
@@ -109,12 +109,21 @@ class Heartbeat:
             _log.warning("heartbeat_missing")
             await self._pinger.ping()
             await self._on_silence()
+        else:
+            self._heard_at = monotonic()
 
     def _came_back(self, nonce: str) -> None:
-        if nonce == self._nonce:
+        if nonce and nonce == self._nonce:
+            _log.debug("heartbeat_returned")
             self._returned.set()
 
     async def _is_silent(self) -> bool:
+        if self._heard_at is None:
+            return True
+        # A beat itself stores nothing, and a homeserver that counts its transactions from one
+        # again leaves old times on their ids.
+        if timedelta(seconds=monotonic() - self._heard_at) <= self._silence:
+            return False
         row = await self._database.fetch_one(self._sql["last_push"])
         ago_ms = row["ago_ms"] if row else None
         return ago_ms is None or timedelta(milliseconds=ago_ms) > self._silence

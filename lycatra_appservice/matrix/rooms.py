@@ -1,13 +1,15 @@
 """What we know of the rooms we are in: who is there, whether it is encrypted, what we said."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
-from lycatra_appservice.db.connection import Connection, Database
-from lycatra_appservice.db.statements import Statements
+from lycatra_appservice.db.connection import Connection, Database, Row
+from lycatra_appservice.db.statements import Statement, Statements
+from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.matrix.client import MatrixClient
+from lycatra_appservice.matrix.errors import MatrixError
 from lycatra_appservice.matrix.events import is_id, mapping, text
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, EventID, RoomID, UserID
@@ -34,6 +36,10 @@ class RoomView:
         """Whether it is a conversation with one person, whatever clients call it."""
         return len(self.people) == 1
 
+    def host(self, main: UserID) -> UserID:
+        """Who speaks here when nobody was named: `main`, or another of us who is there."""
+        return main if main in self.ours or not self.ours else min(self.ours)
+
 
 class RoomStore:
     """Rooms in the database, with a memory of crowds for the way in.
@@ -58,49 +64,23 @@ class RoomStore:
         """Look it up again next time."""
         self._crowds.pop(room_id, None)
 
-    async def view(self, room_id: RoomID, as_user: UserID) -> RoomView:
+    async def recall(self, room_ids: Iterable[RoomID]) -> None:
+        """Remember which of these rooms hold a crowd, by what the database knows of them."""
+        for room_id in set(room_ids):
+            if not self.is_crowd(room_id):
+                await self._known(room_id)
+
+    async def view(self, room_id: RoomID, *likely: UserID) -> RoomView:
         """What is known of a room, read from the homeserver if nothing is.
 
-        Raises what the client raises when we are not (or no longer) in it.
+        `likely` are our users who are probably in it and are asked first. Raises MatrixError when
+        none of us is in it (any more).
         """
-        known = await self._database.fetch_one(self._sql["get_room"], room=room_id)
-        if known is None:
-            await self.refresh(room_id, as_user)
-            known = await self._database.fetch_one(self._sql["get_room"], room=room_id)
-        members = await self._database.fetch(self._sql["get_members"], room=room_id)
-        view = RoomView(
-            room_id=room_id,
-            name=known["name"] if known else None,
-            encrypted=bool(known["encrypted"]) if known else False,
-            people={
-                UserID(row["user_id"]): row["display_name"]
-                for row in members
-                if not self._users.is_ours(row["user_id"])
-            },
-            ours=frozenset(
-                UserID(row["user_id"])
-                for row in members
-                if self._users.is_ours(row["user_id"]) and row["membership"] == "join"
-            ),
-        )
-        self._remember(view)
+        view = await self._known(room_id)
+        while view is None:
+            await self._read(room_id, likely)
+            view = await self._known(room_id)  # unless it was dropped again meanwhile
         return view
-
-    async def refresh(self, room_id: RoomID, as_user: UserID) -> None:
-        """Read a room's whole state from the homeserver and store it in one transaction."""
-        state = await self._client.state(room_id, as_user=as_user)
-        async with self._database.transaction() as connection:
-            await connection.execute(
-                self._sql["put_room"],
-                room=room_id,
-                name=_name_in(state),
-                encrypted=int(any(event.get("type") == "m.room.encryption" for event in state)),
-            )
-            await connection.execute(self._sql["drop_members"], room=room_id)
-            for event in state:
-                if event.get("type") == "m.room.member":
-                    await self._put_member(connection, room_id, event)
-        self.forget(room_id)
 
     async def apply(self, event: Mapping[str, JSON]) -> None:
         """Follow a state event of a room that is known; others are read whole when needed."""
@@ -110,7 +90,8 @@ class RoomStore:
         async with self._database.transaction() as connection:
             match event["type"]:
                 case "m.room.member":
-                    await self._put_member(connection, room_id, event)
+                    put = self._sql["put_member"]
+                    await self._put_member(connection, put, room_id, event)
                 case "m.room.encryption":
                     await connection.execute(self._sql["set_encrypted"], room=room_id)
                 case "m.room.name":
@@ -124,34 +105,117 @@ class RoomStore:
         """Forget a room when none of us is in it any more."""
         members = await self._database.fetch(self._sql["get_members"], room=room_id)
         if not any(self._users.is_ours(row["user_id"]) for row in members):
-            self.forget(room_id)
-            await self._database.execute(self._sql["drop_room"], room=room_id)
+            await self.drop(room_id)
+
+    async def drop(self, room_id: RoomID) -> None:
+        """Forget a room; it is read whole when it is needed again."""
+        self.forget(room_id)
+        await self._database.execute(self._sql["drop_room"], room=room_id)
 
     async def is_encrypted(self, room_id: RoomID) -> bool:
-        """Whether cleartext must not go there."""
-        row = await self._database.fetch_one(self._sql["is_encrypted"], room=room_id)
-        return row is not None and bool(row["encrypted"])
+        """Whether cleartext must not go there: it must not where nobody of us may look."""
+        row = await self._database.fetch_one(self._sql["get_room"], room=room_id)
+        if row is not None:
+            return bool(row["encrypted"])
+        try:
+            return (await self.view(room_id)).encrypted
+        except MatrixError as error:
+            if error.outlasted:
+                raise
+            return True
 
-    async def is_ours(self, event_id: EventID | None) -> bool:
-        """Whether an event is an answer of ours or something we answered."""
+    async def speaker_of(self, event_id: EventID | None) -> UserID | None:
+        """Which of our users said this; None for what others said."""
         if event_id is None:
+            return None
+        row = await self._database.fetch_one(self._sql["speaker_of"], event_id=event_id)
+        return UserID(row["sender"]) if row else None
+
+    async def answers_in(self, thread: EventID | None) -> bool:
+        """Whether a thread begins with a message of ours, or with one that we answered."""
+        if thread is None:
             return False
-        found = await self._database.fetch_one(self._sql["spoke_or_answered"], event_id=event_id)
-        return found is not None
+        row = await self._database.fetch_one(self._sql["spoke_or_answered"], event_id=thread)
+        return row is not None
 
     async def say_once(self, key: str) -> bool:
         """True for the first caller of the whole deployment, ever."""
         return await self._database.fetch_one(self._sql["say_once"], key=key) is not None
 
+    async def _known(self, room_id: RoomID) -> RoomView | None:
+        row = await self._database.fetch_one(self._sql["get_room"], room=room_id)
+        if row is None:
+            return None
+        members = await self._database.fetch(self._sql["get_members"], room=room_id)
+        view = self._view(row, members)
+        self._remember(view)
+        return view
+
+    def _view(self, row: Row, members: Sequence[Row]) -> RoomView:
+        return RoomView(
+            room_id=RoomID(row["id"]),
+            name=row["name"],
+            encrypted=bool(row["encrypted"]),
+            people={
+                UserID(member["user_id"]): member["display_name"]
+                for member in members
+                if not self._users.is_ours(member["user_id"])
+            },
+            ours=frozenset(
+                UserID(member["user_id"])
+                for member in members
+                if self._users.is_ours(member["user_id"]) and member["membership"] == "join"
+            ),
+        )
+
+    async def _read(self, room_id: RoomID, likely: Sequence[UserID]) -> None:
+        """Read a room's whole state as one of us who is in it, and store it.
+
+        What is pushed while it is read is newer than what is read, and stands.
+        """
+        await self._database.execute(self._sql["open_room"], room=room_id)
+        try:
+            state = await self._state(room_id, likely)
+        except LycatraError:
+            await self._database.execute(self._sql["close_room"], room=room_id)
+            raise
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                self._sql["put_room"],
+                room=room_id,
+                name=_name_in(state),
+                encrypted=int(any(event.get("type") == "m.room.encryption" for event in state)),
+            )
+            for event in state:
+                if event.get("type") == "m.room.member":
+                    await self._put_member(
+                        connection, self._sql["put_read_member"], room_id, event
+                    )
+
+    async def _state(
+        self, room_id: RoomID, likely: Sequence[UserID]
+    ) -> Sequence[Mapping[str, JSON]]:
+        for user in dict.fromkeys([*likely, *self._users.all]):
+            try:
+                return await self._client.state(room_id, as_user=user)
+            except MatrixError as error:
+                if error.outlasted:
+                    raise
+        raise MatrixError(403, "M_FORBIDDEN", "none of us is in this room")
+
     async def _put_member(
-        self, connection: Connection, room_id: RoomID, event: Mapping[str, JSON]
+        self,
+        connection: Connection,
+        statement: Statement,
+        room_id: RoomID,
+        event: Mapping[str, JSON],
     ) -> None:
         content = mapping(event.get("content"))
         membership = content.get("membership")
         if not is_id(event.get("state_key")) or not is_id(membership):
             return
         await connection.execute(
-            self._sql["put_member"],
+            statement,
             room=room_id,
             user_id=event["state_key"],
             membership=membership,

@@ -1,11 +1,21 @@
+-- name: open_room
+-- Not known yet, but what changes while it is read is kept.
+INSERT INTO room (id, membership, state_at) VALUES (:room, 'reading', lycatra_now())
+ON CONFLICT (id) DO NOTHING
+
+-- name: close_room
+DELETE FROM room WHERE id = :room AND membership = 'reading'
+
 -- name: put_room
+-- Encryption is never turned off; another name stands only after the next reading.
 INSERT INTO room (id, membership, name, encrypted, state_at)
 VALUES (:room, 'join', :name, :encrypted, lycatra_now())
-ON CONFLICT (id) DO UPDATE SET membership = 'join', name = excluded.name,
-  encrypted = excluded.encrypted, state_at = excluded.state_at
+ON CONFLICT (id) DO UPDATE SET membership = 'join', name = coalesce(room.name, excluded.name),
+  encrypted = CASE WHEN room.encrypted = 1 THEN 1 ELSE excluded.encrypted END,
+  state_at = excluded.state_at
 
 -- name: get_room
-SELECT * FROM room WHERE id = :room
+SELECT * FROM room WHERE id = :room AND membership = 'join'
 
 -- name: drop_room
 DELETE FROM room WHERE id = :room
@@ -16,8 +26,11 @@ UPDATE room SET name = :name WHERE id = :room
 -- name: set_encrypted
 UPDATE room SET encrypted = 1 WHERE id = :room
 
--- name: drop_members
-DELETE FROM member WHERE room = :room
+-- name: put_read_member
+-- Who is there already came or went while the room was read.
+INSERT INTO member (room, user_id, membership, display_name)
+VALUES (:room, :user_id, :membership, :display_name)
+ON CONFLICT (room, user_id) DO NOTHING
 
 -- name: put_member
 INSERT INTO member (room, user_id, membership, display_name)
@@ -30,15 +43,11 @@ ON CONFLICT (room, user_id) DO UPDATE SET membership = excluded.membership,
 SELECT user_id, membership, display_name FROM member
 WHERE room = :room AND membership IN ('join', 'invite')
 
--- name: is_encrypted
-SELECT encrypted FROM room WHERE id = :room
+-- name: speaker_of
+SELECT sender FROM send WHERE event_id = :event_id LIMIT 1
 
 -- name: spoke_or_answered
--- Whether an event is an answer of ours, or a message that we answered.
 SELECT 1 AS yes FROM send WHERE event_id = :event_id OR trigger_id = :event_id LIMIT 1
 
 -- name: say_once
 INSERT INTO notice (key, at) VALUES (:key, lycatra_now()) ON CONFLICT DO NOTHING RETURNING key
-
--- name: joined_rooms
-SELECT DISTINCT room FROM member WHERE user_id = :user_id AND membership = 'join'

@@ -22,17 +22,18 @@ from lycatra_appservice.turns.delivery import (
     SendRow,
 )
 
-# Only an operator can end these: a limit, a locked account, a wrong token or registration.
+# Only an operator can end these: a limit, a locked account, a wrong registration.
 _FOR_THE_OPERATOR: Final = frozenset(
     {
         "M_RESOURCE_LIMIT_EXCEEDED",
         "M_USER_DEACTIVATED",
         "M_USER_SUSPENDED",
         "M_USER_LOCKED",
-        "M_UNKNOWN_TOKEN",
-        "M_MISSING_TOKEN",
     }
 )
+# These too, but a rotation of the tokens passes through them in its ordinary course.
+_TOKEN_REFUSED: Final = frozenset({"M_UNKNOWN_TOKEN", "M_MISSING_TOKEN"})
+_UNTIL_ROTATED: Final = timedelta(seconds=10)
 _CANNOT_MASQUERADE: Final = "cannot masquerade"  # Synapse: the registration lacks this user
 _SLOWLY: Final = timedelta(minutes=10)
 _LONGEST_WAIT: Final = timedelta(minutes=10)  # a homeserver that asks for hours is asked again
@@ -42,12 +43,16 @@ _SPEAKS: Final = frozenset({SendKind.MESSAGE, SendKind.EDIT})
 
 def is_for_the_operator(error: MatrixError) -> bool:
     """Whether nothing goes until somebody changes the homeserver; worth an alert."""
-    return error.errcode in _FOR_THE_OPERATOR or _CANNOT_MASQUERADE in error.reason
+    return (
+        error.errcode in _FOR_THE_OPERATOR | _TOKEN_REFUSED or _CANNOT_MASQUERADE in error.reason
+    )
 
 
 def judge(row: SendRow, error: MatrixError, users: VirtualUsers) -> Delivery:
     """The rule for this answer to this row."""
     why = str(error)
+    if error.errcode in _TOKEN_REFUSED:
+        return RetryLater(_UNTIL_ROTATED, why)
     if is_for_the_operator(error):
         return RetryLater(_SLOWLY, why)
     if isinstance(error, TryLaterError):

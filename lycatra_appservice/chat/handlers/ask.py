@@ -15,7 +15,7 @@ from lycatra_appservice.chat.router import Ask
 from lycatra_appservice.chat.typing import TypingNotice
 from lycatra_appservice.errors import ModelError
 from lycatra_appservice.matrix.rooms import RoomView
-from lycatra_appservice.model import JSON, Caller, Face, Inbound, Outgoing, Reply
+from lycatra_appservice.model import JSON, Caller, Face, Inbound, Level, Outgoing, Reply
 from lycatra_appservice.toolkit.access import Access
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.toolkit.toolbox import Gate
@@ -53,7 +53,9 @@ class AskHandler:
         self, route: Ask, turn: Turn, inbound: Inbound, room: RoomView
     ) -> Sequence[Outgoing]:
         """Answer a question, or say in one line why there is no answer."""
-        if self._agent is None:
+        if self._access.level(inbound.sender) < Level.VIEWER:
+            said = messages.may_not_ask()
+        elif self._agent is None:
             said = messages.no_model()
         else:
             try:

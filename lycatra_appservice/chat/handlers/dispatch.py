@@ -2,14 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.handlers.membership import MembershipHandler
 from lycatra_appservice.chat.handlers.message import MessageHandler
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.matrix.events import age_of, mapping, read_inbound
 from lycatra_appservice.matrix.users import VirtualUsers
-from lycatra_appservice.model import JSON, Inbound, Outgoing, Reply
+from lycatra_appservice.model import JSON, Inbound, Outgoing
 from lycatra_appservice.turns.records import StoredTurn
 from lycatra_appservice.turns.turn import Turn
 
@@ -54,9 +53,7 @@ class Dispatcher:
         ours = stored.journaled or stored.input.get("surely")
         if event.get("type") != "m.room.message" or not ours:
             return ()
-        inbound = _inbound(stored.input, stored.created_at_ms)
-        reply = Reply(markdown=messages.failed(error.user_message), sender=self._users.main)
-        return self._composer.messages(reply, inbound)
+        return self._message.apologise(_inbound(stored.input, stored.created_at_ms), error)
 
     async def _state(self, turn: Turn, event: Mapping[str, JSON]) -> Sequence[Outgoing]:
         is_invitation = (
@@ -66,7 +63,7 @@ class Dispatcher:
         )
         if is_invitation:
             return await self._membership.invited(turn, event)
-        await self._membership.changed(event)
+        await self._membership.changed(event, is_late=turn.input.get("via") == "sync")
         return ()
 
     async def _scheduled(self, turn: Turn) -> Sequence[Outgoing]:

@@ -40,15 +40,21 @@ class MembershipHandler:
             ]
         await turn.send(Outgoing(kind=SendKind.JOIN, room_id=room_id, sender=user))
         try:
-            await self._rooms.refresh(room_id, user)
+            await self._rooms.view(room_id, user)
         except MatrixError as error:
             if error.outlasted:
                 raise
             _log.info("joined_in_vain", extra={"room_id": room_id, "errcode": error.errcode})
         return ()
 
-    async def changed(self, event: Mapping[str, JSON]) -> None:
-        """Follow a state event; forget a room that the last of us has left."""
+    async def changed(self, event: Mapping[str, JSON], *, is_late: bool) -> None:
+        """Follow a state event; forget a room that the last of us has left.
+
+        One that is late may be older than what is known by now: the room is read anew.
+        """
+        if is_late:
+            await self._rooms.drop(RoomID(event["room_id"]))
+            return
         await self._rooms.apply(event)
         membership = mapping(event["content"]).get("membership")
         if (

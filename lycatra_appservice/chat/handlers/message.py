@@ -2,8 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
-from typing import assert_never
+from typing import Final, assert_never
 
 from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.commands import UnknownCommand
@@ -20,6 +19,7 @@ from lycatra_appservice.chat.router import (
     Situation,
     is_too_old,
 )
+from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.matrix.errors import MatrixError
 from lycatra_appservice.matrix.rooms import RoomStore, RoomView
 from lycatra_appservice.matrix.users import VirtualUsers
@@ -27,6 +27,8 @@ from lycatra_appservice.model import Inbound, Outgoing, Reply
 from lycatra_appservice.turns.turn import Turn
 
 _log = logging.getLogger(__name__)
+
+_HOUR_MS: Final = 3_600_000
 
 
 class MessageHandler:
@@ -53,20 +55,23 @@ class MessageHandler:
         room = await self._room(inbound)
         if room is None:
             return ()
-        related = inbound.reply_to or inbound.thread
-        situation = Situation(
-            inbound=inbound,
-            room=room,
-            relates_to_us=bool(related)
-            and (
-                await self._rooms.is_ours(inbound.thread)
-                or await self._rooms.is_ours(inbound.reply_to)
-            ),
+        route = self._router.route(
+            Situation(
+                inbound=inbound,
+                room=room,
+                replied_to=await self._rooms.speaker_of(inbound.reply_to),
+                in_our_thread=await self._rooms.answers_in(inbound.thread),
+            )
         )
-        route = self._router.route(situation)
         if not isinstance(route, Ignore) and self._is_too_old(route, inbound):
             return await self._too_old(turn, inbound, room)
         return await self._act(turn, route, inbound, room)
+
+    def apologise(self, inbound: Inbound, error: LycatraError) -> Sequence[Outgoing]:
+        """Say in one line why there is no answer."""
+        speaker = self._router.named_first(inbound)
+        reply = Reply(markdown=messages.failed(error.user_message), sender=speaker)
+        return self._composer.messages(reply, inbound)
 
     async def _act(
         self, turn: Turn, route: Route, inbound: Inbound, room: RoomView
@@ -86,19 +91,11 @@ class MessageHandler:
 
     async def _room(self, inbound: Inbound) -> RoomView | None:
         try:
-            return await self._rooms.view(inbound.room_id, self._users.main)
+            return await self._rooms.view(inbound.room_id, self._router.named_first(inbound))
         except MatrixError as error:
             if error.outlasted:
                 raise
-            # @lycatra is not in it; one of the virtual users may be alone with the person.
-            for user in self._users.all[1:]:
-                if inbound.mentions and user not in inbound.mentions:
-                    continue
-                try:
-                    return await self._rooms.view(inbound.room_id, user)
-                except MatrixError:
-                    continue
-            _log.info("room_not_ours", extra={"errcode": error.errcode})
+            _log.info("room_not_ours", extra={"room_id": inbound.room_id})
             return None
 
     def _is_too_old(self, route: Route, inbound: Inbound) -> bool:
@@ -107,12 +104,16 @@ class MessageHandler:
 
     async def _too_old(self, turn: Turn, inbound: Inbound, room: RoomView) -> Sequence[Outgoing]:
         """One line per room and hour, however much has piled up."""
-        hour = (turn.created_at_ms - round(inbound.age / timedelta(milliseconds=1))) // 3_600_000
+        hour = turn.created_at_ms // _HOUR_MS  # when it came, not when it was written
         key = f"too_old|{inbound.room_id}|{hour}"
         first = await turn.step("say_once", lambda: self._rooms.say_once(key))
         if not first:
             return ()
-        reply = Reply(markdown=messages.too_old(inbound.age), sender=self._users.main, notice=True)
+        reply = Reply(
+            markdown=messages.too_old(inbound.age),
+            sender=room.host(self._users.main),
+            notice=True,
+        )
         return self._composer.answer(reply, inbound, room)
 
 
@@ -121,5 +122,5 @@ def _explanation(route: Explain) -> Reply:
     if isinstance(problem, UnknownCommand):
         said = messages.unknown_command(problem.words, problem.suggestions)
     else:
-        said = messages.unclear_arguments(problem.tool, problem.problem, "help")
+        said = messages.unclear_arguments(problem.problem, problem.example)
     return Reply(markdown=said, sender=route.speaker, notice=True)

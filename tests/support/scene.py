@@ -1,0 +1,337 @@
+"""The chat on a stub homeserver: events come as by a push, turns run when a test says so."""
+
+import itertools
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import aiohttp
+from pydantic import SecretStr
+
+from lycatra_appservice.agent.backend import Backend
+from lycatra_appservice.agent.chat_completions import ChatCompletionsBackend
+from lycatra_appservice.agent.loop import Agent, Window
+from lycatra_appservice.chat.addressing import Addressing
+from lycatra_appservice.chat.commands import CommandWords
+from lycatra_appservice.chat.compose import Composer
+from lycatra_appservice.chat.conversation import ConversationStore
+from lycatra_appservice.chat.handlers.ask import AskHandler
+from lycatra_appservice.chat.handlers.command import CommandHandler
+from lycatra_appservice.chat.handlers.dispatch import Dispatcher
+from lycatra_appservice.chat.handlers.membership import MembershipHandler
+from lycatra_appservice.chat.handlers.message import MessageHandler
+from lycatra_appservice.chat.router import Router
+from lycatra_appservice.chat.typing import TypingNotice
+from lycatra_appservice.db.connection import Database
+from lycatra_appservice.db.migrate import migrate
+from lycatra_appservice.db.open import open_database
+from lycatra_appservice.errors import ToolFailedError
+from lycatra_appservice.intake.classify import Classifier
+from lycatra_appservice.intake.sorter import EventSorter
+from lycatra_appservice.matrix.client import MatrixClient
+from lycatra_appservice.matrix.delivery import MatrixDeliverer
+from lycatra_appservice.matrix.rooms import RoomStore
+from lycatra_appservice.matrix.users import VirtualUsers
+from lycatra_appservice.model import JSON, EventID, Outgoing, RoomID, UserID
+from lycatra_appservice.toolkit.access import Access
+from lycatra_appservice.toolkit.base import (
+    Effect,
+    Field,
+    Namespace,
+    Tool,
+    ToolArgs,
+    ToolContext,
+    ToolResult,
+)
+from lycatra_appservice.toolkit.context import Contexts, tool_session
+from lycatra_appservice.toolkit.registry import Registry
+from lycatra_appservice.toolkit.toolbox import Gate
+from lycatra_appservice.turns.journal import Journal
+from lycatra_appservice.turns.runner import TurnRunner
+from lycatra_appservice.turns.sending import Sending
+from lycatra_appservice.turns.turn import Turn
+from tests.support.homeserver_stub import (
+    AS_TOKEN,
+    SERVER_NAME,
+    HomeserverStub,
+    running_homeserver_stub,
+)
+from tests.support.toolbench import Calls, Lists, a_tool, all_well
+from tests.support.turns import Engine, Figures
+
+PERSON: Final = UserID("@person:hs.test")
+OTHER: Final = UserID("@other:hs.test")
+STRANGER: Final = UserID("@stranger:elsewhere.org")
+MAIN: Final = UserID("@lycatra:hs.test")
+ASSISTANT: Final = UserID("@lycatra_assistant:hs.test")
+SERVICES: Final = UserID("@lycatra_services:hs.test")
+UPDATES: Final = UserID("@lycatra_updates:hs.test")
+EVERYBODY: Final = (PERSON, OTHER, MAIN, ASSISTANT, SERVICES, UPDATES)
+ROOM: Final = RoomID("!room-of-version-12")
+NOW: Final = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+NAMESPACES: Final = [
+    Namespace(name="assistant", display_name="Lycatra Assistant", summary="What you can do."),
+    Namespace(name="services", display_name="Lycatra Services", summary="What is up."),
+    Namespace(name="updates", display_name="Lycatra Updates", summary="What is new."),
+]
+
+
+class ListArgs(ToolArgs):
+    limit: int = Field(default=3, ge=1, le=50, description="How many.")
+
+
+class NoArgs(ToolArgs):
+    """Nothing to choose."""
+
+
+async def list_updates(args: ListArgs, ctx: ToolContext) -> ToolResult:
+    return ToolResult(
+        data={"updates": args.limit}, markdown=f"{args.limit} updates", note="more with limit=9"
+    )
+
+
+async def help_out(args: NoArgs, ctx: ToolContext) -> ToolResult:
+    return ToolResult(data={}, markdown=f"{len(ctx.visible_tools())} commands")
+
+
+async def fail(args: NoArgs, ctx: ToolContext) -> ToolResult:
+    raise ToolFailedError("The disk is full.")
+
+
+async def crash(args: NoArgs, ctx: ToolContext) -> ToolResult:
+    raise RuntimeError("secret detail")
+
+
+TOOLS: Final[Mapping[str, Sequence[Tool[ToolArgs]]]] = {
+    "assistant": [a_tool(name="help", run=help_out, args=NoArgs)],
+    "services": [
+        a_tool(name="get_status", run=fail, args=NoArgs),
+        a_tool(name="crash_hard", run=crash, args=NoArgs),
+        a_tool(name="restart_service", args=NoArgs, effect=Effect.CHANGE),
+    ],
+    "updates": [a_tool(name="list_updates", run=list_updates, args=ListArgs)],
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSettings:
+    """What the backend wants to know."""
+
+    base_url: str
+    model: str = "test-model"
+    api_key: SecretStr | None = None
+    first_token_timeout: timedelta = timedelta(seconds=5)
+    idle_timeout: timedelta = timedelta(seconds=5)
+    max_output_tokens: int | None = None
+    temperature: float | None = None
+    stream: bool = True
+    tool_choice: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message of ours in a room."""
+
+    by: UserID
+    body: str
+    content: Mapping[str, Any]
+
+
+class Scene:
+    """One replica's chat, made by `open_scene`."""
+
+    def __init__(
+        self, stub: HomeserverStub, database: Database, users: VirtualUsers, client: MatrixClient
+    ) -> None:
+        self.stub = stub
+        self.database = database
+        self.users = users
+        self.client = client
+        self.rooms = RoomStore(database, client, users)
+        self.engine = Engine(database)
+        self.figures = Figures()
+        self.scheduled: list[str] = []
+        self._commands = CommandWords(TOOLS, ("!", "/"))
+        self._addressing = Addressing(users)
+        classifier = Classifier(users, self._addressing, self._commands)
+        self.sorter = EventSorter(classifier, self.rooms)
+        self._ids = itertools.count(1)
+        self.runner: TurnRunner
+
+    def build(self, registry: Registry, gate: Gate, access: Access, agent: Agent | None) -> None:
+        """Put the handlers together."""
+        composer = Composer(self.users)
+        ask = AskHandler(
+            agent,
+            gate,
+            registry,
+            access,
+            ConversationStore(self.database),
+            composer,
+            TypingNotice(self.client),
+            ZoneInfo("UTC"),
+            lambda: NOW,
+        )
+        command = CommandHandler(gate, registry, self.users, composer)
+        router = Router(self.users, self._addressing, self._commands)
+        message = MessageHandler(self.users, self.rooms, router, composer, command, ask)
+        membership = MembershipHandler(self.users, self.rooms, access)
+        jobs = {"nightly": self._job}
+        dispatcher = Dispatcher(self.users, composer, message, membership, jobs)
+        journal = Journal(self.database, "one")
+        deliverer = MatrixDeliverer(self.client, self.users, is_encrypted=self.rooms.is_encrypted)
+        self.runner = TurnRunner(
+            self.engine.store,
+            journal,
+            Sending(journal, deliverer, self.figures),
+            dispatcher,
+            self.figures,
+            first_retry=timedelta(0),
+        )
+
+    def seat(
+        self,
+        *members: UserID,
+        room_id: RoomID = ROOM,
+        state: Mapping[str, JSON] = MappingProxyType({}),
+    ) -> None:
+        """A room with these people and users of ours in it; `state` by type, without a key."""
+        self.stub.add_room(room_id, *members)
+        for user in members:
+            content = {"membership": "join", "displayname": user.partition(":")[0][1:].title()}
+            self.stub.state[room_id, "m.room.member", user] = content
+        for kind, content in state.items():
+            self.stub.state[room_id, kind, ""] = content
+
+    def message(
+        self,
+        body: str,
+        *,
+        sender: UserID = PERSON,
+        room_id: RoomID = ROOM,
+        age: timedelta = timedelta(0),
+        **content: JSON,
+    ) -> dict[str, JSON]:
+        """A message as it is pushed; `m_relates_to` and the like as keywords."""
+        named = {key.replace("m_", "m.", 1): value for key, value in content.items()}
+        whole = {"msgtype": "m.text", "body": body, "m.mentions": {}, **named}
+        return self.event("m.room.message", whole, sender=sender, room_id=room_id, age=age)
+
+    def member(
+        self, user: str, membership: str, *, sender: UserID = PERSON, room_id: RoomID = ROOM
+    ) -> dict[str, JSON]:
+        """A member event as it is pushed."""
+        content = {"membership": membership}
+        event = self.event("m.room.member", content, sender=sender, room_id=room_id)
+        return {**event, "state_key": user}
+
+    def event(
+        self,
+        kind: str,
+        content: JSON,
+        *,
+        sender: UserID = PERSON,
+        room_id: RoomID = ROOM,
+        age: timedelta = timedelta(0),
+    ) -> dict[str, JSON]:
+        """Any event as it is pushed."""
+        return {
+            "type": kind,
+            "event_id": f"$pushed{next(self._ids)}",
+            "room_id": room_id,
+            "sender": sender,
+            "content": content,
+            "unsigned": {"age": round(age / timedelta(milliseconds=1))},
+        }
+
+    async def push(self, *events: JSON, via: str = "push") -> None:
+        """Store events as the way in does."""
+        found = self.sorter.sort(events, via=via)
+        assert not found.dead_letters
+        await self.engine.inbox.store(found.triggers)
+
+    async def work(self) -> None:
+        """Run turns until none is ready."""
+        while kinds := await self.engine.store.ready_kinds():
+            for kind in kinds:
+                for lease, turn in await self.engine.store.claim(kind, 1):
+                    await self.runner.run(lease, turn, go_on=False)
+
+    async def hear(self, *events: JSON) -> Sequence[Said]:
+        """Push events, work, and return what we said in the room meanwhile."""
+        before = len(self.said())
+        await self.push(*events)
+        await self.work()
+        return self.said()[before:]
+
+    async def ask(self, body: str, **more: Any) -> Sequence[Said]:
+        """The same for one message."""
+        return await self.hear(self.message(body, **more))
+
+    def said(self, room_id: RoomID = ROOM) -> Sequence[Said]:
+        """All messages of ours in a room, in order."""
+        return [
+            Said(UserID(event["sender"]), event["content"]["body"], event["content"])
+            for event in self.stub.rooms[room_id].events
+            if event["type"] == "m.room.message"
+        ]
+
+    def last_event_id(self, room_id: RoomID = ROOM) -> EventID:
+        """The last event of the room."""
+        return EventID(self.stub.rooms[room_id].events[-1]["event_id"])
+
+    async def _job(self, turn: Turn) -> Sequence[Outgoing]:
+        self.scheduled.append(turn.trigger_id)
+        return ()
+
+
+@asynccontextmanager
+async def open_scene(
+    folder: Path, *, model_url: str | None = None, lists: Lists | None = None
+) -> AsyncIterator[Scene]:
+    """A scene on SQLite; without `model_url` no model is configured."""
+    users = VirtualUsers(server_name=SERVER_NAME, namespaces=NAMESPACES)
+    registry = Registry(NAMESPACES, TOOLS)
+    access = Access(lists or Lists(viewer=["*:hs.test"]))
+    async with AsyncExitStack() as stack:
+        stub = await stack.enter_async_context(running_homeserver_stub())
+        for user in (users.sender, *users.all):
+            stub.add_user(user)
+        database = (await open_database(f"sqlite:///{folder / 'lycatra.db'}")).database
+        stack.push_async_callback(database.close)
+        await migrate(database)
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        client = MatrixClient(session, stub.url, SecretStr(AS_TOKEN))
+        contexts = Contexts(
+            zone=ZoneInfo("UTC"),
+            http=await stack.enter_async_context(tool_session()),
+            base_folder=folder,
+            settings={each.name: each.settings() for each in NAMESPACES},
+            components=all_well,
+            clock=lambda: NOW,
+        )
+        backend = _backend(model_url)
+        if backend is not None:
+            stack.push_async_callback(backend.aclose)
+        scene = Scene(stub, database, users, client)
+        scene.build(registry, Gate(registry, access, contexts, Calls()), access, _agent(backend))
+        yield scene
+
+
+def _backend(model_url: str | None) -> Backend | None:
+    return ChatCompletionsBackend(ModelSettings(base_url=model_url)) if model_url else None
+
+
+def _agent(backend: Backend | None) -> Agent | None:
+    if backend is None:
+        return None
+
+    async def no_delay(_: float) -> None:
+        """Attempts follow each other at once."""
+
+    return Agent(backend, Window(context_tokens=8192, max_output_tokens=None), delay=no_delay)
