@@ -42,16 +42,11 @@ class CommandHandler:
             on_behalf_of_turn=turn.trigger_id,
         )
         command = route.command
-
-        async def run() -> JSON:
-            return await self._run(caller, command.tool, command.arguments)
-
-        # The call is a step, so that a resumed turn shows the same answer and calls nothing again.
-        said = await turn.step(
-            f"1:{command.tool}", run, args={"tool": command.tool, "args": command.arguments}
-        )
+        # No step: what only reads may be read again after a crash, as nothing was said yet, and
+        # a commit less is a good part of a command's time.
+        said = await self._run(caller, command.tool, command.arguments)
         namespace = self._registry.namespace_of(command.tool)
-        reply = Reply(markdown=str(said), sender=self._users.of(namespace.name), notice=True)
+        reply = Reply(markdown=said, sender=self._users.of(namespace.name), notice=True)
         return self._composer.answer(reply, inbound, room)
 
     async def _run(self, caller: Caller, tool: str, arguments: JSON) -> str:
