@@ -20,8 +20,11 @@ class AccessLog(AbstractAccessLogger):
     def log(self, request: BaseRequest, response: StreamResponse, time: float) -> None:
         """Write one `http_request` record; `time` is in seconds."""
         route = _route(request)
+        level = _level(route, response.status)
+        if not self.logger.isEnabledFor(level):
+            return
         self.logger.log(
-            _level(route, response.status),
+            level,
             "http_request",
             extra={
                 "method": request.method,

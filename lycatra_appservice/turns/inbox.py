@@ -58,6 +58,8 @@ class Inbox:
         return await self._store_in(connection, triggers, None, dead_letters, to_device)
 
     async def _store_at_once(self, triggers: Sequence[Trigger], txn_id: str | None) -> int:
+        if len(triggers) == 1:
+            return await self._store_one(triggers[0], txn_id)
         row = await self._database.fetch_one(
             self._sql["ingest"],
             txn=txn_id,
@@ -65,6 +67,17 @@ class Inbox:
             kinds=[trigger.kind.value for trigger in triggers],
             triggers=[trigger.id for trigger in triggers],
             inputs=[trigger.input for trigger in triggers],
+        )
+        return int(row["stored"]) if row else 0
+
+    async def _store_one(self, trigger: Trigger, txn_id: str | None) -> int:
+        row = await self._database.fetch_one(
+            self._sql["ingest_one"],
+            txn=txn_id,
+            lane=trigger.lane,
+            kind=trigger.kind.value,
+            trigger_id=trigger.id,
+            input=trigger.input,
         )
         return int(row["stored"]) if row else 0
 

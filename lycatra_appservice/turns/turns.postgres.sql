@@ -21,6 +21,22 @@ WITH mark AS (
 )
 SELECT count(*) AS stored, CASE WHEN count(*) > 0 THEN pg_notify('lycatra_turn', '') END FROM new
 
+-- name: ingest_one
+-- The same for the usual push of one event, without what only several need.
+WITH mark AS (
+  INSERT INTO txn (id, at) SELECT CAST(:txn AS text), lycatra_now() WHERE CAST(:txn AS text) IS NOT NULL
+  ON CONFLICT DO NOTHING
+), new AS (
+  INSERT INTO turn (lane, trigger_id, run_at, created_at, input)
+  VALUES (:lane, :trigger_id, lycatra_now(), lycatra_now(), :input)
+  ON CONFLICT (trigger_id) DO NOTHING RETURNING lane
+), woken AS (
+  INSERT INTO lane (key, kind, ready_at) SELECT lane, CAST(:kind AS text), lycatra_now() FROM new
+  ON CONFLICT (key) DO UPDATE SET ready_at = excluded.ready_at
+  WHERE lane.ready_at IS NULL OR lane.ready_at > excluded.ready_at
+)
+SELECT count(*) AS stored, CASE WHEN count(*) > 0 THEN pg_notify('lycatra_turn', '') END FROM new
+
 -- name: claim
 -- ARRAY: a plain IN may be planned as a loop that asks again, and so passes its own LIMIT.
 UPDATE lane SET owner = :owner, fence = fence + 1, lease_until = lycatra_now() + :lease_ms
