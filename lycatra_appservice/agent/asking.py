@@ -19,7 +19,7 @@ from lycatra_appservice.agent.backend import (
 from lycatra_appservice.agent.messages import Message, ModelAnswer
 from lycatra_appservice.agent.trimming import CHARS_PER_TOKEN, chars_of, chars_of_tools, fitted
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 Delay: TypeAlias = Callable[[float], Awaitable[None]]  # seconds, as asyncio.sleep takes them
 
@@ -69,7 +69,7 @@ class Asker:
             return await self._ask_fitted(messages, tool_choice)
         except ContextOverflowError:
             self._budget_chars = min(self._budget_chars, chars_of(messages)) // 2
-            _log.warning("model_context_overflow", extra={"model": self._backend.name})
+            logger.warning("model_context_overflow", extra={"model": self._backend.name})
             return await self._ask_fitted(messages, tool_choice)
 
     async def _ask_fitted(
@@ -92,7 +92,7 @@ class Asker:
                 if wait > _LONGEST_WAIT:
                     raise
                 extra = {"model": self._backend.name, "seconds": wait.total_seconds()}
-                _log.info("model_asked_again", extra=extra)
+                logger.info("model_asked_again", extra=extra)
                 await self._delay(wait.total_seconds())
         return await self._ask_once(messages, tool_choice)
 
@@ -122,7 +122,7 @@ class Asker:
                 "counted_tokens": answer.usage.prompt,
                 "hint": "the server's window is smaller than context_window says",
             }
-            _log.warning("model_prompt_probably_cut", extra=extra)
+            logger.warning("model_prompt_probably_cut", extra=extra)
 
 
 def _wait(failed: ModelUnreachableError | ModelBusyError, backoff: timedelta) -> timedelta:

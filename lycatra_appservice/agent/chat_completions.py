@@ -24,7 +24,7 @@ from lycatra_appservice.agent.wire import ModelSettings, RequestForm
 from lycatra_appservice.errors import ModelError
 from lycatra_appservice.model import JSON
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _CONNECT_SECONDS = 5  # a server that is there accepts at once
 _PROBE_SECONDS = 5
@@ -59,7 +59,7 @@ class ChatCompletionsBackend:
         except (ModelError, TimeoutError, httpx2.HTTPError, GarbledAnswerError) as failed:
             error = reader.error_after(failed)
             extra = {"model": self.name, "error": type(error).__name__, "detail": str(error)}
-            _log.warning("model_request_failed", extra=extra)
+            logger.warning("model_request_failed", extra=extra)
             raise error from failed
 
     async def probe(self) -> str:
@@ -121,7 +121,7 @@ class ChatCompletionsBackend:
         if parameter is None:
             raise failure.error() from refused
         self._form.leave_out(parameter)
-        _log.info("model_parameter_dropped", extra={"model": self.name, "parameter": parameter})
+        logger.info("model_parameter_dropped", extra={"model": self.name, "parameter": parameter})
 
     def _failure(self, refused: openai.APIStatusError) -> Failure:
         body: JSON = refused.body

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from time import monotonic
+from typing import Final
 
 from lycatra_appservice.agent.backend import Backend
 from lycatra_appservice.agent.chat_completions import ChatCompletionsBackend
@@ -19,6 +20,7 @@ from lycatra_appservice.chat.handlers.membership import MembershipHandler
 from lycatra_appservice.chat.handlers.message import MessageHandler
 from lycatra_appservice.chat.router import Router
 from lycatra_appservice.chat.typing import TypingNotice
+from lycatra_appservice.db.connection import Database
 from lycatra_appservice.matrix.delivery import MatrixDeliverer
 from lycatra_appservice.matrix.rooms import RoomStore
 from lycatra_appservice.model import LaneKind
@@ -32,6 +34,8 @@ from lycatra_appservice.turns.sending import Sending
 from lycatra_appservice.turns.store import TurnStore
 from lycatra_appservice.turns.upkeep import Upkeep
 from lycatra_appservice.turns.worker import Worker, WorkerTiming
+
+JOINED_CHANNEL: Final = "lycatra_joined"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +85,18 @@ async def build_chat(
         CommandHandler(gate, parts.registry, parts.users, composer),
         ask,
     )
-    membership = MembershipHandler(parts.users, rooms, parts.access)
+    membership = MembershipHandler(
+        parts.users, rooms, parts.access, lambda: _announce_join(parts.database)
+    )
     dispatcher = Dispatcher(parts.users, composer, message, membership, jobs)
     worker, upkeep = _worker(parts, rooms, dispatcher)
     return Chat(worker=worker, upkeep=upkeep, conversations=conversations)
+
+
+async def _announce_join(database: Database) -> None:
+    """Tell the leader, wherever it runs, that a room may hold what nobody pushed to us."""
+    async with database.transaction() as connection:
+        await connection.notify(JOINED_CHANNEL)
 
 
 async def _gate(parts: Parts, board: HealthBoard, stack: AsyncExitStack) -> Gate:

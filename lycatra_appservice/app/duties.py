@@ -16,6 +16,7 @@ from lycatra_appservice.turns.schedule import Schedule, ScheduleStore
 from lycatra_appservice.turns.turn import Turn
 from lycatra_appservice.turns.upkeep import Upkeep
 
+GAPS: Final = "gaps"
 RETENTION: Final = Schedule(
     name="retention", every=timedelta(hours=1), first_after=timedelta(minutes=10)
 )
@@ -98,7 +99,7 @@ def make_duties(presence: Presence, books: Bookkeeping) -> Sequence[Duty]:
     return [
         Duty(name="users", every=timedelta(hours=6), run=presence.ensure_users),
         Duty(name="heartbeat", every=timedelta(seconds=60), run=presence.beat),
-        Duty(name="gaps", every=timedelta(minutes=5), run=presence.look_for_gaps),
+        Duty(name=GAPS, every=timedelta(minutes=5), run=presence.look_for_gaps),
         Duty(name="schedules", every=timedelta(seconds=1), run=books.run_schedules),
         Duty(name="sweeper", every=timedelta(seconds=60), run=books.sweep),
         Duty(name="figures", every=timedelta(seconds=15), run=books.show_figures),

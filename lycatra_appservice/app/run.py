@@ -11,7 +11,7 @@ from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.ops.logs import LogFormat, configure_logging
 from lycatra_appservice.settings import Settings
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 def run(settings: Settings) -> int:
@@ -28,14 +28,14 @@ async def _serve(settings: Settings) -> int:
         secrets=secrets_of(settings),
     )
     for warning in settings.warnings:
-        _log.warning("configuration", extra={"warning": warning})
+        logger.warning("configuration", extra={"warning": warning})
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, service.stop)
     try:
         await service.run()
     except LycatraError as error:
-        _log.debug("not_started", exc_info=error)
+        logger.debug("not_started", exc_info=error)
         print(f"lycatra: {error}", file=sys.stderr)  # noqa: T201 (the operator reads it there)
         return 1
     return 0

@@ -8,8 +8,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from lycatra_appservice.app.chat import Chat, build_chat, make_backend
-from lycatra_appservice.app.duties import Bookkeeping, Presence, Retention, make_duties
+from lycatra_appservice.app.chat import JOINED_CHANNEL, Chat, build_chat, make_backend
+from lycatra_appservice.app.duties import GAPS, Bookkeeping, Presence, Retention, make_duties
 from lycatra_appservice.app.listeners import Listeners
 from lycatra_appservice.app.parts import Parts, build_parts
 from lycatra_appservice.app.probes import make_probes
@@ -33,7 +33,7 @@ from lycatra_appservice.settings import Settings
 from lycatra_appservice.turns.leader import Leader
 from lycatra_appservice.turns.schedule import ScheduleStore
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _LONGEST_PAUSE_SECONDS: Final = 5.0
 
@@ -87,11 +87,11 @@ class Service:
             except StoreBusyError:
                 raise
             except StoreUnavailableError as error:
-                _log.warning("waiting_for_database", extra={"error": str(error)})
+                logger.warning("waiting_for_database", extra={"error": str(error)})
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
             else:
-                _log.info("schema_ready", extra={"schema": version})
+                logger.info("schema_ready", extra={"schema": version})
                 return
 
     async def _serve(self, parts: Parts, stack: AsyncExitStack) -> None:
@@ -118,6 +118,7 @@ class Service:
             parts.database, parts.opened.signals, parts.client, parts.users, pinger, gaps.check
         )
         leader = self._leader(parts, chat, heartbeat, gaps)
+        parts.opened.signals.listen(JOINED_CHANNEL, lambda _: leader.hurry(GAPS))
         intake = Intake(
             self._token(), parts.inbox, sorter, parts.users, parts.metrics, heartbeat.arrived
         )
@@ -164,7 +165,7 @@ class Service:
             working = group.create_task(chat.worker.run(), name="worker")
             readiness.start()
             self.started.set()
-            _log.info("ready", extra={"port": self.port})
+            logger.info("ready", extra={"port": self.port})
             pinging = group.create_task(_ping(pinger), name="ping")
             leading = group.create_task(leader.run(), name="leader")
             await self._stopping.wait()
@@ -175,7 +176,7 @@ class Service:
 
     async def _drain(self, chat: Chat, readiness: Readiness, parts: Parts) -> None:
         began = monotonic()
-        _log.info("draining")
+        logger.info("draining")
         readiness.drain()
         await chat.worker.drain(self._settings.turns.drain)
         parts.metrics.drained(timedelta(seconds=monotonic() - began))

@@ -11,7 +11,7 @@ from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.matrix.client import MatrixClient
 from lycatra_appservice.model import RoomID, UserID
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _LASTING: Final = timedelta(seconds=30)  # what stands after a crash ends by itself
 _REFRESH_SECONDS: Final = 20.0
@@ -44,4 +44,4 @@ class TypingNotice:
         try:
             await self._client.typing(room_id, on, _LASTING, as_user=user)
         except LycatraError as error:
-            _log.debug("typing_failed", extra={"error": str(error)})
+            logger.debug("typing_failed", extra={"error": str(error)})

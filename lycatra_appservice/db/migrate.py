@@ -18,7 +18,7 @@ from lycatra_appservice.db.connection import Connection, Database
 from lycatra_appservice.db.statements import Dialect, Statement, parse_statement
 from lycatra_appservice.errors import SchemaTooNewError
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _FILE = re.compile(r"(?P<number>\d{4})_\w+(?:\.(?P<dialect>postgres|sqlite))?\.sql")
 _COMPAT = re.compile(r"^--\s*compat:\s*(\d+)\s*$", re.MULTILINE)
@@ -146,7 +146,7 @@ async def _step(database: UpgradableDatabase, migrations: Sequence[Migration]) -
         migration = missing[0]
         await connection.run_script(migration.script)
         await connection.execute(_RECORD, version=migration.version, compat=migration.compat)
-    _log.info("schema_migrated", extra={"schema": migration.version, "compat": migration.compat})
+    logger.info("schema_migrated", extra={"schema": migration.version, "compat": migration.compat})
     return Schema(version=migration.version, compat=max(schema.compat, migration.compat))
 
 

@@ -15,7 +15,7 @@ from lycatra_appservice.db.postgres_errors import DRIVER_ERRORS, is_lost, transl
 from lycatra_appservice.db.transactions import settle
 from lycatra_appservice.errors import StoreUnavailableError
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 _Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 MAX_OWNER_BYTES = 63  # Postgres cuts application_name there
@@ -89,7 +89,7 @@ class PostgresSignals:
                     delay = _FIRST_DELAY_SECONDS
                     await self._stay(connection)
             except (StoreUnavailableError, *DRIVER_ERRORS) as exc:
-                _log.warning("signals_lost", extra={"error": str(exc), "retry_in": delay})
+                logger.warning("signals_lost", extra={"error": str(exc), "retry_in": delay})
             # So that replicas do not come back all at once.
             await asyncio.sleep(delay * self._random.uniform(0.5, 1.0))
             delay = min(delay * 2, _LONGEST_DELAY_SECONDS)

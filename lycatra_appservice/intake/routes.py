@@ -21,7 +21,7 @@ from lycatra_appservice.matrix.events import is_id
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.turns.inbox import Inbox
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 PREFIX: Final = "/_matrix/app/v1"
 # A legal transaction holds 100 events of 64 KiB; what Synapse gets a 413 for it sends for ever.
@@ -84,7 +84,7 @@ class Intake:
         try:
             await self._store(request.match_info["txn"], body)
         except StoreUnavailableError as error:
-            _log.warning("push_not_stored", extra={"error": str(error)})
+            logger.warning("push_not_stored", extra={"error": str(error)})
             self._observer.transaction("unavailable")
             return error_response(503, "M_UNAVAILABLE", "The database is away; send it again.")
         return web.json_response({})
@@ -101,7 +101,7 @@ class Intake:
             )
             self._observer.stored(new, len(found.triggers) - new, len(dead))
             self._observer.transaction("stored")
-            _log.debug("pushed", extra={"txn_id": txn, "turns": new})
+            logger.debug("pushed", extra={"txn_id": txn, "turns": new})
         else:
             self._observer.transaction("nothing")
         for nonce in found.heartbeats:

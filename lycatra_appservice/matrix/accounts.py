@@ -8,7 +8,7 @@ from lycatra_appservice.matrix.errors import MatrixError
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import UserID
 
-_LOG: Final = logging.getLogger(__name__)
+logger: Final = logging.getLogger(__name__)
 _NOT_REGISTERED: Final = "not registered this user"  # Synapse gives no errcode of its own
 
 
@@ -30,7 +30,7 @@ class Accounts:
         await self._client.put_device(display_name, as_user=user_id)
         if created:
             await self._client.put_displayname(display_name, as_user=user_id)
-        _LOG.info("virtual_user_ensured", extra={"user_id": user_id, "is_new": created})
+        logger.info("virtual_user_ensured", extra={"user_id": user_id, "is_new": created})
         return created
 
 

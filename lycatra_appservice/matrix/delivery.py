@@ -26,7 +26,7 @@ from lycatra_appservice.turns.delivery import (
 
 IsEncrypted: TypeAlias = Callable[[RoomID], Awaitable[bool]]
 
-_LOG: Final = logging.getLogger(__name__)
+logger: Final = logging.getLogger(__name__)
 _LEAVES_TRACE: Final = frozenset(
     {SendKind.MESSAGE, SendKind.EDIT, SendKind.REACTION, SendKind.REDACTION}
 )
@@ -146,7 +146,7 @@ class MatrixDeliverer:
 
     def _judged(self, row: SendRow, error: MatrixError) -> Delivery:
         verdict = judge(row, error, self._users)
-        _LOG.log(
+        logger.log(
             logging.ERROR if is_for_the_operator(error) else logging.INFO,
             "send_refused",
             extra={

@@ -19,7 +19,7 @@ from lycatra_appservice.matrix.missed import Gap, as_pushed, read_sync, since_in
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, RoomID, UserID
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _TIMELINE: Final = 50
 _MAX_PAGES: Final = 10
@@ -92,7 +92,7 @@ class GapCheck:
             except MatrixError as error:
                 if error.outlasted:
                     raise
-                _log.warning("gap_check_refused", extra={"user_id": user, "error": str(error)})
+                logger.warning("gap_check_refused", extra={"user_id": user, "error": str(error)})
 
     async def _check(self, user: UserID) -> None:
         row = await self._database.fetch_one(self._sql["get_ghost"], user_id=user)
@@ -109,8 +109,8 @@ class GapCheck:
             events[:0] = await self._page_back(user, gap, since)
         ours = await self._found.store_found(events, missed.to_device, mark)
         if ours:
-            _log.warning("gap_found", extra={"user_id": user, "turns": ours})
-        _log.debug("gap_checked", extra={"user_id": user, "events": len(events)})
+            logger.warning("gap_found", extra={"user_id": user, "turns": ours})
+        logger.debug("gap_checked", extra={"user_id": user, "events": len(events)})
         self._observer.gaps_checked(len(events), ours)
 
     async def _page_back(self, user: UserID, gap: Gap, since: str) -> Sequence[JSON]:
@@ -124,7 +124,7 @@ class GapCheck:
             if start is None or start == since:
                 break
         else:
-            _log.warning("gap_cut", extra={"room_id": gap.room_id, "kept": len(events)})
+            logger.warning("gap_cut", extra={"room_id": gap.room_id, "kept": len(events)})
         events.reverse()
         return since_invitation(events, user)
 
@@ -139,7 +139,7 @@ class GapCheck:
         except MatrixError as error:
             if error.outlasted:
                 raise
-            _log.warning("gap_unreadable", extra={"room_id": room_id, "error": str(error)})
+            logger.warning("gap_unreadable", extra={"room_id": room_id, "error": str(error)})
             return {}
 
 

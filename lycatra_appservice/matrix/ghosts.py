@@ -6,10 +6,11 @@ import logging
 from lycatra_appservice.db.connection import Database
 from lycatra_appservice.db.statements import Statements
 from lycatra_appservice.matrix.client import MatrixClient
+from lycatra_appservice.matrix.errors import MatrixError
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import UserID
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class Ghosts:
@@ -27,10 +28,16 @@ class Ghosts:
     async def ensure(self) -> None:
         """Make every user what the configuration says; write a profile only when it changed.
 
-        A profile that is written makes an event in every room of that user.
+        A profile that is written makes an event in every room of that user. One user whom the
+        homeserver refuses does not keep the others from being made.
         """
         for user in (self._users.sender, *self._users.all):
-            await self._ensure(user)
+            try:
+                await self._ensure(user)
+            except MatrixError as error:
+                if error.outlasted:
+                    raise
+                logger.exception("virtual_user_refused", extra={"user_id": user})
 
     async def _ensure(self, user: UserID) -> None:
         row = await self._database.fetch_one(self._sql["get_ghost"], user_id=user)
@@ -45,7 +52,7 @@ class Ghosts:
         await self._database.execute(
             self._sql["put_profile_hash"], user_id=user, profile_hash=wanted
         )
-        _log.info("virtual_user_ready", extra={"user_id": user})
+        logger.info("virtual_user_ready", extra={"user_id": user})
 
     async def _write_profile(self, user: UserID, name: str) -> None:
         profile = await self._client.get_profile(user, as_user=user) or {}

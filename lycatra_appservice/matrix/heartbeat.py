@@ -19,7 +19,7 @@ from lycatra_appservice.matrix.errors import MatrixError
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import RoomID
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 HEARTBEAT_CHANNEL: Final = "lycatra_heartbeat"
 HEARTBEAT_TYPE: Final = "org.lycatra.heartbeat"
@@ -46,7 +46,7 @@ class Pinger:
             try:
                 await self._client.ping(self._appservice_id, f"lyc-{secrets.token_hex(8)}")
             except LycatraError as error:
-                _log.info("ping_failed", extra={"error": str(error)})
+                logger.info("ping_failed", extra={"error": str(error)})
             else:
                 return True
         return False
@@ -106,7 +106,7 @@ class Heartbeat:
             async with asyncio.timeout(self._patience.total_seconds()):
                 await self._returned.wait()
         except TimeoutError:
-            _log.warning("heartbeat_missing")
+            logger.warning("heartbeat_missing")
             await self._pinger.ping()
             await self._on_silence()
         else:
@@ -114,7 +114,7 @@ class Heartbeat:
 
     def _came_back(self, nonce: str) -> None:
         if nonce and nonce == self._nonce:
-            _log.debug("heartbeat_returned")
+            logger.debug("heartbeat_returned")
             self._returned.set()
 
     async def _is_silent(self) -> bool:

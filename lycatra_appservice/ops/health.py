@@ -11,7 +11,7 @@ import aiohttp
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.toolkit.base import Component
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 # Looks at one part; returns a few words for people ("PostgreSQL 15", "12 ms") when it is well,
 # raises UnwellError or any other error of its own when it is not.
@@ -110,9 +110,9 @@ class HealthBoard:
 
     def _tell(self, name: str, outcome: str | BaseException) -> None:
         if isinstance(outcome, str):
-            _log.info("component_up", extra={"component": name, "detail": outcome})
+            logger.info("component_up", extra={"component": name, "detail": outcome})
         else:
-            _log.warning(
+            logger.warning(
                 "component_down",
                 extra={"component": name, "error": repr(outcome)},
                 exc_info=None if isinstance(outcome, _EXPECTED) else outcome,

@@ -11,7 +11,7 @@ from typing import Final
 from lycatra_appservice.turns.records import Lease, StoredTurn
 from lycatra_appservice.turns.runner import TurnRunner
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _TURNS_A_CLAIM: Final = 8  # then others get their turn; enough to save most claims of a burst
 
@@ -68,7 +68,7 @@ class LaneTask:
     def _on_done(self, task: asyncio.Task[None]) -> None:
         # A bug must not take the worker along: the lease ends by itself and the lane is freed.
         if not task.cancelled() and task.exception() is not None:
-            _log.error("lane_broke", extra={"lane": self.lease.lane}, exc_info=task.exception())
+            logger.error("lane_broke", extra={"lane": self.lease.lane}, exc_info=task.exception())
         self._ended(self)
 
     async def _run(self, turn: StoredTurn, *, go_on: bool) -> StoredTurn | None:

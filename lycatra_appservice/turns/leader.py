@@ -11,7 +11,7 @@ from typing import Final
 from lycatra_appservice.db.connection import Signals
 from lycatra_appservice.errors import LycatraError
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _LOOK_SECONDS: Final = 1.0
 _FIRST_RETRY: Final = timedelta(seconds=1)
@@ -67,13 +67,13 @@ class Leader:
             while True:
                 leads = await self._signals.try_lead()
                 if leads and not self._tasks:
-                    _log.info("leading")
+                    logger.info("leading")
                     self._tasks = [
                         asyncio.create_task(self._perform(duty), name=f"duty {duty.name}")
                         for duty in self._duties
                     ]
                 elif not leads and self._tasks:
-                    _log.warning("leadership_lost")
+                    logger.warning("leadership_lost")
                     await self._stop()
                 self._report_broken()
                 await asyncio.sleep(_LOOK_SECONDS)
@@ -89,7 +89,7 @@ class Leader:
                 await duty.run()
             except LycatraError as error:
                 failures += 1
-                _log.warning("duty_failed", extra={"duty": duty.name, "error": str(error)})
+                logger.warning("duty_failed", extra={"duty": duty.name, "error": str(error)})
             else:
                 failures = 0
             with suppress(TimeoutError):
@@ -101,7 +101,7 @@ class Leader:
         # There are no tasks while another replica leads.
         for n, (task, duty) in enumerate(zip(self._tasks, self._duties, strict=False)):
             if task.done() and not task.cancelled():
-                _log.error("duty_broke", extra={"duty": duty.name}, exc_info=task.exception())
+                logger.error("duty_broke", extra={"duty": duty.name}, exc_info=task.exception())
                 self._tasks[n] = asyncio.create_task(self._perform(duty), name=f"duty {duty.name}")
 
     async def _stop(self) -> None:

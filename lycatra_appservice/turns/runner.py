@@ -33,7 +33,7 @@ from lycatra_appservice.turns.sending import Sending, SendLaterError
 from lycatra_appservice.turns.store import TurnStore
 from lycatra_appservice.turns.turn import Turn, TurnHandler
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 AnswerT = TypeVar("AnswerT")
 
@@ -118,16 +118,16 @@ class TurnRunner:
             outcome, following = await self._to_its_end(lease, turn, go_on=go_on)
         except LaneLostError as error:
             outcome = "lost"
-            _log.warning("lane_lost", extra={"lane": lease.lane, "error": str(error)})
+            logger.warning("lane_lost", extra={"lane": lease.lane, "error": str(error)})
         except SendLaterError as later:
             outcome = "send_later"
-            _log.warning(
+            logger.warning(
                 "send_later", extra={"why": str(later), "delay_s": later.delay.total_seconds()}
             )
             await self._put_back(lease, turn, later.delay)
         except StoreUnavailableError as error:
             outcome = "retried"
-            _log.warning("turn_without_store", extra={"error": str(error)})
+            logger.warning("turn_without_store", extra={"error": str(error)})
             await self._put_back(lease, turn, _STORE_RETRY)
         self._account(lease, turn, outcome, timedelta(seconds=monotonic() - began))
         return following
@@ -194,13 +194,13 @@ class TurnRunner:
         except _NOT_THE_HANDLERS:
             raise
         except LycatraError as error:
-            _log.warning("turn_refused", extra={"error": repr(error)}, exc_info=error)
+            logger.warning("turn_refused", extra={"error": repr(error)}, exc_info=error)
             raise _UnansweredError(error, final=last_try or not error.retryable) from error
         except TimeoutError as error:
-            _log.warning("turn_timed_out", extra={"kind": lease.kind})
+            logger.warning("turn_timed_out", extra={"kind": lease.kind})
             raise _UnansweredError(error, final=last_try) from error
         except Exception as error:
-            _log.exception("turn_broke")
+            logger.exception("turn_broke")
             raise _UnansweredError(error, final=last_try) from error
 
     async def _begin_sending(
@@ -225,7 +225,7 @@ class TurnRunner:
             return await self._begin_apology(lease, turn, error, shown)
         except _SpeechlessError as speechless:
             # A turn that cannot even be apologised for must not hold its lane for ever.
-            _log.exception("apology_broke", exc_info=speechless)
+            logger.exception("apology_broke", exc_info=speechless)
             return await self._begin_apology(lease, turn, error, None)
 
     async def _begin_apology(
@@ -263,7 +263,7 @@ class TurnRunner:
 
     def _account(self, lease: Lease, turn: StoredTurn, outcome: str, took: timedelta) -> None:
         self._observer.turn_ended(lease.kind, outcome, took)
-        _log.info(
+        logger.info(
             "turn_done" if outcome in ("done", "failed", "cancelled") else "turn_paused",
             extra={
                 "trigger_id": turn.trigger_id,

@@ -19,7 +19,7 @@ from lycatra_appservice.turns.delivery import (
 from lycatra_appservice.turns.journal import Journal
 from lycatra_appservice.turns.records import Lease, OpenSend, StoredTurn
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _MAX_AMENDMENTS: Final = 3
 _MAX_BROKEN: Final = 4  # tries of a row that makes its deliverer raise; then the lane goes on
@@ -87,11 +87,11 @@ class Sending:
             try:
                 outcome = await self._deliver(row, look_first=look_first or row.attempt > 0)
             except BrokenRowError as error:
-                _log.exception("send_broke", extra={"n": row.n, "room_id": row.room_id})
+                logger.exception("send_broke", extra={"n": row.n, "room_id": row.room_id})
                 outcome = _after_break(row, error)
             if not isinstance(outcome, Amended):
                 return await self._keep(lease, row, outcome)
-            _log.info("send_amended", extra={"why": outcome.why, "n": row.n})
+            logger.info("send_amended", extra={"why": outcome.why, "n": row.n})
             row = await self._journal.amend(lease, turn, row, outcome)
         return await self._keep(lease, row, Dropped("no form of it was accepted"))
 
@@ -113,11 +113,11 @@ class Sending:
                 await self._journal.mark_sent(lease, row, outcome)
             case Dropped(why):
                 self._observer.row_dropped("refused")
-                _log.warning("send_dropped", extra={"why": why, "room_id": row.room_id})
+                logger.warning("send_dropped", extra={"why": why, "room_id": row.room_id})
                 await self._journal.drop(lease, row, why)
             case RoomLost(why):
                 self._observer.row_dropped("room_lost")
-                _log.warning("room_lost", extra={"why": why, "room_id": row.room_id})
+                logger.warning("room_lost", extra={"why": why, "room_id": row.room_id})
                 await self._journal.drop_room(lease, row, why)
             case RetryLater(after, why, mxc):
                 if mxc is not None:

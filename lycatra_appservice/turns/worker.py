@@ -18,7 +18,7 @@ from lycatra_appservice.turns.runner import TurnRunner
 from lycatra_appservice.turns.store import TurnStore
 from lycatra_appservice.turns.upkeep import Upkeep
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 SLOTS: Final[Mapping[LaneKind, int]] = {
     LaneKind.CONTROL: 4,
@@ -138,7 +138,7 @@ class Worker:
             try:
                 await self._claim_all()
             except StoreUnavailableError as error:
-                _log.warning("claim_failed", extra={"error": str(error)})
+                logger.warning("claim_failed", extra={"error": str(error)})
             pause = self._timing.poll.total_seconds() * random.uniform(0.8, 1.2)  # noqa: S311 (jitter)
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
@@ -172,7 +172,7 @@ class Worker:
                 beating.result()
                 ends_at = began + lease
             except StoreUnavailableError as error:
-                _log.warning("beat_failed", extra={"error": str(error)})
+                logger.warning("beat_failed", extra={"error": str(error)})
                 if clock() + beat > ends_at:  # the next one would come too late
                     ends_at = self._lose_all()
             finally:
@@ -181,7 +181,7 @@ class Worker:
 
     def _lose_all(self) -> float:
         """Stop everything, because no lease can be relied on; return when new ones would end."""
-        _log.warning("beat_missed", extra={"lanes": len(self._running.tasks)})
+        logger.warning("beat_missed", extra={"lanes": len(self._running.tasks)})
         self._lose(self._running.tasks)
         return asyncio.get_running_loop().time() + self._timing.lease.total_seconds()
 
@@ -191,7 +191,7 @@ class Worker:
             self._lose(await self._upkeep.beat(held))
         freed = await self._upkeep.free_dead()
         if freed:
-            _log.warning("lanes_recovered", extra={"lanes": freed})
+            logger.warning("lanes_recovered", extra={"lanes": freed})
             self._observer.recovered(freed)
             self._wake.set()
 
@@ -199,7 +199,7 @@ class Worker:
         for lease in list(leases):
             lane = self._running.tasks.get(lease)
             if lane is not None:
-                _log.warning("lease_lost", extra={"lane": lease.lane})
+                logger.warning("lease_lost", extra={"lane": lease.lane})
                 self._observer.lease_lost()
                 lane.stop(Stop.LANE_LOST)
 
@@ -208,7 +208,7 @@ class Worker:
             try:
                 await self._upkeep.register()
             except StoreUnavailableError as error:
-                _log.warning("sighting_failed", extra={"error": str(error)})
+                logger.warning("sighting_failed", extra={"error": str(error)})
             await asyncio.sleep(self._timing.sighting.total_seconds())
 
     async def _hand_over(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.support.ghost import call_as
 from tests.support.lycatra import Lycatra
 from tests.support.site import Site, running_site
-from tests.support.stage import Stage, open_stage, sqlite_in
+from tests.support.stage import Room, Stage, open_stage, sqlite_in
 from tests.support.tables import Tables
 from tests.support.waiting import until
 
@@ -94,3 +94,17 @@ async def until_heartbeat_is_back(replicas: list[Lycatra]) -> None:
 
     await until(back, "the heartbeat")
     assert not any(replica.records("heartbeat_missing") for replica in replicas)
+
+
+async def test_what_was_said_before_the_invitation_was_accepted_is_answered(
+    stage: Stage, tmp_path: Path
+) -> None:
+    replica = await stage.replica(sqlite_in(tmp_path))
+    async with replica:
+        await until_looked_everywhere(Tables(sqlite_in(tmp_path)), stage)
+    person = await stage.person()
+    room_id = await person.create_room(invite=[stage.users.main], is_direct=True)
+    room = Room(room_id, person)
+    asked = await room.ask("!help")  # Synapse does not push it: nobody of ours is in the room
+    async with replica:
+        assert "!list updates" in (await room.answer_to(asked))["content"]["body"]

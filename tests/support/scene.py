@@ -154,6 +154,7 @@ class Scene:
         self.client = client
         self.rooms = RoomStore(database, client, users)
         self.engine = Engine(database)
+        self.joins = 0
         self.figures = Figures()
         self.scheduled: list[str] = []
         self._commands = CommandWords(TOOLS, ("!", "/"))
@@ -180,7 +181,7 @@ class Scene:
         command = CommandHandler(gate, registry, self.users, composer)
         router = Router(self.users, self._addressing, self._commands)
         message = MessageHandler(self.users, self.rooms, router, composer, command, ask)
-        membership = MembershipHandler(self.users, self.rooms, access)
+        membership = MembershipHandler(self.users, self.rooms, access, self._note_join)
         jobs = {"nightly": self._job}
         dispatcher = Dispatcher(self.users, composer, message, membership, jobs)
         journal = Journal(self.database, "one")
@@ -193,6 +194,9 @@ class Scene:
             self.figures,
             first_retry=timedelta(0),
         )
+
+    async def _note_join(self) -> None:
+        self.joins += 1
 
     def seat(
         self,

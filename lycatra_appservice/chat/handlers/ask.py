@@ -21,7 +21,7 @@ from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.toolkit.toolbox import Gate
 from lycatra_appservice.turns.turn import Turn
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class AskHandler:
@@ -62,7 +62,7 @@ class AskHandler:
                 async with self._typing.shown(inbound.room_id, route.speaker):
                     said = await self._answer(self._agent, route, turn, inbound, room)
             except ModelError as error:
-                _log.warning("model_failed", extra={"error": repr(error)}, exc_info=error)
+                logger.warning("model_failed", extra={"error": repr(error)}, exc_info=error)
                 said = messages.failed(error.user_message)
         mentions = () if room.is_direct else (inbound.sender,)
         reply = Reply(markdown=said, sender=route.speaker, mentions=mentions)

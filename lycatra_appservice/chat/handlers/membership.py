@@ -1,7 +1,7 @@
 """Invitations to our users, and the state of the rooms they are in."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from lycatra_appservice.chat import messages
 from lycatra_appservice.matrix.errors import MatrixError
@@ -12,16 +12,24 @@ from lycatra_appservice.model import JSON, Level, Outgoing, RoomID, SendKind, Us
 from lycatra_appservice.toolkit.access import Access
 from lycatra_appservice.turns.turn import Turn
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class MembershipHandler:
     """Joins where it may, leaves with a reason where not, and follows what rooms become."""
 
-    def __init__(self, users: VirtualUsers, rooms: RoomStore, access: Access) -> None:
+    def __init__(
+        self,
+        users: VirtualUsers,
+        rooms: RoomStore,
+        access: Access,
+        on_joined: Callable[[], Awaitable[None]],
+    ) -> None:
+        """`on_joined` has what was said between invitation and join looked for."""
         self._users = users
         self._rooms = rooms
         self._access = access
+        self._on_joined = on_joined
 
     async def invited(self, turn: Turn, event: Mapping[str, JSON]) -> Sequence[Outgoing]:
         """Answer an invitation to one of our users."""
@@ -29,7 +37,7 @@ class MembershipHandler:
         room_id = RoomID(event["room_id"])
         if not self._users.exists(user):
             # Anybody can invite any name of our namespace; acting as it would create that user.
-            _log.info("invited_unknown_user", extra={"user_id": user, "room_id": room_id})
+            logger.info("invited_unknown_user", extra={"user_id": user, "room_id": room_id})
             return ()
         refusal = self._refusal(user, inviter)
         if refusal is not None:
@@ -44,7 +52,9 @@ class MembershipHandler:
         except MatrixError as error:
             if error.outlasted:
                 raise
-            _log.info("joined_in_vain", extra={"room_id": room_id, "errcode": error.errcode})
+            logger.info("joined_in_vain", extra={"room_id": room_id, "errcode": error.errcode})
+        else:
+            await self._on_joined()
         return ()
 
     async def changed(self, event: Mapping[str, JSON], *, is_late: bool) -> None:

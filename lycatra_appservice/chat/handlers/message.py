@@ -26,7 +26,7 @@ from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import Inbound, Outgoing, Reply
 from lycatra_appservice.turns.turn import Turn
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _HOUR_MS: Final = 3_600_000
 
@@ -78,7 +78,7 @@ class MessageHandler:
     ) -> Sequence[Outgoing]:
         match route:
             case Ignore(why):
-                _log.debug("ignored", extra={"why": why})
+                logger.debug("ignored", extra={"why": why})
                 return ()
             case Explain():
                 return self._composer.answer(_explanation(route), inbound, room)
@@ -95,7 +95,7 @@ class MessageHandler:
         except MatrixError as error:
             if error.outlasted:
                 raise
-            _log.info("room_not_ours", extra={"room_id": inbound.room_id})
+            logger.info("room_not_ours", extra={"room_id": inbound.room_id})
             return None
 
     def _is_too_old(self, route: Route, inbound: Inbound) -> bool:
