@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from time import monotonic
 from typing import Final
 
@@ -76,6 +77,7 @@ async def build_chat(
         TypingNotice(parts.client),
         parts.settings.zone,
         utc_now,
+        parts.settings.model.turn_timeout if parts.settings.model else timedelta(0),
     )
     message = MessageHandler(
         parts.users,

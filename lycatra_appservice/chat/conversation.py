@@ -10,6 +10,7 @@ from lycatra_appservice.db.connection import Database
 from lycatra_appservice.db.statements import Statements
 from lycatra_appservice.model import Inbound
 
+_RESET: Final = json.dumps({"role": "reset"})
 _MAX_MESSAGES: Final = 200  # the agent keeps what fits its window; this only bounds the reading
 
 
@@ -21,9 +22,12 @@ class ConversationStore:
         self._sql = Statements.load(__package__, "conversation", database.dialect)
 
     async def load(self, conversation: str) -> Sequence[Message]:
-        """The latest messages, oldest first."""
+        """The latest messages since the last reset, oldest first."""
         rows = await self._database.fetch(
-            self._sql["load"], conversation=conversation, messages=_MAX_MESSAGES
+            self._sql["load"],
+            conversation=conversation,
+            messages=_MAX_MESSAGES,
+            reset=_RESET,
         )
         return [message_from_json(json.loads(row["message"])) for row in rows]
 
@@ -44,6 +48,16 @@ class ConversationStore:
                     for position, message in enumerate(messages)
                 ],
             )
+
+    async def reset(self, conversation: str, trigger_id: str) -> None:
+        """Let the conversation begin anew; what was said before stays until its time is over."""
+        await self._database.execute(
+            self._sql["append"],
+            conversation=conversation,
+            trigger_id=trigger_id,
+            position=0,
+            message=_RESET,
+        )
 
     async def forget(self, older_than: timedelta) -> None:
         """Erase what is older than that."""

@@ -1,6 +1,8 @@
 -- name: load
 SELECT message FROM (
-  SELECT id, message FROM history WHERE conversation = :conversation ORDER BY id DESC LIMIT :messages
+  SELECT id, message FROM history WHERE conversation = :conversation AND id > coalesce(
+      (SELECT max(id) FROM history WHERE conversation = :conversation AND message = :reset), 0)
+  ORDER BY id DESC LIMIT :messages
 ) AS latest ORDER BY id
 
 -- name: append

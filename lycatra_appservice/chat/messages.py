@@ -37,6 +37,19 @@ def may_not_ask() -> str:
     return "I may not answer you here: you have no rights. Ask whoever runs me to add you."
 
 
+def took_too_long(patience: timedelta) -> str:
+    """For a question whose answer was not ready in time."""
+    return (
+        f"I could not finish the answer within {round(patience.total_seconds())} seconds. "
+        "Please ask for less at a time; commands like `!help` still work."
+    )
+
+
+def was_reset() -> str:
+    """After `!reset`."""
+    return "I start afresh here: what was said before is no longer considered."
+
+
 def too_old(age: timedelta) -> str:
     """For a room where something was asked while we could not answer."""
     return (

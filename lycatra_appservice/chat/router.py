@@ -20,6 +20,7 @@ MAX_AGE: Final = timedelta(minutes=10)
 MAX_AGE_OF_A_READ: Final = timedelta(hours=1)
 _MAX_HOPS: Final = 3
 _HELP: Final = "help"
+_RESET: Final = "reset"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,14 @@ class Ask:
     namespace: str | None
 
 
-Route: TypeAlias = Ignore | RunTool | Explain | Ask
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """The conversation begins anew."""
+
+    speaker: UserID
+
+
+Route: TypeAlias = Ignore | RunTool | Explain | Ask | Reset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +110,8 @@ class Router:
         namespace = self._users.namespace_of(speaker)
         if namespace is not None and self._commands.calls_a_tool(words, namespace):
             return self._run(self._commands.parse(words, namespace), speaker)
+        if words.strip().casefold() == _RESET:
+            return Reset(speaker)
         parsed = self._commands.parse(words)
         if isinstance(parsed, UnknownCommand) and not meant:
             return Ignore("unknown command")

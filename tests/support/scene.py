@@ -146,7 +146,12 @@ class Scene:
     """One replica's chat, made by `open_scene`."""
 
     def __init__(
-        self, stub: HomeserverStub, database: Database, users: VirtualUsers, client: MatrixClient
+        self,
+        stub: HomeserverStub,
+        database: Database,
+        users: VirtualUsers,
+        client: MatrixClient,
+        patience: timedelta,
     ) -> None:
         self.stub = stub
         self.database = database
@@ -155,6 +160,7 @@ class Scene:
         self.rooms = RoomStore(database, client, users)
         self.engine = Engine(database)
         self.joins = 0
+        self.patience = patience
         self.figures = Figures()
         self.scheduled: list[str] = []
         self._commands = CommandWords(TOOLS, ("!", "/"))
@@ -177,6 +183,7 @@ class Scene:
             TypingNotice(self.client),
             ZoneInfo("UTC"),
             lambda: NOW,
+            self.patience,
         )
         command = CommandHandler(gate, registry, self.users, composer)
         router = Router(self.users, self._addressing, self._commands)
@@ -296,7 +303,11 @@ class Scene:
 
 @asynccontextmanager
 async def open_scene(
-    folder: Path, *, model_url: str | None = None, lists: Lists | None = None
+    folder: Path,
+    *,
+    model_url: str | None = None,
+    lists: Lists | None = None,
+    patience: timedelta = timedelta(seconds=60),
 ) -> AsyncIterator[Scene]:
     """A scene on SQLite; without `model_url` no model is configured."""
     users = VirtualUsers(server_name=SERVER_NAME, namespaces=NAMESPACES)
@@ -322,7 +333,7 @@ async def open_scene(
         backend = _backend(model_url)
         if backend is not None:
             stack.push_async_callback(backend.aclose)
-        scene = Scene(stub, database, users, client)
+        scene = Scene(stub, database, users, client, patience)
         scene.build(registry, Gate(registry, access, contexts, Calls()), access, _agent(backend))
         yield scene
 

@@ -1,8 +1,9 @@
 """A question: the agent answers in prose, with the asker's tools and what was said before."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from lycatra_appservice.agent.loop import Agent
@@ -11,7 +12,7 @@ from lycatra_appservice.agent.prompt import Question
 from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.conversation import ConversationStore, conversation_of
-from lycatra_appservice.chat.router import Ask
+from lycatra_appservice.chat.router import Ask, Reset
 from lycatra_appservice.chat.typing import TypingNotice
 from lycatra_appservice.errors import ModelError
 from lycatra_appservice.matrix.rooms import RoomView
@@ -38,7 +39,9 @@ class AskHandler:
         typing: TypingNotice,
         zone: ZoneInfo,
         now: Callable[[], datetime],
+        patience: timedelta,
     ) -> None:
+        """`patience` is for a whole answer, tools included."""
         self._agent = agent
         self._gate = gate
         self._registry = registry
@@ -48,6 +51,7 @@ class AskHandler:
         self._typing = typing
         self._zone = zone
         self._now = now
+        self._patience = patience
 
     async def handle(
         self, route: Ask, turn: Turn, inbound: Inbound, room: RoomView
@@ -59,13 +63,27 @@ class AskHandler:
             said = messages.no_model()
         else:
             try:
-                async with self._typing.shown(inbound.room_id, route.speaker):
+                async with (
+                    asyncio.timeout(self._patience.total_seconds()),
+                    self._typing.shown(inbound.room_id, route.speaker),
+                ):
                     said = await self._answer(self._agent, route, turn, inbound, room)
+            except TimeoutError:
+                logger.warning("turn_took_too_long", extra={"patience": str(self._patience)})
+                said = messages.failed(messages.took_too_long(self._patience))
             except ModelError as error:
                 logger.warning("model_failed", extra={"error": repr(error)}, exc_info=error)
                 said = messages.failed(error.user_message)
         mentions = () if room.is_direct else (inbound.sender,)
         reply = Reply(markdown=said, sender=route.speaker, mentions=mentions)
+        return self._composer.answer(reply, inbound, room)
+
+    async def reset(
+        self, route: Reset, turn: Turn, inbound: Inbound, room: RoomView
+    ) -> Sequence[Outgoing]:
+        """Begin the conversation anew."""
+        await self._conversations.reset(conversation_of(inbound), turn.trigger_id)
+        reply = Reply(markdown=messages.was_reset(), sender=route.speaker, notice=True)
         return self._composer.answer(reply, inbound, room)
 
     async def _answer(

@@ -13,6 +13,7 @@ from lycatra_appservice.chat.router import (
     Ask,
     Explain,
     Ignore,
+    Reset,
     Route,
     Router,
     RunTool,
@@ -86,6 +87,8 @@ class MessageHandler:
                 return await self._command.handle(route, turn, inbound, room)
             case Ask():
                 return await self._ask.handle(route, turn, inbound, room)
+            case Reset():
+                return await self._ask.reset(route, turn, inbound, room)
             case _:
                 assert_never(route)
 

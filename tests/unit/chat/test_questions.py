@@ -1,6 +1,8 @@
 """Questions: an answer in prose, or one line that says why there is none."""
 
 import asyncio
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,7 @@ from tests.support.scene import (
     STRANGER,
     UPDATES,
     Scene,
+    open_scene,
 )
 from tests.support.turns import turn_states
 
@@ -165,3 +168,29 @@ async def test_an_answer_does_not_depend_on_the_typing_notice(
     [answer] = await asking.ask("lycatra: hello")
 
     assert answer.body == "Hello."
+
+
+async def test_after_a_reset_the_model_hears_nothing_of_before(
+    asking: Scene, model: ModelServer
+) -> None:
+    asking.seat(PERSON, MAIN)
+    model.will(says("Blue."), says("Hello."))
+    await asking.ask("which colour?")
+    [confirmed] = await asking.ask("!reset")
+    await asking.ask("hello")
+
+    assert confirmed.body.startswith("I start afresh")
+    assert [message["content"] for message in model.asked[-1].messages[1:]] == ["hello"]
+
+
+async def test_an_answer_that_takes_too_long_ends_in_one_line(
+    tmp_path: Path, model: ModelServer
+) -> None:
+    model.will(is_silent(model))
+    async with open_scene(
+        tmp_path, model_url=model.base_url, patience=timedelta(milliseconds=300)
+    ) as scene:
+        scene.seat(*EVERYBODY)
+        [answer] = await scene.ask("lycatra: what is new?")
+
+    assert "could not finish" in answer.body
