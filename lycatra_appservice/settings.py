@@ -124,6 +124,7 @@ class DatabaseSettings(Section):
         description="sqlite:///data/lycatra.db, or postgresql://user@host/name",
     )
     pool_size: int = Field(8, ge=2, le=100, description="connections to Postgres, 2 to 100")
+    allow_shared_mount: bool = Field(False, description="true or false")
 
     @property
     def sqlite_file(self) -> Path | None:

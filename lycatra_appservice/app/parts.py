@@ -1,12 +1,10 @@
 """What every other part is built on: settings, database, homeserver, our users and tools."""
 
-import ssl
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from urllib.parse import urlsplit
 
-import aiohttp
 from pydantic import SecretStr
 
 from lycatra_appservice.chat.addressing import Addressing
@@ -14,6 +12,7 @@ from lycatra_appservice.chat.commands import CommandWords
 from lycatra_appservice.db.migrate import UpgradableDatabase
 from lycatra_appservice.db.open import OpenedDatabase
 from lycatra_appservice.matrix.client import MatrixClient
+from lycatra_appservice.matrix.session import homeserver_session
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.ops.metrics import Metrics
 from lycatra_appservice.settings import Settings
@@ -21,8 +20,6 @@ from lycatra_appservice.toolkit.access import Access
 from lycatra_appservice.toolkit.discovery import discover
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.turns.inbox import Inbox
-
-_CONNECTIONS: Final = 64  # to the homeserver; more than slots, so that typing waits for nobody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +55,7 @@ async def build_parts(
         display_name=settings.bot.display_name,
         namespaces=registry.namespaces,
     )
-    session = await stack.enter_async_context(_homeserver_session(settings))
+    session = await stack.enter_async_context(homeserver_session(settings.homeserver.ca_file))
     tools = {each.name: registry.tools_of(each.name) for each in registry.namespaces}
     return Parts(
         settings=settings,
@@ -89,13 +86,6 @@ def secrets_of(settings: Settings) -> list[str]:
         appservice.hs_token_previous,
         model.api_key if model else None,
     ]
-    return [secret.get_secret_value() for secret in secrets if secret is not None]
-
-
-def _homeserver_session(settings: Settings) -> aiohttp.ClientSession:
-    ca_file = settings.homeserver.ca_file
-    context = ssl.create_default_context(cafile=str(ca_file)) if ca_file else True
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=_CONNECTIONS, ssl=context),
-        cookie_jar=aiohttp.DummyCookieJar(),
-    )
+    password = urlsplit(settings.database.url.get_secret_value()).password
+    named = [secret.get_secret_value() for secret in secrets if secret is not None]
+    return [*named, *([password] if password else [])]

@@ -4,14 +4,21 @@ import sys
 from argparse import Namespace
 from urllib.parse import urlsplit
 
-from lycatra_appservice.cli.command import Command, add_config_argument, read_settings
+from lycatra_appservice.cli.command import (
+    Command,
+    add_config_argument,
+    read_settings,
+    refuse_shared_mount,
+)
 from lycatra_appservice.cli.concerns import concerns_about
 from lycatra_appservice.settings import Settings
 
 
 def _run(arguments: Namespace) -> int:
     settings = read_settings(arguments)
-    for concern in (*settings.warnings, *concerns_about(settings)):
+    refuse_shared_mount(settings.database)
+    concerns = (concern.what for concern in concerns_about(settings))
+    for concern in (*settings.warnings, *concerns):
         print(f"warning: {concern}", file=sys.stderr)
     print(_summary(settings))
     return 0

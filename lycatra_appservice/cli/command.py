@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from lycatra_appservice.errors import LycatraError
-from lycatra_appservice.settings import Settings, WrittenSettings
+from lycatra_appservice.settings import DatabaseSettings, Settings, WrittenSettings
 
 CONFIG_VARIABLE = "LYCATRA_CONFIG"
 DEFAULT_CONFIG = Path("config.yaml")
@@ -64,6 +64,14 @@ def read_written_settings(arguments: Namespace) -> WrittenSettings:
     from lycatra_appservice.settings_file import load_written_settings
 
     return load_written_settings(config_path(arguments), os.environ)
+
+
+def refuse_shared_mount(database: DatabaseSettings) -> None:
+    """Raise SettingsError if the database file is where SQLite would be damaged."""
+    from lycatra_appservice.db.mounts import refuse_shared_mount as refuse
+
+    if database.sqlite_file is not None and not database.allow_shared_mount:
+        refuse(database.sqlite_file)
 
 
 def _tool_models() -> Mapping[str, type[BaseModel]]:

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -12,8 +13,16 @@ from lycatra_appservice.settings import Settings
 _SHORT_TOKEN = 32  # hexadecimal signs: 128 bits
 
 
-def concerns_about(settings: Settings) -> list[str]:
-    """Return a sentence for each, without secrets."""
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """A sentence, without secrets, and the line of the configuration that would end it."""
+
+    what: str
+    fix: str
+
+
+def concerns_about(settings: Settings) -> list[Concern]:
+    """Return all of them, what people may do first."""
     return [
         *_people(settings),
         *_addresses(settings),
@@ -22,60 +31,87 @@ def concerns_about(settings: Settings) -> list[str]:
     ]
 
 
-def _people(settings: Settings) -> Iterator[str]:
+def _people(settings: Settings) -> Iterator[Concern]:
     access = settings.access
+    you = f"['@you:{settings.homeserver.server_name}']"
     if not access.admin:
-        yield "access.admin is empty: nobody is an admin"
+        yield Concern("access.admin is empty: nobody is an admin", f"access.admin: {you}")
     if not access.admin and not access.operator:
-        yield "access.operator and access.admin are empty: nobody can approve a change"
+        yield Concern(
+            "access.operator and access.admin are empty: nobody can approve a change",
+            f"access.operator: {you}",
+        )
     if not (access.admin or access.operator or access.viewer):
-        yield "access.viewer is empty too: nobody can use the assistant at all"
+        yield Concern(
+            "access.viewer is empty too: nobody can use the assistant at all",
+            f"access.viewer: ['*:{settings.homeserver.server_name}']",
+        )
     if "*" in access.none:
-        yield "access.none has '*': nobody can use the assistant at all"
+        yield Concern(
+            "access.none has '*': nobody can use the assistant at all", "access.none: without '*'"
+        )
     if settings.model is None:
-        yield "there is no model section: commands work, free questions are not answered"
+        yield Concern(
+            "there is no model section: commands work, free questions are not answered",
+            "model: a section with base_url and model",
+        )
 
 
-def _addresses(settings: Settings) -> Iterator[str]:
+def _addresses(settings: Settings) -> Iterator[Concern]:
     appservice = settings.appservice
     ours, homeserver = urlsplit(appservice.url), urlsplit(settings.homeserver.url)
     listens_here = _is_local(appservice.listen.host)
     if listens_here and not _is_local(ours.hostname):
-        yield (
+        yield Concern(
             f"Synapse is told {appservice.url}, but Lycatra listens on "
-            f"{appservice.listen.host} only: set appservice.listen.host to 0.0.0.0"
+            f"{appservice.listen.host} only: set appservice.listen.host to 0.0.0.0",
+            "appservice.listen.host: 0.0.0.0",
         )
     if _is_local(ours.hostname) and not _is_local(homeserver.hostname):
-        yield (
+        yield Concern(
             f"Synapse runs elsewhere ({settings.homeserver.url}) and is told {appservice.url}, "
-            "which is its own computer there: set appservice.url"
+            "which is its own computer there: set appservice.url",
+            f"appservice.url: how Synapse reaches port {appservice.listen.port} of Lycatra",
         )
     if listens_here and _is_local(ours.hostname) and _port(ours) != appservice.listen.port:
-        yield (
+        yield Concern(
             f"Synapse is told port {_port(ours)} (appservice.url), "
-            f"but Lycatra listens on port {appservice.listen.port}"
+            f"but Lycatra listens on port {appservice.listen.port}",
+            f"appservice.listen.port: {_port(ours)}",
         )
     if appservice.ops and appservice.ops.port == appservice.listen.port:
-        yield f"appservice.ops and appservice.listen have the same port {appservice.listen.port}"
+        yield Concern(
+            f"appservice.ops and appservice.listen have the same port {appservice.listen.port}",
+            "appservice.ops.port: another one",
+        )
 
 
-def _tokens(settings: Settings) -> Iterator[str]:
+def _tokens(settings: Settings) -> Iterator[Concern]:
     appservice = settings.appservice
     for name, token in (("as_token", appservice.as_token), ("hs_token", appservice.hs_token)):
         if len(token.get_secret_value()) < _SHORT_TOKEN:
-            yield f"{name} is short enough to be guessed: run `lycatra registration --rotate`"
+            yield Concern(
+                f"{name} is short enough to be guessed: run `lycatra registration --rotate`",
+                "`lycatra registration --rotate`, then restart Synapse",
+            )
     if appservice.hs_token_previous is not None:
-        yield "a token rotation is under way: end it with `lycatra registration --end-rotation`"
+        yield Concern(
+            "a token rotation is under way: end it with `lycatra registration --end-rotation`",
+            "`lycatra registration --end-rotation` when Synapse has been restarted",
+        )
 
 
-def _missing_files(settings: Settings) -> Iterator[str]:
+def _missing_files(settings: Settings) -> Iterator[Concern]:
     for name, section in sorted(settings.tool_settings.items()):
         for key, path in _paths(section, f"tools.{name}"):
             if not (settings.base_folder / path.expanduser()).exists():
-                yield f"{key}: {path} does not exist"
+                yield Concern(f"{key}: {path} does not exist", f"{key}: a file that exists")
     ca_file = settings.homeserver.ca_file
     if ca_file is not None and not ca_file.exists():
-        yield f"homeserver.ca_file: {ca_file} does not exist"
+        yield Concern(
+            f"homeserver.ca_file: {ca_file} does not exist",
+            "homeserver.ca_file: a file with certificates in PEM format",
+        )
 
 
 def _paths(value: object, key: str) -> Iterator[tuple[str, Path]]:

@@ -3,7 +3,12 @@
 import asyncio
 from argparse import ArgumentParser, Namespace
 
-from lycatra_appservice.cli.command import Command, add_config_argument, read_written_settings
+from lycatra_appservice.cli.command import (
+    Command,
+    add_config_argument,
+    read_written_settings,
+    refuse_shared_mount,
+)
 from lycatra_appservice.private_file import make_private_folder
 from lycatra_appservice.settings import DatabaseSettings
 
@@ -15,6 +20,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 def _run(arguments: Namespace) -> int:
     database = read_written_settings(arguments).database
+    refuse_shared_mount(database)
     file = database.sqlite_file
     if file is not None and not file.exists():
         if arguments.check:

@@ -2,11 +2,17 @@
 
 from argparse import Namespace
 
-from lycatra_appservice.cli.command import Command, add_config_argument, read_settings
+from lycatra_appservice.cli.command import (
+    Command,
+    add_config_argument,
+    read_settings,
+    refuse_shared_mount,
+)
 
 
 def _run(arguments: Namespace) -> int:
     settings = read_settings(arguments)
+    refuse_shared_mount(settings.database)
     from lycatra_appservice.app import run
 
     return run(settings)

@@ -123,7 +123,7 @@ def _config(ground: Ground, model: ModelChoice) -> Mapping[str, JSON]:
                         "url": f"{homeserver}/health",
                     }
                 ]
-            }
+            },
         },
         "log": {"level": "INFO"},
     }

@@ -23,6 +23,8 @@ from lycatra_appservice.settings_reading.yaml_tree import (
     read_yaml,
 )
 
+DATA_FOLDER_VARIABLE = "LYCATRA_DATA_FOLDER"
+
 ValueT = TypeVar("ValueT")
 _NO_CONFIGURATION = (
     "there is no config.yaml here: copy example-config.yaml to config.yaml and fill it in, "
@@ -60,6 +62,8 @@ def gather(
     secrets = _fill_secrets(values, tools, base_folder)
     origins = _origins(path, tree, variables, secrets)
     _drop_empty(values, [WrittenSettings])
+    if folder := environ.get(DATA_FOLDER_VARIABLE):
+        _keep_data_in(folder, values)
     return Gathered(
         values=values,
         origins=origins,
@@ -144,6 +148,17 @@ def _drop_empty(values: JSON, models: Sequence[type[BaseModel]]) -> None:
             del values[name]
         else:
             _drop_empty(value, models_below(models, name))
+
+
+def _keep_data_in(folder: str, values: dict[str, JSON]) -> None:
+    """Put the database there unless a place is written.
+
+    The image says this of its volume. LYCATRA_DATABASE__URL could not: it would win over what an
+    operator writes into the file.
+    """
+    database = values.setdefault("database", {})
+    if isinstance(database, dict):
+        database.setdefault("url", f"sqlite:///{folder.rstrip('/')}/lycatra.db")
 
 
 def _mode_warnings(path: Path | None, secrets: Secrets, origins: Origins) -> list[str]:

@@ -3,7 +3,6 @@
 import asyncio
 import importlib.util
 import os
-import pwd
 import shutil
 import socket
 import subprocess
@@ -122,7 +121,7 @@ class OwnPostgresServer(PostgresServer):
         done = subprocess.run(
             [str(self._programs / program), "-D", str(self._folder / "data"), *arguments],
             user=self._user,
-            group=None if self._user is None else pwd.getpwnam(self._user).pw_gid,
+            group=None if self._user is None else _group_of(self._user),
             extra_groups=None if self._user is None else [],
             cwd=self._folder,
             env={"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"},
@@ -163,12 +162,20 @@ def _program_folders() -> Sequence[Path]:
 
 
 def _unprivileged_user() -> str:
+    import pwd  # not on Windows, where nobody runs as root
+
     for name in _UNPRIVILEGED:
         try:
             return pwd.getpwnam(name).pw_name
         except KeyError:
             continue
     raise NoPostgresError("running as root, and there is no user postgres or nobody to run as")
+
+
+def _group_of(user: str) -> int:
+    import pwd
+
+    return pwd.getpwnam(user).pw_gid
 
 
 def _free_port() -> int:

@@ -473,6 +473,29 @@ def test_without_tokens_the_one_sentence_says_how_to_make_them(tmp_path: Path) -
     )
 
 
+# --- a folder for the data, as the image has one
+
+
+def database_url(folder: Path, text: str, **environ: str) -> str:
+    environ["LYCATRA_DATA_FOLDER"] = "/data/"
+    return load(folder, text, environ=environ).database.url.get_secret_value()
+
+
+@pytest.mark.parametrize("database", ["", "database:\n", "database: {pool_size: 4}\n"])
+def test_the_data_folder_holds_the_database_that_nobody_placed(
+    tmp_path: Path, database: str
+) -> None:
+    assert database_url(tmp_path, SMALLEST + database) == "sqlite:////data/lycatra.db"
+
+
+def test_a_database_that_is_written_anywhere_wins_over_the_data_folder(tmp_path: Path) -> None:
+    url = "postgresql://u@h/d"
+    (tmp_path / "url").write_text(url)
+    assert database_url(tmp_path, SMALLEST + f"database: {{url: '{url}'}}\n") == url
+    assert database_url(tmp_path, SMALLEST + "database: {url_file: url}\n") == url
+    assert database_url(tmp_path, SMALLEST, LYCATRA_DATABASE__URL=url) == url
+
+
 # --- the example
 
 

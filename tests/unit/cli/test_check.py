@@ -22,7 +22,11 @@ class LogSettings(ToolSettings):
 
 
 def concerns(folder: Path, text: str = "") -> list[str]:
-    return concerns_about(load(folder, COMPLETE + text))
+    return sentences(load(folder, COMPLETE + text))
+
+
+def sentences(settings: Settings) -> list[str]:
+    return [concern.what for concern in concerns_about(settings)]
 
 
 def test_a_complete_configuration_is_summed_up(lycatra: Lycatra, folder: Path) -> None:
@@ -95,19 +99,19 @@ def test_an_address_or_token_that_looks_wrong_is_a_concern(
     text = COMPLETE.replace(
         SMALLEST[SMALLEST.index("appservice:") :], f"appservice: {appservice}\n"
     )
-    [concern] = concerns_about(load(tmp_path, text, environ=environ))
+    [concern] = sentences(load(tmp_path, text, environ=environ))
     assert sentence in concern
 
 
 def test_a_synapse_elsewhere_that_is_told_localhost_is_a_concern(tmp_path: Path) -> None:
     text = COMPLETE.replace("http://localhost:8008", "https://matrix.hs.test")
-    [concern] = concerns_about(load(tmp_path, text))
+    [concern] = sentences(load(tmp_path, text))
     assert "which is its own computer there" in concern
 
 
 def test_everybody_denied_is_a_concern(tmp_path: Path) -> None:
     text = COMPLETE.replace("'@alice:hs.test'", "'@alice:hs.test', none: '*'")
-    [concern] = concerns_about(load(tmp_path, text))
+    [concern] = sentences(load(tmp_path, text))
     assert "nobody can use the assistant" in concern
 
 
@@ -118,4 +122,4 @@ def test_files_of_tools_that_are_not_there_are_named(tmp_path: Path) -> None:
         COMPLETE + "tools: {logs: {path: there.log, more: [gone.log]}}\n",
         tools={"logs": LogSettings},
     )
-    assert concerns_about(settings) == ["tools.logs.more.0: gone.log does not exist"]
+    assert sentences(settings) == ["tools.logs.more.0: gone.log does not exist"]
