@@ -8,6 +8,7 @@ import pytest
 
 from lycatra_appservice.model import EventID
 from tests.support.gate import Gate
+from tests.support.ghost import call_as
 from tests.support.lycatra import Lycatra
 from tests.support.model_server import calls, is_silent, model_server, says
 from tests.support.proxy import Mode
@@ -138,7 +139,14 @@ async def test_a_resumed_question_asks_the_model_nothing_that_it_has_said_alread
             assert (await room.findings()).clean
 
 
-@pytest.mark.parametrize("synapse", ["stays", pytest.param("restarts", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "synapse",
+    [
+        "stays",
+        pytest.param("restarts", marks=pytest.mark.slow),
+        pytest.param("forgets our ids", marks=pytest.mark.slow),
+    ],
+)
 async def test_a_kill_between_the_send_and_its_mark_sends_nothing_again(
     stage: Stage, tmp_path: Path, synapse: str
 ) -> None:
@@ -156,7 +164,10 @@ async def test_a_kill_between_the_send_and_its_mark_sends_nothing_again(
         replica.kill()
         homeserver.cut()
         homeserver.set(Mode.PASS)
-        if synapse == "restarts":
+        if synapse == "forgets our ids":  # they go with the device; ours looks before it sends
+            device = f"/devices/{stage.users.device_id}"
+            await call_as(stage.site, stage.users.of("updates"), "DELETE", device)
+        if synapse != "stays":
             await stage.site.homeserver.restart()
         await replica.start()
         assert (await room.settled(tables)).clean
