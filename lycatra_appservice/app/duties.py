@@ -10,6 +10,7 @@ from lycatra_appservice.chat.conversation import ConversationStore
 from lycatra_appservice.matrix.gaps import GapCheck
 from lycatra_appservice.matrix.ghosts import Ghosts
 from lycatra_appservice.matrix.heartbeat import Heartbeat
+from lycatra_appservice.matrix.watch import HomeserverWatch
 from lycatra_appservice.model import Outgoing
 from lycatra_appservice.turns.leader import Duty
 from lycatra_appservice.turns.schedule import Schedule, ScheduleStore
@@ -31,14 +32,13 @@ class Retention:
         self._conversations = conversations
 
     async def run(self, _: Turn) -> Sequence[Outgoing]:
-        """Erase in batches until nothing is too old."""
+        """Erase what is too old."""
         turns = timedelta(days=self._kept.turns_days)
-        while True:
-            erased = await self._upkeep.forget(
-                turns=turns, sends=timedelta(days=self._kept.sends_days)
-            )
-            if not any(erased.values()):
-                break
+        await self._upkeep.forget(
+            turns=turns,
+            sends=timedelta(days=self._kept.sends_days),
+            dead_letters=timedelta(days=self._kept.dead_letters_days),
+        )
         await self._conversations.forget(turns)
         return ()
 
@@ -94,9 +94,10 @@ class Bookkeeping:
         self._metrics.show_database(turns, unsent, oldest)
 
 
-def make_duties(presence: Presence, books: Bookkeeping) -> Sequence[Duty]:
+def make_duties(presence: Presence, watch: HomeserverWatch, books: Bookkeeping) -> Sequence[Duty]:
     """All duties with their times."""
     return [
+        Duty(name="watch", every=timedelta(seconds=1), run=watch.look),
         Duty(name="users", every=timedelta(hours=6), run=presence.ensure_users),
         Duty(name="heartbeat", every=timedelta(seconds=60), run=presence.beat),
         Duty(name=GAPS, every=timedelta(minutes=5), run=presence.look_for_gaps),

@@ -26,7 +26,8 @@ from lycatra_appservice.intake.token import HomeserverToken
 from lycatra_appservice.matrix.gaps import GapCheck
 from lycatra_appservice.matrix.ghosts import Ghosts
 from lycatra_appservice.matrix.heartbeat import Heartbeat, Pinger
-from lycatra_appservice.matrix.rooms import RoomStore
+from lycatra_appservice.matrix.rooms import ROOM_CHANNEL, RoomStore
+from lycatra_appservice.matrix.watch import HomeserverWatch
 from lycatra_appservice.ops.health import HealthBoard, Readiness
 from lycatra_appservice.ops.routes import ops_routes
 from lycatra_appservice.settings import Settings
@@ -103,6 +104,7 @@ class Service:
         readiness = Readiness(board)
         rooms = RoomStore(parts.database, parts.client, parts.users)
         jobs: dict[str, Job] = {}
+        parts.opened.signals.listen(ROOM_CHANNEL, rooms.forget_hinted)
         chat = await build_chat(parts, rooms, backend, board, jobs, stack)
         jobs["retention"] = Retention(parts, chat.upkeep, chat.conversations).run
         sorter = EventSorter(Classifier(parts.users, parts.addressing, parts.commands), rooms)
@@ -117,7 +119,7 @@ class Service:
         heartbeat = Heartbeat(
             parts.database, parts.opened.signals, parts.client, parts.users, pinger, gaps.check
         )
-        leader = self._leader(parts, chat, heartbeat, gaps)
+        leader = self._leader(parts, chat, heartbeat, gaps, pinger)
         parts.opened.signals.listen(JOINED_CHANNEL, lambda _: leader.hurry(GAPS))
         intake = Intake(
             self._token(), parts.inbox, sorter, parts.users, parts.metrics, heartbeat.arrived
@@ -126,16 +128,22 @@ class Service:
         await self._listen(listeners, intake, board, readiness, parts)
         await self._work(parts, chat, leader, readiness, pinger)
 
-    def _leader(self, parts: Parts, chat: Chat, heartbeat: Heartbeat, gaps: GapCheck) -> Leader:
+    def _leader(
+        self, parts: Parts, chat: Chat, heartbeat: Heartbeat, gaps: GapCheck, pinger: Pinger
+    ) -> Leader:
         ghosts = Ghosts(parts.database, parts.client, parts.users, self._settings.bot.avatar)
         schedules = ScheduleStore(parts.database, parts.inbox)
-        return Leader(
-            parts.opened.signals,
-            make_duties(
-                Presence(ghosts, heartbeat, gaps), Bookkeeping(parts, schedules, chat.upkeep)
-            ),
-            parts.metrics.hide_database,
+
+        async def catch_up() -> None:
+            await pinger.ping()
+            await gaps.check()
+
+        duties = make_duties(
+            Presence(ghosts, heartbeat, gaps),
+            HomeserverWatch(parts.client, catch_up),
+            Bookkeeping(parts, schedules, chat.upkeep),
         )
+        return Leader(parts.opened.signals, duties, parts.metrics.hide_database)
 
     def _token(self) -> HomeserverToken:
         appservice = self._settings.appservice

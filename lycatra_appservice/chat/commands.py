@@ -22,6 +22,7 @@ _COMMAND: Final = re.compile(r"[^\W\d_][\w-]*+(?![/\\])")
 _PUNCTUATION: Final = "?!.,:;"
 _MAX_WORDS: Final = 6  # no name of a tool has more
 _SUGGESTIONS: Final = 3
+_RESET: Final = "reset"
 
 _Way: TypeAlias = tuple[str, ...]
 _Ways: TypeAlias = Mapping[_Way, Tool[Any]]
@@ -86,6 +87,11 @@ class CommandWords:
         """
         found = self._find(words, namespace)
         return found is not None and not found[1]
+
+    @staticmethod
+    def is_reset(words: str) -> bool:
+        """Whether words without a prefix ask to begin the conversation anew."""
+        return words.strip().casefold() == _RESET
 
     def calls_a_tool(self, words: str, namespace: str | None = None) -> bool:
         """Whether words without a prefix begin with the name of a tool."""

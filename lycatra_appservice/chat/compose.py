@@ -24,7 +24,9 @@ class Composer:
         """
         if reply.sender in room.ours:
             return self.messages(reply, inbound)
-        if room.is_direct or self._users.main not in room.ours:
+        # Who was sent away does not come back by himself.
+        stays_out = room.is_direct or reply.sender in room.gone
+        if stays_out or self._users.main not in room.ours:
             return self.messages(self._spoken_for(reply, room), inbound)
         coming = Outgoing(kind=SendKind.JOIN, room_id=room.room_id, sender=reply.sender)
         return [coming, *self.messages(reply, inbound)]

@@ -20,7 +20,6 @@ MAX_AGE: Final = timedelta(minutes=10)
 MAX_AGE_OF_A_READ: Final = timedelta(hours=1)
 _MAX_HOPS: Final = 3
 _HELP: Final = "help"
-_RESET: Final = "reset"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +109,8 @@ class Router:
         namespace = self._users.namespace_of(speaker)
         if namespace is not None and self._commands.calls_a_tool(words, namespace):
             return self._run(self._commands.parse(words, namespace), speaker)
-        if words.strip().casefold() == _RESET:
-            return Reset(speaker)
+        if self._commands.is_reset(words):
+            return Reset(speaker) if meant else Ignore("unknown command")
         parsed = self._commands.parse(words)
         if isinstance(parsed, UnknownCommand) and not meant:
             return Ignore("unknown command")

@@ -130,8 +130,10 @@ class Classifier:
         addressed = self._addressing.of(inbound)
         words = self._commands.without_prefix(addressed.words)
         kind = LaneKind.ASK
-        if words is not None or self._is_own_command(addressed):
+        if self._is_own_command(addressed):
             kind = LaneKind.COMMAND
+        elif words is not None and not self._commands.is_reset(words):
+            kind = LaneKind.COMMAND  # a reset waits for the questions before it
         # Another `!word` may be some other bot's: only in a DM it is meant for us.
         calls_a_tool = words is not None and self._commands.calls_a_tool(words)
         surely = calls_a_tool or bool(addressed.users)

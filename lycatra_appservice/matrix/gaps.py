@@ -86,13 +86,15 @@ class GapCheck:
 
         One user whom the homeserver refuses does not keep the others from being looked for.
         """
+        busy: MatrixError | None = None
         for user in self._users.all:
             try:
                 await self._check(user)
             except MatrixError as error:
-                if error.outlasted:
-                    raise
+                busy = error if error.outlasted else busy
                 logger.warning("gap_check_refused", extra={"user_id": user, "error": str(error)})
+        if busy is not None:
+            raise busy  # so that it is tried again soon
 
     async def _check(self, user: UserID) -> None:
         row = await self._database.fetch_one(self._sql["get_ghost"], user_id=user)

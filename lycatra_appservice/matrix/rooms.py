@@ -1,6 +1,6 @@
 """What we know of the rooms we are in: who is there, whether it is encrypted, what we said."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final
@@ -8,8 +8,9 @@ from typing import Final
 from lycatra_appservice.db.connection import Connection, Database, Row
 from lycatra_appservice.db.statements import Statement, Statements
 from lycatra_appservice.errors import LycatraError
+from lycatra_appservice.matrix.accounts import is_account_missing
 from lycatra_appservice.matrix.client import MatrixClient
-from lycatra_appservice.matrix.errors import MatrixError
+from lycatra_appservice.matrix.errors import MatrixError, TryLaterError
 from lycatra_appservice.matrix.events import is_id, mapping, text
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, EventID, RoomID, UserID
@@ -19,6 +20,9 @@ _CROWD: Final = 3
 _CROWD_SECONDS: Final = 60.0
 _MAX_REMEMBERED: Final = 50_000
 _MAX_NAME: Final = 200
+_PRESENT: Final = frozenset({"join", "invite"})
+
+ROOM_CHANNEL: Final = "lycatra_room"  # the payload is a room whose people changed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +34,7 @@ class RoomView:
     encrypted: bool
     people: Mapping[UserID, str | None]  # joined or invited, none of ours, with display names
     ours: frozenset[UserID]  # joined
+    gone: frozenset[UserID] = frozenset()  # ours who were here and are not: kicked, banned, left
 
     @property
     def is_direct(self) -> bool:
@@ -64,11 +69,17 @@ class RoomStore:
         """Look it up again next time."""
         self._crowds.pop(room_id, None)
 
+    def forget_hinted(self, payload: str) -> None:
+        """Another replica saw people come or go; nothing named means that any may have."""
+        if payload:
+            self.forget(RoomID(payload))
+        else:
+            self._crowds.clear()
+
     async def recall(self, room_ids: Iterable[RoomID]) -> None:
         """Remember which of these rooms hold a crowd, by what the database knows of them."""
         for room_id in set(room_ids):
-            if not self.is_crowd(room_id):
-                await self._known(room_id)
+            await self._known(room_id)
 
     async def view(self, room_id: RoomID, *likely: UserID) -> RoomView:
         """What is known of a room, read from the homeserver if nothing is.
@@ -92,6 +103,7 @@ class RoomStore:
                 case "m.room.member":
                     put = self._sql["put_member"]
                     await self._put_member(connection, put, room_id, event)
+                    await connection.notify(ROOM_CHANNEL, room_id)
                 case "m.room.encryption":
                     await connection.execute(self._sql["set_encrypted"], room=room_id)
                 case "m.room.name":
@@ -104,13 +116,15 @@ class RoomStore:
     async def drop_if_left(self, room_id: RoomID) -> None:
         """Forget a room when none of us is in it any more."""
         members = await self._database.fetch(self._sql["get_members"], room=room_id)
-        if not any(self._users.is_ours(row["user_id"]) for row in members):
+        if not self._ours(members, _PRESENT):
             await self.drop(room_id)
 
     async def drop(self, room_id: RoomID) -> None:
         """Forget a room; it is read whole when it is needed again."""
         self.forget(room_id)
-        await self._database.execute(self._sql["drop_room"], room=room_id)
+        async with self._database.transaction() as connection:
+            await connection.execute(self._sql["drop_room"], room=room_id)
+            await connection.notify(ROOM_CHANNEL, room_id)
 
     async def is_encrypted(self, room_id: RoomID) -> bool:
         """Whether cleartext must not go there: it must not where nobody of us may look."""
@@ -138,9 +152,10 @@ class RoomStore:
         row = await self._database.fetch_one(self._sql["spoke_or_answered"], event_id=thread)
         return row is not None
 
-    async def say_once(self, key: str) -> bool:
-        """True for the first caller of the whole deployment, ever."""
-        return await self._database.fetch_one(self._sql["say_once"], key=key) is not None
+    async def say_once(self, key: str, holder: str) -> bool:
+        """True for the first `holder` of the whole deployment, however often it asks."""
+        row = await self._database.fetch_one(self._sql["say_once"], key=key, holder=holder)
+        return row is not None and row["holder"] == holder
 
     async def _known(self, room_id: RoomID) -> RoomView | None:
         row = await self._database.fetch_one(self._sql["get_room"], room=room_id)
@@ -159,13 +174,17 @@ class RoomStore:
             people={
                 UserID(member["user_id"]): member["display_name"]
                 for member in members
-                if not self._users.is_ours(member["user_id"])
+                if not self._users.is_ours(member["user_id"]) and member["membership"] in _PRESENT
             },
-            ours=frozenset(
-                UserID(member["user_id"])
-                for member in members
-                if self._users.is_ours(member["user_id"]) and member["membership"] == "join"
-            ),
+            ours=self._ours(members, {"join"}),
+            gone=self._ours(members, {"leave", "ban"}),
+        )
+
+    def _ours(self, members: Sequence[Row], memberships: Set[str]) -> frozenset[UserID]:
+        return frozenset(
+            UserID(member["user_id"])
+            for member in members
+            if self._users.is_ours(member["user_id"]) and member["membership"] in memberships
         )
 
     async def _read(self, room_id: RoomID, likely: Sequence[UserID]) -> None:
@@ -195,12 +214,18 @@ class RoomStore:
     async def _state(
         self, room_id: RoomID, likely: Sequence[UserID]
     ) -> Sequence[Mapping[str, JSON]]:
+        unclear: MatrixError | None = None
         for user in dict.fromkeys([*likely, *self._users.all]):
             try:
                 return await self._client.state(room_id, as_user=user)
             except MatrixError as error:
                 if error.outlasted:
                     raise
+                if error.status not in {403, 404} or is_account_missing(error):
+                    unclear = error
+        if unclear is not None:
+            # It says nothing about the room: our token is being exchanged, for example.
+            raise TryLaterError(unclear.status, unclear.errcode, unclear.reason) from unclear
         raise MatrixError(403, "M_FORBIDDEN", "none of us is in this room")
 
     async def _put_member(

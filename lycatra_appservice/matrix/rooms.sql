@@ -40,8 +40,7 @@ ON CONFLICT (room, user_id) DO UPDATE SET membership = excluded.membership,
   display_name = excluded.display_name
 
 -- name: get_members
-SELECT user_id, membership, display_name FROM member
-WHERE room = :room AND membership IN ('join', 'invite')
+SELECT user_id, membership, display_name FROM member WHERE room = :room
 
 -- name: speaker_of
 SELECT sender FROM send WHERE event_id = :event_id LIMIT 1
@@ -50,4 +49,6 @@ SELECT sender FROM send WHERE event_id = :event_id LIMIT 1
 SELECT 1 AS yes FROM send WHERE event_id = :event_id OR trigger_id = :event_id LIMIT 1
 
 -- name: say_once
-INSERT INTO notice (key, at) VALUES (:key, lycatra_now()) ON CONFLICT DO NOTHING RETURNING key
+-- Returns who holds it, so that the first one hears yes again after a crash.
+INSERT INTO notice (key, holder, at) VALUES (:key, :holder, lycatra_now())
+ON CONFLICT (key) DO UPDATE SET holder = notice.holder RETURNING holder

@@ -44,7 +44,6 @@ DEADLINES: Final[Mapping[LaneKind, timedelta]] = {
     LaneKind.ASK: timedelta(seconds=360),
     LaneKind.JOB: timedelta(minutes=30),
 }
-_OUTLASTING_PAUSE: Final = timedelta(seconds=2)
 FIRST_RETRY: Final = timedelta(seconds=1)  # doubled with each failure
 _STORE_RETRY: Final = timedelta(milliseconds=100)  # a turn that always fails so must not spin
 _FIRST_STORE_PAUSE_S: Final = 0.1
@@ -129,6 +128,12 @@ class TurnRunner:
             outcome = "retried"
             logger.warning("turn_without_store", extra={"error": str(error)})
             await self._put_back(lease, turn, _STORE_RETRY)
+        except Exception as error:
+            # Outside every handler: a row of another version, for example. It must not be taken
+            # up again and again for ever, with all that waits behind it.
+            logger.exception("turn_unusable")
+            outcome = "failed"
+            following = await self._give_up(lease, turn, error, go_on=go_on)
         self._account(lease, turn, outcome, timedelta(seconds=monotonic() - began))
         return following
 
@@ -181,6 +186,18 @@ class TurnRunner:
             pending = await self._apologise(lease, turn, unanswered.error)
             return pending, cause_of(unanswered.error)
 
+    async def _give_up(
+        self, lease: Lease, turn: StoredTurn, error: Exception, *, go_on: bool
+    ) -> StoredTurn | None:
+        if turn.failures + 1 < MAX_FAILURES:
+            await self._until_store_answers(lambda: self._retry(lease, turn, error))
+            return None
+        return await self._until_store_answers(
+            lambda: self._store.finish(
+                lease, turn, "failed", go_on=self._may(go_on=go_on), error=cause_of(error)
+            )
+        )
+
     async def _handle(self, lease: Lease, turn: StoredTurn) -> Sequence[OpenSend]:
         steps = await self._journal.steps(turn) if turn.journaled else {}
         if turn.failures >= MAX_FAILURES or turn.starts > MAX_STARTS:
@@ -194,6 +211,8 @@ class TurnRunner:
         except _NOT_THE_HANDLERS:
             raise
         except LycatraError as error:
+            if error.outlasted:
+                raise SendLaterError(self._first_retry, str(error)) from error
             logger.warning("turn_refused", extra={"error": repr(error)}, exc_info=error)
             raise _UnansweredError(error, final=last_try or not error.retryable) from error
         except TimeoutError as error:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Final, Protocol, assert_never
 
 from lycatra_appservice.errors import LycatraError, StoreUnavailableError
+from lycatra_appservice.model import SendKind
 from lycatra_appservice.turns.delivery import (
     Amended,
     Delivered,
@@ -22,6 +23,7 @@ from lycatra_appservice.turns.records import Lease, OpenSend, StoredTurn
 logger = logging.getLogger(__name__)
 
 _MAX_AMENDMENTS: Final = 3
+_MAX_JOINS: Final = 5
 _MAX_BROKEN: Final = 4  # tries of a row that makes its deliverer raise; then the lane goes on
 _FIRST_DELAY: Final = timedelta(milliseconds=250)
 _LONGEST_DELAY: Final = timedelta(seconds=4)  # so that a homeserver that is back is not waited for
@@ -90,7 +92,7 @@ class Sending:
                 logger.exception("send_broke", extra={"n": row.n, "room_id": row.room_id})
                 outcome = _after_break(row, error)
             if not isinstance(outcome, Amended):
-                return await self._keep(lease, row, outcome)
+                return await self._keep(lease, row, _unless_hopeless(row, outcome))
             logger.info("send_amended", extra={"why": outcome.why, "n": row.n})
             row = await self._journal.amend(lease, turn, row, outcome)
         return await self._keep(lease, row, Dropped("no form of it was accepted"))
@@ -129,6 +131,14 @@ class Sending:
             case _:
                 assert_never(outcome)
         return outcome
+
+
+def _unless_hopeless(row: SendRow, outcome: Delivery) -> Delivery:
+    """Give a join up after some tries: each may hang for minutes, and others wait behind it."""
+    hopeless = row.kind is SendKind.JOIN and row.attempt >= _MAX_JOINS
+    if hopeless and isinstance(outcome, RetryLater):
+        return Dropped(f"given up: {outcome.why}")
+    return outcome
 
 
 def _after_break(row: SendRow, error: BrokenRowError) -> Delivery:

@@ -4,7 +4,7 @@
 -- by bytes, because that is how Python sorts, too.
 WITH mark AS (
   INSERT INTO txn (id, at) SELECT CAST(:txn AS text), lycatra_now() WHERE CAST(:txn AS text) IS NOT NULL
-  ON CONFLICT DO NOTHING
+  ON CONFLICT (id) DO UPDATE SET at = excluded.at
 ), e AS (
   SELECT * FROM unnest(CAST(:lanes AS text[]), CAST(:kinds AS text[]), CAST(:triggers AS text[]),
                        CAST(:inputs AS text[])) WITH ORDINALITY AS e(lane, kind, trigger_id, input, n)
@@ -25,7 +25,7 @@ SELECT count(*) AS stored, CASE WHEN count(*) > 0 THEN pg_notify('lycatra_turn',
 -- The same for the usual push of one event, without what only several need.
 WITH mark AS (
   INSERT INTO txn (id, at) SELECT CAST(:txn AS text), lycatra_now() WHERE CAST(:txn AS text) IS NOT NULL
-  ON CONFLICT DO NOTHING
+  ON CONFLICT (id) DO UPDATE SET at = excluded.at
 ), new AS (
   INSERT INTO turn (lane, trigger_id, run_at, created_at, input)
   VALUES (:lane, :trigger_id, lycatra_now(), lycatra_now(), :input)

@@ -1,5 +1,6 @@
 -- name: mark_transaction
-INSERT INTO txn (id, at) VALUES (:txn, lycatra_now()) ON CONFLICT DO NOTHING
+-- Ids start at 1 again after a restart of some homeservers: `at` is when it came last.
+INSERT INTO txn (id, at) VALUES (:txn, lycatra_now()) ON CONFLICT (id) DO UPDATE SET at = excluded.at
 
 -- name: insert_dead_letter
 INSERT INTO dead_letter (event_id, reason, raw, at) VALUES (:event_id, :reason, :raw, lycatra_now())
@@ -80,7 +81,10 @@ WHERE id = :turn_id AND state = 'running' AND cancel_requested = 0
 RETURNING id
 
 -- name: set_ended
-UPDATE turn SET state = :state, error = :error, finished_at = lycatra_now()
+-- What did nothing and said nothing was not meant for us: its words are not kept.
+UPDATE turn SET state = :state, error = :error, finished_at = lycatra_now(),
+  input = CASE WHEN EXISTS (SELECT 1 FROM send WHERE turn_id = :turn_id)
+                 OR EXISTS (SELECT 1 FROM step WHERE turn_id = :turn_id) THEN input ELSE '{}' END
 WHERE id = :turn_id AND state IN ('running', 'sending')
 RETURNING id
 
@@ -193,6 +197,9 @@ DELETE FROM txn WHERE at < lycatra_now() - :keep_ms
 
 -- name: forget_dead_letters
 DELETE FROM dead_letter WHERE at < lycatra_now() - :keep_ms
+
+-- name: forget_to_device
+DELETE FROM to_device WHERE at < lycatra_now() - :keep_ms
 
 -- name: give_up_journal
 -- No live replica can replay it: let it run into its apology.

@@ -90,7 +90,9 @@ class Upkeep:
                     corrected += 1
         return corrected
 
-    async def forget(self, *, turns: timedelta, sends: timedelta) -> Mapping[str, int]:
+    async def forget(
+        self, *, turns: timedelta, sends: timedelta, dead_letters: timedelta
+    ) -> Mapping[str, int]:
         """Erase what is older than its time, in batches; return rows by what they were.
 
         `turns`: after that long the texts and results of an ended turn go. `sends`: after that
@@ -102,11 +104,13 @@ class Upkeep:
         while batch := await self._forget_turns(milliseconds(sends)):
             rows += batch
         await self._database.execute(self._sql["forget_idle_lanes"])
-        for name in ("forget_transactions", "forget_dead_letters"):
-            await self._database.execute(self._sql[name], keep_ms=milliseconds(turns))
-        await self._database.execute(
-            self._sql["forget_replicas"], keep_ms=milliseconds(_KEEP_REPLICAS)
-        )
+        for name, kept in (
+            ("forget_transactions", turns),
+            ("forget_to_device", turns),
+            ("forget_dead_letters", dead_letters),
+            ("forget_replicas", _KEEP_REPLICAS),
+        ):
+            await self._database.execute(self._sql[name], keep_ms=milliseconds(kept))
         return {"texts": texts, "turns": rows}
 
     async def _forget_texts(self, keep_ms: int) -> int:

@@ -22,6 +22,7 @@ from tests.support.postgres import PostgresServer
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.turns import Engine, query, trigger, turn_states
 
+MONTH = timedelta(days=30)
 Pair = tuple[UpgradableDatabase, UpgradableDatabase]
 LETTER = DeadLetter(event_id="$bad", reason="not an object", raw=b"\x00\xff")
 
@@ -249,7 +250,7 @@ class Traffic:
             for room in rooms:
                 await engine.store.cancel(f"$from {rooms[0]}, 19, {room}")
             await engine.upkeep.sweep()
-            await engine.upkeep.forget(turns=timedelta(days=30), sends=timedelta(days=30))
+            await engine.upkeep.forget(turns=MONTH, sends=MONTH, dead_letters=MONTH)
 
 
 async def test_replicas_that_push_the_same_lanes_in_opposite_order_do_not_deadlock(

@@ -1,7 +1,7 @@
 """A lane belongs to one worker at a time, goes in order, and is never left behind."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -576,6 +576,10 @@ async def ended_turn(engine: Engine) -> None:
     await engine.store.finish(lease, turn, "done", go_on=True)
 
 
+async def forget(engine: Engine, turns: timedelta, sends: timedelta) -> Mapping[str, int]:
+    return await engine.upkeep.forget(turns=turns, sends=sends, dead_letters=turns)
+
+
 @pytest.mark.parametrize("empty_input", [False, True])
 async def test_texts_go_first_and_what_a_redaction_needs_stays_longer(
     database: Database, *, empty_input: bool
@@ -586,11 +590,20 @@ async def test_texts_go_first_and_what_a_redaction_needs_stays_longer(
         await query(database, "UPDATE turn SET input = '{}'")
     day = timedelta(days=1)
 
-    assert await engine.upkeep.forget(turns=day, sends=2 * day) == {"texts": 0, "turns": 0}
+    assert await forget(engine, day, 2 * day) == {
+        "texts": 0,
+        "turns": 0,
+    }
     assert "secret" in str(await everything(database))
     await query(database, "UPDATE turn SET finished_at = finished_at - 90000000")
-    assert await engine.upkeep.forget(turns=day, sends=2 * day) == {"texts": 1, "turns": 0}
-    assert await engine.upkeep.forget(turns=day, sends=2 * day) == {"texts": 0, "turns": 0}
+    assert await forget(engine, day, 2 * day) == {
+        "texts": 1,
+        "turns": 0,
+    }
+    assert await forget(engine, day, 2 * day) == {
+        "texts": 0,
+        "turns": 0,
+    }
 
     assert "secret" not in str(await everything(database))
     [send] = await query(database, "SELECT trigger_id, room, sender FROM send")
@@ -603,10 +616,10 @@ async def test_a_lane_is_forgotten_only_with_the_last_of_its_turns(database: Dat
     await ended_turn(engine)
     none = timedelta(0)
 
-    await engine.upkeep.forget(turns=none, sends=timedelta(days=1))
+    await forget(engine, none, timedelta(days=1))
     assert await query(database, "SELECT fence FROM lane") == [{"fence": 1}]
     await query(database, "UPDATE turn SET finished_at = finished_at - 1")
-    await engine.upkeep.forget(turns=none, sends=none)
+    await forget(engine, none, none)
 
     assert [rows for rows in (await everything(database)).values() if rows] == []
 
@@ -618,7 +631,7 @@ async def test_what_is_not_finished_is_never_forgotten(database: Database) -> No
     await query(database, "UPDATE turn SET created_at = 0, run_at = 0")
     before = await everything(database)
 
-    await engine.upkeep.forget(turns=timedelta(0), sends=timedelta(0))
+    await forget(engine, timedelta(0), timedelta(0))
 
     assert await everything(database) == before
 
@@ -629,7 +642,10 @@ async def test_more_is_forgotten_than_fits_in_a_batch(database: Database) -> Non
     await query(database, "UPDATE turn SET state = 'done', finished_at = 0")
 
     day = timedelta(days=1)
-    assert await engine.upkeep.forget(turns=day, sends=day) == {"texts": 1500, "turns": 1500}
+    assert await forget(engine, day, day) == {
+        "texts": 1500,
+        "turns": 1500,
+    }
 
 
 async def test_the_figures_tell_what_is_open(database: Database) -> None:

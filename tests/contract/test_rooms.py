@@ -382,7 +382,8 @@ async def test_who_of_us_said_something_is_known(known: RoomStore, database: Dat
 
 async def test_of_all_who_want_to_say_something_once_one_does(known: RoomStore) -> None:
     async with asyncio.timeout(20):
-        firsts = await asyncio.gather(*(known.say_once("greeting") for _ in range(10)))
+        firsts = await asyncio.gather(*(known.say_once("greeting", f"${n}") for n in range(10)))
 
     assert sorted(firsts) == [False] * 9 + [True]
-    assert await known.say_once("another")
+    assert await known.say_once("another", "$0")
+    assert await known.say_once("another", "$0")  # it crashed before it could say it

@@ -586,6 +586,24 @@ async def test_a_send_that_has_to_wait_is_tried_again_without_its_handler(
     assert len({row.txn_id for row, _ in rooms.tries[:5]}) == 1
 
 
+async def test_a_join_that_never_comes_about_is_given_up_and_the_lane_goes_on(
+    replicas: Replicas, handler: ScriptedHandler, rooms: Rooms
+) -> None:
+    join = replace(message("far away"), kind=SendKind.JOIN)
+
+    async def joining(turn: Turn) -> Sequence[Outgoing]:
+        return [join]
+
+    handler.scripts["$a"] = joining
+    rooms.script("far away", *[AT_ONCE] * 9)
+    replica = await replicas.add(handler)
+    await replica.inbox.store([trigger("$a"), trigger("$b")])
+    await replica.start()
+
+    assert await until_ended(replica.database) == {"$a": "done", "$b": "done"}
+    assert rooms.said() == ["answer to $b"]
+
+
 async def test_a_row_that_can_never_go_out_is_dropped_and_the_next_ones_go(
     replicas: Replicas, handler: ScriptedHandler, rooms: Rooms
 ) -> None:

@@ -81,9 +81,12 @@ class AskHandler:
     async def reset(
         self, route: Reset, turn: Turn, inbound: Inbound, room: RoomView
     ) -> Sequence[Outgoing]:
-        """Begin the conversation anew."""
-        await self._conversations.reset(conversation_of(inbound), turn.trigger_id)
-        reply = Reply(markdown=messages.was_reset(), sender=route.speaker, notice=True)
+        """Begin the conversation anew, for somebody who may ask."""
+        said = messages.may_not_ask()
+        if self._access.level(inbound.sender) >= Level.VIEWER:
+            await self._conversations.reset(conversation_of(inbound), turn.trigger_id)
+            said = messages.was_reset()
+        reply = Reply(markdown=said, sender=route.speaker, notice=True)
         return self._composer.answer(reply, inbound, room)
 
     async def _answer(

@@ -109,7 +109,7 @@ class MessageHandler:
         """One line per room and hour, however much has piled up."""
         hour = turn.created_at_ms // _HOUR_MS  # when it came, not when it was written
         key = f"too_old|{inbound.room_id}|{hour}"
-        first = await turn.step("say_once", lambda: self._rooms.say_once(key))
+        first = await turn.step("say_once", lambda: self._rooms.say_once(key, turn.trigger_id))
         if not first:
             return ()
         reply = Reply(

@@ -123,6 +123,7 @@ CREATE TABLE ghost (
 
 CREATE TABLE notice (
   key text PRIMARY KEY,
+  holder text NOT NULL,
   at bigint NOT NULL
 );
 

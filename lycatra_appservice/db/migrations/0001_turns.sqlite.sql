@@ -119,6 +119,7 @@ CREATE TABLE ghost (
 
 CREATE TABLE notice (
   key text PRIMARY KEY,
+  holder text NOT NULL,
   at integer NOT NULL
 );
 

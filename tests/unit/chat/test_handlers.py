@@ -320,3 +320,46 @@ async def test_a_trigger_that_cannot_be_read_ends_without_a_word(scene: Scene) -
 
     assert scene.said() == []
     assert list((await turn_states(scene.database)).values()) == ["done"]
+
+
+async def test_a_homeserver_that_is_away_for_longer_than_any_patience_is_outlasted(
+    scene: Scene,
+) -> None:
+    scene.seat(PERSON, MAIN)
+    scene.stub.fail(Failure(method="GET", contains="/state", status=502, raw=b"oops", times=7))
+
+    [answer] = await scene.ask("!list updates")
+
+    assert answer.by == MAIN
+
+
+async def test_a_refused_token_says_nothing_about_a_room(scene: Scene) -> None:
+    scene.seat(PERSON, MAIN)
+    scene.stub.fail(
+        Failure(method="GET", contains="/state", status=401, errcode="M_UNKNOWN_TOKEN", times=30)
+    )
+
+    [answer] = await scene.ask("!list updates")
+
+    assert answer.by == MAIN
+
+
+async def test_a_virtual_user_that_was_kicked_is_spoken_for_and_does_not_come_back(
+    scene: Scene,
+) -> None:
+    scene.seat(PERSON, OTHER, MAIN)
+    scene.stub.state[ROOM, "m.room.member", UPDATES] = {"membership": "leave"}
+
+    [answer] = await scene.ask("!list updates")
+
+    assert answer.by == MAIN
+    assert answer.body.startswith("Lycatra Updates:")
+    assert UPDATES not in scene.stub.rooms[ROOM].members
+
+
+async def test_words_that_were_not_meant_for_us_are_not_kept(scene: Scene) -> None:
+    scene.seat(PERSON, OTHER, MAIN)
+
+    assert await scene.ask("this is private") == []
+
+    assert await query(scene.database, "SELECT input FROM turn") == [{"input": "{}"}]

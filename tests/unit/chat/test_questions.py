@@ -194,3 +194,17 @@ async def test_an_answer_that_takes_too_long_ends_in_one_line(
         [answer] = await scene.ask("lycatra: what is new?")
 
     assert "could not finish" in answer.body
+
+
+async def test_a_stranger_cannot_make_a_conversation_begin_anew(
+    asking: Scene, model: ModelServer
+) -> None:
+    asking.seat(PERSON, STRANGER, MAIN)
+    model.will(says("Blue."), says("Hello."))
+    await asking.ask("lycatra: which colour?")
+    [refused] = await asking.ask("lycatra: !reset", sender=STRANGER)
+    assert await asking.ask("!reset") == []  # said to nobody of us in a group
+    await asking.ask("lycatra: hello")
+
+    assert "no rights" in refused.body
+    assert "Blue." in [message["content"] for message in model.asked[-1].messages]
