@@ -74,7 +74,7 @@ class ModelRefusedError(ModelError):
 
     user_message = (
         "The language model's server refuses my requests. "
-        "An administrator can see why with `lycatra check` and in my log."
+        "An administrator can see why with `lycatra doctor` and in my log."
     )
     retryable = False
 

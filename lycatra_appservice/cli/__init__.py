@@ -7,13 +7,16 @@ from collections.abc import Callable, Sequence
 from lycatra_appservice import __version__
 from lycatra_appservice.cli.check import CHECK
 from lycatra_appservice.cli.demo import DEMO
+from lycatra_appservice.cli.doctor import DOCTOR
 from lycatra_appservice.cli.health import HEALTH
+from lycatra_appservice.cli.init import INIT
 from lycatra_appservice.cli.migrate import MIGRATE
 from lycatra_appservice.cli.registration import REGISTRATION
 from lycatra_appservice.cli.run import RUN
+from lycatra_appservice.cli.uninstall import UNINSTALL
 from lycatra_appservice.errors import LycatraError, SettingsError
 
-_COMMANDS = (RUN, CHECK, REGISTRATION, MIGRATE, HEALTH, DEMO)
+_COMMANDS = (INIT, RUN, CHECK, DOCTOR, REGISTRATION, MIGRATE, HEALTH, DEMO, UNINSTALL)
 _FAILED = 1
 _WRONG_SETTINGS = 2
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count

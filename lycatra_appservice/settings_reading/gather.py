@@ -27,7 +27,8 @@ DATA_FOLDER_VARIABLE = "LYCATRA_DATA_FOLDER"
 
 ValueT = TypeVar("ValueT")
 _NO_CONFIGURATION = (
-    "there is no config.yaml here: copy example-config.yaml to config.yaml and fill it in, "
+    "there is no config.yaml here: `lycatra init` makes one; "
+    "or copy example-config.yaml to config.yaml and fill it in, "
     "or name another file with -c or LYCATRA_CONFIG"
 )
 

@@ -14,6 +14,11 @@ from lycatra_appservice.errors import SettingsError, StoreUnavailableError
 from tests.support.config_folder import SMALLEST, write_config
 from tests.unit.cli.conftest import Lycatra
 
+_COMMANDS = (
+    *("init", "run", "check", "doctor", "registration", "migrate", "health", "demo"),
+    "uninstall",
+)
+
 
 def _raiser(error: BaseException) -> Callable[[Namespace], int]:
     def run(arguments: Namespace) -> int:
@@ -70,7 +75,7 @@ def test_the_configuration_is_named_by_option_then_variable_then_folder(
     assert "@by-option:" in lycatra("check", "-c", "option/config.yaml").out
 
 
-@pytest.mark.parametrize("command", ["run", "check", "registration", "migrate", "health", "demo"])
+@pytest.mark.parametrize("command", _COMMANDS)
 def test_every_command_has_help(lycatra: Lycatra, command: str) -> None:
     outcome = lycatra(command, "--help")
     assert outcome.code == 0

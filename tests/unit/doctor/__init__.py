@@ -1,0 +1,1 @@
+"""The findings of `lycatra doctor`, each from what it was seen by."""

@@ -1,0 +1,1 @@
+"""The parts of `lycatra init` and `lycatra uninstall` that need no homeserver."""
