@@ -24,10 +24,10 @@ demo: $(VENV)/.demo $(SYNAPSE)/.ready ## Talk to @lycatra on a real Synapse; SCR
 	@$(BIN)/lycatra demo --synapse-python $(SYNAPSE_PYTHON) $${SCRIPT:+--script "$$SCRIPT"}
 
 test: lint $(SYNAPSE)/.ready ## Lint, types, contracts, and every test that is not slow
-	@$(call run_tests,not slow)
+	@LYCATRA_SYNAPSE_PYTHON="$(CURDIR)/$(SYNAPSE_PYTHON)" $(BIN)/python -m pytest -m "not slow" tests
 
 check: $(VENV)/.dev $(SYNAPSE)/.ready ## The slow tests
-	@$(call run_tests,slow)
+	@LYCATRA_SYNAPSE_PYTHON="$(CURDIR)/$(SYNAPSE_PYTHON)" $(BIN)/python -m pytest -m slow tests
 
 lint: $(VENV)/.dev ## Style, types and import contracts
 	@$(BIN)/ruff check .
@@ -54,18 +54,6 @@ lock: $(VENV)/.tools ## Write requirements/*.txt anew from pyproject.toml; UPGRA
 clean: ## Remove the environments and every cache; the next run sets up again
 	rm -rf $(VENV) $(SYNAPSE) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-
-# $(call run_tests,marker): these tests start and kill real servers, and a machine that is busy with
-# something else may be too slow for one of them. What fails is run once more by itself; both runs
-# stay in the output, and what fails twice has failed.
-define run_tests
-export LYCATRA_SYNAPSE_PYTHON="$(CURDIR)/$(SYNAPSE_PYTHON)"; \
-$(BIN)/python -m pytest -m "$(1)" tests || { \
-	[ $$? -eq 1 ] || exit 1; \
-	echo "Once more, only what failed:"; \
-	$(BIN)/python -m pytest -m "$(1)" --last-failed --last-failed-no-failures none tests; \
-}
-endef
 
 # --- setting up -----------------------------------------------------------------------------
 

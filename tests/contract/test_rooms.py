@@ -9,9 +9,10 @@ import pytest
 from pydantic import SecretStr
 
 from lycatra_appservice.db.connection import Database
+from lycatra_appservice.db.open import open_database
 from lycatra_appservice.matrix.client import MatrixClient
 from lycatra_appservice.matrix.errors import HomeserverUnavailableError, MatrixError
-from lycatra_appservice.matrix.rooms import RoomStore
+from lycatra_appservice.matrix.rooms import ROOM_CHANNEL, RoomStore
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, EventID, RoomID, UserID
 from tests.support.homeserver_stub import (
@@ -339,6 +340,28 @@ async def test_a_crowd_is_remembered_until_its_members_change(
     assert not known.is_crowd(ROOM)
     await known.view(ROOM)
     assert not known.is_crowd(ROOM)
+
+
+async def test_a_crowd_that_another_replica_saw_shrink_is_no_crowd_here_either(
+    database: Database, database_url: str, stub: HomeserverStub, client: MatrixClient
+) -> None:
+    opened = await open_database(database_url)
+    seen_there = RoomStore(opened.database, client, USERS)
+    here = RoomStore(opened.database, client, USERS)
+    opened.signals.listen(ROOM_CHANNEL, here.forget_hinted)
+    listening = asyncio.create_task(opened.signals.run())
+    try:
+        await until_true(lambda: opened.signals.connected)
+        seat(stub, {PERSON: "join", OTHER: "join", THIRD: "join", MAIN: "join"})
+        await here.view(ROOM)
+        assert here.is_crowd(ROOM)
+
+        await seen_there.apply(member(THIRD, "leave"))
+        await until_true(lambda: not here.is_crowd(ROOM))
+    finally:
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        await opened.database.close()
 
 
 async def test_crowds_are_recalled_from_the_database_without_asking_anybody(
