@@ -13,6 +13,8 @@ from typing import Any, TypeAlias
 
 from mautrix.types import EventID, RoomID, UserID
 
+from lycatra_appservice.words.text import Said
+
 __all__ = [
     "JSON",
     "Address",
@@ -110,9 +112,12 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What a handler wants said: Markdown, by whom, and whether it may ring a phone."""
+    """What a handler wants said: Markdown, by whom, and whether it may ring a phone.
 
-    markdown: str
+    A text of the catalogue becomes words only when the language of the asker is known.
+    """
+
+    markdown: Said
     sender: UserID
     notice: bool = False  # True: m.notice, which never rings
     mentions: Sequence[UserID] = ()

@@ -160,6 +160,42 @@ class Access(Section):
     operator: Actors = Field((), description="a list such as ['@alice:example.org']")
     viewer: Actors = Field((), description="a list such as ['*:example.org']")
     none: Actors = Field((), description="people or servers who get nothing")
+    ignored: Actors = Field((), description="bots whose messages are never answered")
+
+
+class Rooms(Section):
+    """How Lycatra behaves in rooms; `!settings` chooses otherwise for one room."""
+
+    reply: Literal["auto", "thread", "plain"] = Field(
+        "auto", description="auto answers in threads where three people or more are"
+    )
+    virtual_users: Literal["all", "on_demand", "label"] = Field(
+        "all", description="all brings them along, label lets @lycatra speak for them"
+    )
+    stream: Literal["on", "off", "silent"] = Field(
+        "on", description="whether answers are shown while they are written"
+    )
+    tables: Literal["table", "list"] = Field(
+        "table", description="list for clients that draw no tables, such as Element X"
+    )
+    language: str = Field(
+        "auto",
+        pattern=r"^(auto|[a-z]{2})$",
+        description="of fixed messages: auto follows the question; else e.g. en or de",
+    )
+    quiet: tuple[Literal["welcome", "too_old", "edited", "hints"], ...] = Field(
+        (), description="kinds of messages that nobody asked for and that are not wanted"
+    )
+
+
+class Invitations(Section):
+    """How many rooms people may bring Lycatra into; admins as many as they like."""
+
+    per_person_and_hour: int = Field(20, ge=1, description="rooms, 1 or more")
+    per_server_and_hour: int = Field(100, ge=1, description="rooms, 1 or more")
+    per_room_and_hour: int = Field(
+        3, ge=1, description="joins of one room, for who is sent away and invited in turn"
+    )
 
 
 class Commands(Section):
@@ -225,6 +261,8 @@ class WrittenSettings(Section):
     tools: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False, exclude=True)
     timezone: Zone = Field("UTC", description="yours, for days and hours")
     commands: Commands = Commands()
+    rooms: Rooms = Rooms()
+    invitations: Invitations = Invitations()
     log: Log = Log()
     retention: Retention = Retention()
     turns: Turns = Turns()

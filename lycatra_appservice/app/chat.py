@@ -16,9 +16,12 @@ from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.conversation import ConversationStore
 from lycatra_appservice.chat.handlers.ask import AskHandler
 from lycatra_appservice.chat.handlers.command import CommandHandler
-from lycatra_appservice.chat.handlers.dispatch import Dispatcher, Job
-from lycatra_appservice.chat.handlers.membership import MembershipHandler
+from lycatra_appservice.chat.handlers.dispatch import Dispatcher, Handlers, Job
+from lycatra_appservice.chat.handlers.invitation import InvitationHandler
 from lycatra_appservice.chat.handlers.message import MessageHandler
+from lycatra_appservice.chat.handlers.nothing import NothingHandler
+from lycatra_appservice.chat.handlers.state import StateHandler
+from lycatra_appservice.chat.language import Tongue
 from lycatra_appservice.chat.router import Router
 from lycatra_appservice.chat.typing import TypingNotice
 from lycatra_appservice.db.connection import Database
@@ -35,6 +38,7 @@ from lycatra_appservice.turns.sending import Sending
 from lycatra_appservice.turns.store import TurnStore
 from lycatra_appservice.turns.upkeep import Upkeep
 from lycatra_appservice.turns.worker import Worker, WorkerTiming
+from lycatra_appservice.words.catalogue import load_catalogue
 
 JOINED_CHANNEL: Final = "lycatra_joined"
 
@@ -60,11 +64,11 @@ async def build_chat(
     rooms: RoomStore,
     backend: Backend | None,
     board: HealthBoard,
-    jobs: Mapping[str, Job],
+    schedules: Mapping[str, Job],
     stack: AsyncExitStack,
 ) -> Chat:
     """Build the handlers and the worker that runs them."""
-    composer = Composer(parts.users)
+    composer = Composer(parts.users, Tongue(load_catalogue()))
     conversations = ConversationStore(parts.database)
     gate = await _gate(parts, board, stack)
     ask = AskHandler(
@@ -87,10 +91,20 @@ async def build_chat(
         CommandHandler(gate, parts.registry, parts.users, composer),
         ask,
     )
-    membership = MembershipHandler(
-        parts.users, rooms, parts.access, lambda: _announce_join(parts.database)
+    handlers = Handlers(
+        message=message,
+        edit=NothingHandler(),
+        redaction=NothingHandler(),
+        reaction=NothingHandler(),
+        encrypted=NothingHandler(),
+        invitation=InvitationHandler(
+            parts.users, rooms, parts.access, lambda: _announce_join(parts.database)
+        ),
+        state=StateHandler(parts.users, rooms),
+        schedules=schedules,
+        jobs={},
     )
-    dispatcher = Dispatcher(parts.users, composer, message, membership, jobs)
+    dispatcher = Dispatcher(parts.users, handlers)
     worker, upkeep = _worker(parts, rooms, dispatcher)
     return Chat(worker=worker, upkeep=upkeep, conversations=conversations)
 

@@ -103,10 +103,10 @@ class Service:
         stack.push_async_callback(board.close)
         readiness = Readiness(board)
         rooms = RoomStore(parts.database, parts.client, parts.users)
-        jobs: dict[str, Job] = {}
+        schedules: dict[str, Job] = {}
         parts.opened.signals.listen(ROOM_CHANNEL, rooms.forget_hinted)
-        chat = await build_chat(parts, rooms, backend, board, jobs, stack)
-        jobs["retention"] = Retention(parts, chat.upkeep, chat.conversations).run
+        chat = await build_chat(parts, rooms, backend, board, schedules, stack)
+        schedules["retention"] = Retention(parts, chat.upkeep, chat.conversations).run
         sorter = EventSorter(Classifier(parts.users, parts.addressing, parts.commands), rooms)
         pinger = Pinger(parts.client, self._settings.appservice.id)
         gaps = GapCheck(

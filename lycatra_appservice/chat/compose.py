@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from lycatra_appservice.chat.language import Tongue
 from lycatra_appservice.chat.messages import in_the_name_of
 from lycatra_appservice.matrix.render import render_message
-from lycatra_appservice.matrix.rooms import RoomView
+from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import Address, Inbound, Outgoing, Reply, SendKind
 
@@ -13,8 +14,9 @@ from lycatra_appservice.model import Address, Inbound, Outgoing, Reply, SendKind
 class Composer:
     """Pure: the same reply gives the same rows, also when a turn is run again."""
 
-    def __init__(self, users: VirtualUsers) -> None:
+    def __init__(self, users: VirtualUsers, tongue: Tongue) -> None:
         self._users = users
+        self._tongue = tongue
 
     def answer(self, reply: Reply, inbound: Inbound, room: RoomView) -> Sequence[Outgoing]:
         """Rows for a reply to a message.
@@ -22,17 +24,22 @@ class Composer:
         A virtual user that is not in a group comes in first, which @lycatra makes possible. In a
         DM nobody comes in, since that would make it a group: who is there says for whom he speaks.
         """
+        language = self._tongue.of(inbound.body, room.chosen.get("language"))
         if reply.sender in room.ours:
-            return self.messages(reply, inbound)
+            return self.messages(reply, inbound, language)
         # Who was sent away does not come back by himself.
         stays_out = room.is_direct or reply.sender in room.gone
         if stays_out or self._users.main not in room.ours:
-            return self.messages(self._spoken_for(reply, room), inbound)
+            return self.messages(self._spoken_for(reply, room), inbound, language)
         coming = Outgoing(kind=SendKind.JOIN, room_id=room.room_id, sender=reply.sender)
-        return [coming, *self.messages(reply, inbound)]
+        return [coming, *self.messages(reply, inbound, language)]
 
-    def messages(self, reply: Reply, inbound: Inbound) -> Sequence[Outgoing]:
+    def messages(
+        self, reply: Reply, inbound: Inbound, language: str | None = None
+    ) -> Sequence[Outgoing]:
         """Only the messages of a reply, from the one who speaks."""
+        spoken = language or self._tongue.of(inbound.body)
+        reply = replace(reply, markdown=self._tongue.say(reply.markdown, spoken))
         address = Address(
             room_id=inbound.room_id, reply_to=inbound.event_id, thread=inbound.thread
         )

@@ -1,86 +1,80 @@
-"""Every fixed sentence that people read: what happened, and what to do."""
+"""The chat's fixed texts by name, each with what is filled in; the words are in the catalogue."""
 
 from collections.abc import Sequence
 from datetime import timedelta
 
 from lycatra_appservice.model import UserID
+from lycatra_appservice.words.text import Said, Text
 
 
-def unknown_command(words: str, suggestions: Sequence[str]) -> str:
+def unknown_command(words: str, suggestions: Sequence[str]) -> Text:
     """For a command that is no tool."""
-    meant = " or ".join(f"`!{each}`" for each in suggestions)
-    if meant:
-        return f"I do not know the command `!{words}`. Did you mean {meant}?"
-    return f"I do not know the command `!{words}`. `!help` shows what I can do."
+    if not suggestions:
+        return Text("unknown_command", words=words)
+    meant: Said = f"`!{suggestions[-1]}`"
+    for suggestion in reversed(suggestions[:-1]):
+        meant = Text("or", first=f"`!{suggestion}`", second=meant)
+    return Text("unknown_command_near", words=words, meant=meant)
 
 
-def unclear_arguments(problem: str, example: str) -> str:
+def unclear_arguments(problem: Said, example: str) -> Text:
     """For a known tool with words that cannot be its arguments."""
-    return f"{problem} An example: `!{example}`"
+    return Text("unclear_arguments", problem=problem, example=example)
 
 
-def tool_refused(sentence: str, problems: Sequence[str]) -> str:
+def tool_refused(sentence: Said, problems: Sequence[Said]) -> Text:
     """For a tool that was not run, or failed."""
-    return "\n".join([sentence, *(f"- {problem}" for problem in problems)])
+    return Text("lines", lines=[sentence, *(Text("item", said=each) for each in problems)])
 
 
-def no_model() -> str:
+def no_model() -> Text:
     """For a question where no language model is configured."""
-    return (
-        "I cannot answer free questions: no language model is configured here. "
-        "Commands still work, `!help` shows them."
-    )
+    return Text("no_model")
 
 
-def may_not_ask() -> str:
+def may_not_ask() -> Text:
     """For a question of a person without rights."""
-    return "I may not answer you here: you have no rights. Ask whoever runs me to add you."
+    return Text("may_not_ask")
 
 
-def took_too_long(patience: timedelta) -> str:
+def took_too_long(patience: timedelta) -> Text:
     """For a question whose answer was not ready in time."""
-    return (
-        f"I could not finish the answer within {round(patience.total_seconds())} seconds. "
-        "Please ask for less at a time; commands like `!help` still work."
-    )
+    return Text("took_too_long", seconds=round(patience.total_seconds()))
 
 
-def was_reset() -> str:
+def was_reset() -> Text:
     """After `!reset`."""
-    return "I start afresh here: what was said before is no longer considered."
+    return Text("was_reset")
 
 
-def too_old(age: timedelta) -> str:
+def too_old(age: timedelta) -> Text:
     """For a room where something was asked while we could not answer."""
-    return (
-        f"I was away and found a message from about {_roughly(age)} ago. "
-        "It is too old to act on, so please ask again if you still need it."
-    )
+    return Text("too_old", age=_roughly(age))
 
 
-def failed(sentence: str) -> str:
+def failed(sentence: Said) -> Text:
     """For a turn that ended without an answer."""
-    return f"⚠️ {sentence}"
+    return Text("failed", sentence=sentence)
 
 
-def refused_invitation() -> str:
+def refused_invitation() -> Text:
     """The reason for leaving a room to which somebody invited us who may not."""
-    return "I only accept invitations from people I am configured for. Ask whoever runs me."
+    return Text("refused_invitation")
 
 
-def technical_user(main: UserID) -> str:
+def technical_user(main: UserID) -> Text:
     """The reason for leaving a room to which the technical user was invited."""
-    return f"This is only a technical account. Please invite {main} instead."
+    return Text("technical_user", main=main)
 
 
-def in_the_name_of(display_name: str, markdown: str) -> str:
+def in_the_name_of(display_name: str, said: Said) -> Text:
     """For an answer that @lycatra gives for a virtual user that is not in the room."""
-    return f"**{display_name}:**\n\n{markdown}"
+    return Text("in_the_name_of", name=display_name, said=said)
 
 
-def _roughly(span: timedelta) -> str:
+def _roughly(span: timedelta) -> Text:
     minutes = round(span.total_seconds() / 60)
-    for unit, length in (("day", 24 * 60), ("hour", 60)):
+    for unit, length in (("days", 24 * 60), ("hours", 60)):
         if minutes >= 2 * length:
-            return f"{round(minutes / length)} {unit}s"
-    return f"{minutes} minutes"
+            return Text(unit, n=round(minutes / length))
+    return Text("minutes", n=minutes)

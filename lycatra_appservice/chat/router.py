@@ -12,7 +12,7 @@ from lycatra_appservice.chat.commands import (
     UnclearArguments,
     UnknownCommand,
 )
-from lycatra_appservice.matrix.rooms import RoomView
+from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import Inbound, UserID
 

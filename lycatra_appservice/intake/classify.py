@@ -25,6 +25,7 @@ ROOM_STATE: Final = frozenset(
         "m.room.member",
         "m.room.encryption",
         "m.room.name",
+        "m.room.join_rules",
         "m.room.power_levels",
         "m.room.tombstone",
     }

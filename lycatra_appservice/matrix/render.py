@@ -10,6 +10,7 @@ from lycatra_appservice.matrix.markup import is_too_deep, parse, to_html
 from lycatra_appservice.matrix.parts import split
 from lycatra_appservice.matrix.plain import to_text
 from lycatra_appservice.model import JSON, Address, Reply
+from lycatra_appservice.words.catalogue import in_english
 
 MARKER: Final = "org.lycatra.reply"
 
@@ -36,7 +37,7 @@ def render_message(
     `marker` holds `to` and `kind`; `part` and `of` are added. Only the first part mentions
     people and is a reply; all of them stand in the thread.
     """
-    source = clean(reply.markdown)
+    source = clean(in_english(reply.markdown))
     whole = _Whole(reply, address, marker)
     if len(source) <= max_bytes:
         content = whole.content(whole.text(source), 1, 1)

@@ -1,7 +1,7 @@
 """What we know of the rooms we are in: who is there, whether it is encrypted, what we said."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
@@ -12,6 +12,8 @@ from lycatra_appservice.matrix.accounts import is_account_missing
 from lycatra_appservice.matrix.client import MatrixClient
 from lycatra_appservice.matrix.errors import MatrixError, TryLaterError
 from lycatra_appservice.matrix.events import is_id, mapping, text
+from lycatra_appservice.matrix.power import PowerLevels, creators_of
+from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, EventID, RoomID, UserID
 
@@ -23,27 +25,6 @@ _MAX_NAME: Final = 200
 _PRESENT: Final = frozenset({"join", "invite"})
 
 ROOM_CHANNEL: Final = "lycatra_room"  # the payload is a room whose people changed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoomView:
-    """A room as the router sees it."""
-
-    room_id: RoomID
-    name: str | None
-    encrypted: bool
-    people: Mapping[UserID, str | None]  # joined or invited, none of ours, with display names
-    ours: frozenset[UserID]  # joined
-    gone: frozenset[UserID] = frozenset()  # ours who were here and are not: kicked, banned, left
-
-    @property
-    def is_direct(self) -> bool:
-        """Whether it is a conversation with one person, whatever clients call it."""
-        return len(self.people) == 1
-
-    def host(self, main: UserID) -> UserID:
-        """Who speaks here when nobody was named: `main`, or another of us who is there."""
-        return main if main in self.ours or not self.ours else min(self.ours)
 
 
 class RoomStore:
@@ -110,8 +91,24 @@ class RoomStore:
                     await connection.execute(
                         self._sql["set_name"], room=room_id, name=_clean(content.get("name"))
                     )
+                case "m.room.power_levels":
+                    await connection.execute(
+                        self._sql["set_power"], room=room_id, power=json.dumps(content)
+                    )
+                case "m.room.join_rules":
+                    await connection.execute(
+                        self._sql["set_public"],
+                        room=room_id,
+                        is_public=int(content.get("join_rule") == "public"),
+                    )
+                case "m.room.tombstone":
+                    await connection.execute(
+                        self._sql["set_successor"],
+                        room=room_id,
+                        successor=_room_id(content.get("replacement_room")),
+                    )
                 case _:
-                    pass  # kept by no table yet
+                    pass  # kept by no table: m.room.create never changes
 
     async def drop_if_left(self, room_id: RoomID) -> None:
         """Forget a room when none of us is in it any more."""
@@ -178,6 +175,12 @@ class RoomStore:
             },
             ours=self._ours(members, {"join"}),
             gone=self._ours(members, {"leave", "ban"}),
+            is_space=bool(row["is_space"]),
+            is_public=bool(row["is_public"]),
+            power=_power_of(row),
+            predecessor=RoomID(row["predecessor"]) if row["predecessor"] else None,
+            successor=RoomID(row["successor"]) if row["successor"] else None,
+            chosen=mapping(json.loads(row["chosen"])) if row["chosen"] else {},
         )
 
     def _ours(self, members: Sequence[Row], memberships: Set[str]) -> frozenset[UserID]:
@@ -202,8 +205,7 @@ class RoomStore:
             await connection.execute(
                 self._sql["put_room"],
                 room=room_id,
-                name=_name_in(state),
-                encrypted=int(any(event.get("type") == "m.room.encryption" for event in state)),
+                **_facts_in(state),
             )
             for event in state:
                 if event.get("type") == "m.room.member":
@@ -256,11 +258,36 @@ class RoomStore:
         self._crowds[view.room_id] = monotonic() + _CROWD_SECONDS
 
 
-def _name_in(state: Sequence[Mapping[str, JSON]]) -> str | None:
-    for event in state:
-        if event.get("type") == "m.room.name":
-            return _clean(mapping(event.get("content")).get("name"))
-    return None
+def _facts_in(state: Sequence[Mapping[str, JSON]]) -> Mapping[str, object]:
+    """The columns of a room, by its state events."""
+    events = {event.get("type"): event for event in state if event.get("state_key") == ""}
+    contents = {kind: mapping(event.get("content")) for kind, event in events.items()}
+    create = contents.get("m.room.create", {})
+    creators, above_all = creators_of(events.get("m.room.create", {}))
+    return {
+        "name": _clean(contents.get("m.room.name", {}).get("name")),
+        "encrypted": int("m.room.encryption" in events),
+        "is_space": int(create.get("type") == "m.space"),
+        "is_public": int(contents.get("m.room.join_rules", {}).get("join_rule") == "public"),
+        "power": json.dumps(contents.get("m.room.power_levels")),
+        "creators": json.dumps({"users": sorted(creators), "above_all": above_all}),
+        "predecessor": _room_id(mapping(create.get("predecessor")).get("room_id")),
+        "successor": _room_id(contents.get("m.room.tombstone", {}).get("replacement_room")),
+    }
+
+
+def _power_of(row: Row) -> PowerLevels:
+    creators = json.loads(row["creators"])
+    content = json.loads(row["power"])
+    return PowerLevels(
+        content=content if isinstance(content, dict) else None,
+        creators=frozenset(UserID(user) for user in creators["users"]),
+        creators_above_all=creators["above_all"],
+    )
+
+
+def _room_id(value: JSON) -> str | None:
+    return value if is_id(value) and value.startswith("!") else None
 
 
 def _clean(value: JSON) -> str | None:

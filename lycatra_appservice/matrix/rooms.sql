@@ -7,21 +7,40 @@ ON CONFLICT (id) DO NOTHING
 DELETE FROM room WHERE id = :room AND membership = 'reading'
 
 -- name: put_room
--- Encryption is never turned off; another name stands only after the next reading.
-INSERT INTO room (id, membership, name, encrypted, state_at)
-VALUES (:room, 'join', :name, :encrypted, lycatra_now())
+-- Encryption is never turned off, a successor never taken back; what was pushed while the room
+-- was read is newer and stands.
+INSERT INTO room (id, membership, name, encrypted, is_space, is_public, power, creators,
+                  predecessor, successor, state_at)
+VALUES (:room, 'join', :name, :encrypted, :is_space, :is_public, :power, :creators,
+        :predecessor, :successor, lycatra_now())
 ON CONFLICT (id) DO UPDATE SET membership = 'join', name = coalesce(room.name, excluded.name),
   encrypted = CASE WHEN room.encrypted = 1 THEN 1 ELSE excluded.encrypted END,
+  is_space = excluded.is_space, creators = excluded.creators,
+  is_public = CASE WHEN room.is_public = 1 THEN 1 ELSE excluded.is_public END,
+  power = coalesce(room.power, excluded.power),
+  predecessor = excluded.predecessor,
+  successor = coalesce(room.successor, excluded.successor),
   state_at = excluded.state_at
 
 -- name: get_room
-SELECT * FROM room WHERE id = :room AND membership = 'join'
+-- Without creators it was stored by an older version, which read less.
+SELECT r.*, s.chosen FROM room r LEFT JOIN room_settings s ON s.room = r.id
+WHERE r.id = :room AND r.membership = 'join' AND r.creators IS NOT NULL
 
 -- name: drop_room
 DELETE FROM room WHERE id = :room
 
 -- name: set_name
 UPDATE room SET name = :name WHERE id = :room
+
+-- name: set_power
+UPDATE room SET power = :power WHERE id = :room
+
+-- name: set_public
+UPDATE room SET is_public = :is_public WHERE id = :room
+
+-- name: set_successor
+UPDATE room SET successor = :successor WHERE id = :room
 
 -- name: set_encrypted
 UPDATE room SET encrypted = 1 WHERE id = :room

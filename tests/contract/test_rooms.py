@@ -236,11 +236,25 @@ async def test_a_malformed_change_changes_nothing(known: RoomStore, stub: Homese
         changed("member", "x", OTHER),
         changed("name", {"name": {"a": 1}}),
         changed("name", []),
-        changed("power_levels", {"users": "\0"}),
+        changed("join_rules", {"join_rule": {"a": 1}}),
+        changed("tombstone", {"replacement_room": "\0"}),
     ):
         await known.apply(change)
 
     assert await known.view(ROOM) == before
+
+
+async def test_malformed_power_levels_read_as_the_defaults(
+    known: RoomStore, stub: HomeserverStub
+) -> None:
+    seat(stub, {PERSON: "join", MAIN: "join"})
+    await known.view(ROOM)
+
+    await known.apply(changed("power_levels", {"users": "\0", "invite": "many"}))
+
+    power = (await known.view(ROOM)).power
+    assert (power.of(PERSON), power.may_invite(PERSON)) == (0, True)
+    assert not power.may_set(PERSON, "m.room.name")
 
 
 async def test_names_are_kept_as_far_as_a_database_takes_them(

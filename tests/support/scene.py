@@ -22,9 +22,12 @@ from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.conversation import ConversationStore
 from lycatra_appservice.chat.handlers.ask import AskHandler
 from lycatra_appservice.chat.handlers.command import CommandHandler
-from lycatra_appservice.chat.handlers.dispatch import Dispatcher
-from lycatra_appservice.chat.handlers.membership import MembershipHandler
+from lycatra_appservice.chat.handlers.dispatch import Dispatcher, Handlers
+from lycatra_appservice.chat.handlers.invitation import InvitationHandler
 from lycatra_appservice.chat.handlers.message import MessageHandler
+from lycatra_appservice.chat.handlers.nothing import NothingHandler
+from lycatra_appservice.chat.handlers.state import StateHandler
+from lycatra_appservice.chat.language import Tongue
 from lycatra_appservice.chat.router import Router
 from lycatra_appservice.chat.typing import TypingNotice
 from lycatra_appservice.db.connection import Database
@@ -55,6 +58,7 @@ from lycatra_appservice.turns.journal import Journal
 from lycatra_appservice.turns.runner import TurnRunner
 from lycatra_appservice.turns.sending import Sending
 from lycatra_appservice.turns.turn import Turn
+from lycatra_appservice.words.catalogue import load_catalogue
 from tests.support.homeserver_stub import (
     AS_TOKEN,
     SERVER_NAME,
@@ -172,7 +176,7 @@ class Scene:
 
     def build(self, registry: Registry, gate: Gate, access: Access, agent: Agent | None) -> None:
         """Put the handlers together."""
-        composer = Composer(self.users)
+        composer = Composer(self.users, Tongue(load_catalogue()))
         ask = AskHandler(
             agent,
             gate,
@@ -188,9 +192,18 @@ class Scene:
         command = CommandHandler(gate, registry, self.users, composer)
         router = Router(self.users, self._addressing, self._commands)
         message = MessageHandler(self.users, self.rooms, router, composer, command, ask)
-        membership = MembershipHandler(self.users, self.rooms, access, self._note_join)
-        jobs = {"nightly": self._job}
-        dispatcher = Dispatcher(self.users, composer, message, membership, jobs)
+        handlers = Handlers(
+            message=message,
+            edit=NothingHandler(),
+            redaction=NothingHandler(),
+            reaction=NothingHandler(),
+            encrypted=NothingHandler(),
+            invitation=InvitationHandler(self.users, self.rooms, access, self._note_join),
+            state=StateHandler(self.users, self.rooms),
+            schedules={"nightly": self._job},
+            jobs={},
+        )
+        dispatcher = Dispatcher(self.users, handlers)
         journal = Journal(self.database, "one")
         deliverer = MatrixDeliverer(self.client, self.users, is_encrypted=self.rooms.is_encrypted)
         self.runner = TurnRunner(

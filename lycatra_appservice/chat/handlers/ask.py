@@ -15,12 +15,13 @@ from lycatra_appservice.chat.conversation import ConversationStore, conversation
 from lycatra_appservice.chat.router import Ask, Reset
 from lycatra_appservice.chat.typing import TypingNotice
 from lycatra_appservice.errors import ModelError
-from lycatra_appservice.matrix.rooms import RoomView
+from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.model import JSON, Caller, Face, Inbound, Level, Outgoing, Reply
 from lycatra_appservice.toolkit.access import Access
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.toolkit.toolbox import Gate
 from lycatra_appservice.turns.turn import Turn
+from lycatra_appservice.words.text import Said
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class AskHandler:
         self, route: Ask, turn: Turn, inbound: Inbound, room: RoomView
     ) -> Sequence[Outgoing]:
         """Answer a question, or say in one line why there is no answer."""
+        said: Said
         if self._access.level(inbound.sender) < Level.VIEWER:
             said = messages.may_not_ask()
         elif self._agent is None:

@@ -6,13 +6,14 @@ from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.router import RunTool
 from lycatra_appservice.errors import InvalidArgumentsError, ToolError
-from lycatra_appservice.matrix.rooms import RoomView
+from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, Caller, Face, Inbound, Outgoing, Reply
 from lycatra_appservice.toolkit.base import Effect
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.toolkit.toolbox import Gate
 from lycatra_appservice.turns.turn import Turn
+from lycatra_appservice.words.text import Said
 
 
 class CommandHandler:
@@ -49,7 +50,7 @@ class CommandHandler:
         reply = Reply(markdown=said, sender=self._users.of(namespace.name), notice=True)
         return self._composer.answer(reply, inbound, room)
 
-    async def _run(self, caller: Caller, tool: str, arguments: JSON) -> str:
+    async def _run(self, caller: Caller, tool: str, arguments: JSON) -> Said:
         try:
             result = await self._gate.open(caller).call(tool, arguments)
         except ToolError as error:

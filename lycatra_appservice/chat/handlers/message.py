@@ -22,7 +22,8 @@ from lycatra_appservice.chat.router import (
 )
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.matrix.errors import MatrixError
-from lycatra_appservice.matrix.rooms import RoomStore, RoomView
+from lycatra_appservice.matrix.room_view import RoomView
+from lycatra_appservice.matrix.rooms import RoomStore
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import Inbound, Outgoing, Reply
 from lycatra_appservice.turns.turn import Turn

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import pytest
 
 from lycatra_appservice.chat.compose import Composer
-from lycatra_appservice.matrix.rooms import RoomView
+from lycatra_appservice.chat.language import Tongue
+from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.model import JSON, Outgoing, Reply, RoomID, SendKind, UserID
+from lycatra_appservice.words.catalogue import load_catalogue
 from tests.unit.chat.conversing import MAIN, PERSON, SERVICES, UPDATES, USERS, inbound
 
-COMPOSER = Composer(USERS)
+COMPOSER = Composer(USERS, Tongue(load_catalogue()))
 OTHER = UserID("@other:hs.test")
 THREAD: JSON = {"rel_type": "m.thread", "event_id": "$root"}
 

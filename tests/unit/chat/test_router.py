@@ -17,7 +17,7 @@ from lycatra_appservice.chat.router import (
     Situation,
     is_too_old,
 )
-from lycatra_appservice.matrix.rooms import RoomView
+from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.model import JSON, RoomID, UserID
 from tests.unit.chat.conversing import (
     ADDRESSING,

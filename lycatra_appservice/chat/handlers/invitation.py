@@ -1,22 +1,23 @@
-"""Invitations to our users, and the state of the rooms they are in."""
+"""Invitations to our users."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from lycatra_appservice.chat import messages
 from lycatra_appservice.matrix.errors import MatrixError
-from lycatra_appservice.matrix.events import mapping
 from lycatra_appservice.matrix.rooms import RoomStore
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, Level, Outgoing, RoomID, SendKind, UserID
 from lycatra_appservice.toolkit.access import Access
 from lycatra_appservice.turns.turn import Turn
+from lycatra_appservice.words.catalogue import in_english
+from lycatra_appservice.words.text import Text
 
 logger = logging.getLogger(__name__)
 
 
-class MembershipHandler:
-    """Joins where it may, leaves with a reason where not, and follows what rooms become."""
+class InvitationHandler:
+    """Joins where it may, leaves with a reason where not."""
 
     def __init__(
         self,
@@ -31,7 +32,7 @@ class MembershipHandler:
         self._access = access
         self._on_joined = on_joined
 
-    async def invited(self, turn: Turn, event: Mapping[str, JSON]) -> Sequence[Outgoing]:
+    async def handle(self, turn: Turn, event: Mapping[str, JSON]) -> Sequence[Outgoing]:
         """Answer an invitation to one of our users."""
         user, inviter = UserID(event["state_key"]), UserID(event["sender"])
         room_id = RoomID(event["room_id"])
@@ -41,11 +42,8 @@ class MembershipHandler:
             return ()
         refusal = self._refusal(user, inviter)
         if refusal is not None:
-            return [
-                Outgoing(
-                    kind=SendKind.LEAVE, room_id=room_id, sender=user, content={"reason": refusal}
-                )
-            ]
+            reason = {"reason": in_english(refusal)}
+            return [Outgoing(kind=SendKind.LEAVE, room_id=room_id, sender=user, content=reason)]
         await turn.send(Outgoing(kind=SendKind.JOIN, room_id=room_id, sender=user))
         try:
             await self._rooms.view(room_id, user)
@@ -57,24 +55,7 @@ class MembershipHandler:
             await self._on_joined()
         return ()
 
-    async def changed(self, event: Mapping[str, JSON], *, is_late: bool) -> None:
-        """Follow a state event; forget a room that the last of us has left.
-
-        One that is late may be older than what is known by now: the room is read anew.
-        """
-        if is_late:
-            await self._rooms.drop(RoomID(event["room_id"]))
-            return
-        await self._rooms.apply(event)
-        membership = mapping(event["content"]).get("membership")
-        if (
-            event["type"] == "m.room.member"
-            and membership in ("leave", "ban")
-            and self._users.is_ours(event["state_key"])
-        ):
-            await self._rooms.drop_if_left(RoomID(event["room_id"]))
-
-    def _refusal(self, user: UserID, inviter: UserID) -> str | None:
+    def _refusal(self, user: UserID, inviter: UserID) -> Text | None:
         if user == self._users.sender:
             return messages.technical_user(self._users.main)
         if self._users.is_ours(inviter):

@@ -1,0 +1,1 @@
+"""Every fixed text that people read, in every language: one catalogue, one file a language."""
