@@ -26,7 +26,7 @@ class NoOp:
         self.runs.append((turn.trigger_id, time.perf_counter()))
         return ()
 
-    def apologise(self, stored: StoredTurn, error: LycatraError) -> Sequence[Outgoing]:
+    async def apologise(self, stored: StoredTurn, error: LycatraError) -> Sequence[Outgoing]:
         """Never called: what does nothing cannot fail."""
         raise AssertionError(f"{stored.trigger_id} failed: {error!r}")
 

@@ -1,26 +1,35 @@
 """One tree of errors; a class is an instruction: what the person reads, and whether to try again.
 
-The exception's message is for the log. `user_message` is for people: one sentence, never a
-secret, never a provider's own words. Anything that is not in this tree is a bug.
+The exception's message is for the log. `said` is for people: one sentence, never a secret, never a
+provider's own words; what is read in a room is a text of the catalogue, so that everybody reads it
+in their language. Anything that is not in this tree is a bug.
 """
 
 from collections.abc import Sequence
 from typing import ClassVar
 
+from lycatra_appservice.words.catalogue import in_english
+from lycatra_appservice.words.text import Said, Text
+
 
 class LycatraError(Exception):
     """The base of everything we raise on purpose."""
 
-    user_message: str = "Something went wrong on my side. Please try again in a moment."
+    said: Said = Text("went_wrong")
     retryable: ClassVar[bool] = False
     # Something else is away; a turn is tried again until it is back, without being given up.
     outlasted: ClassVar[bool] = False
+
+    @property
+    def user_message(self) -> str:
+        """What people read, in English: for models, MCP clients and operators."""
+        return in_english(self.said)
 
 
 class SettingsError(LycatraError):
     """The configuration has mistakes; `problems` holds all of them, one line each."""
 
-    user_message = "The configuration has mistakes."
+    said = "The configuration has mistakes."
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
@@ -30,28 +39,28 @@ class SettingsError(LycatraError):
 class StoreUnavailableError(LycatraError):
     """The database cannot be reached or refuses writing now; whoever asked asks again."""
 
-    user_message = "My database is not reachable right now. I will answer when it is back."
+    said = Text("store_away")
     retryable = True
 
 
 class StoreBusyError(StoreUnavailableError):
     """The store is in use by another worker, or stayed locked too long."""
 
-    user_message = "My database is busy right now. I will answer when it is free."
+    said = Text("store_busy")
 
 
 class SchemaTooNewError(LycatraError):
     """The database needs a newer program: its `compat` is above our schema version."""
 
-    user_message = "The database belongs to a newer version of Lycatra."
+    said = "The database belongs to a newer version of Lycatra."
 
 
 class ToolError(LycatraError):
-    """A tool could not do what was asked; the person reads `user_message`, the model too."""
+    """A tool could not do what was asked; the person reads `said`, the model too."""
 
-    def __init__(self, user_message: str) -> None:
-        super().__init__(user_message)
-        self.user_message = user_message
+    def __init__(self, said: Said) -> None:
+        super().__init__(in_english(said))
+        self.said = said
 
 
 class UnknownToolError(ToolError):
@@ -63,11 +72,15 @@ class NotAllowedError(ToolError):
 
 
 class InvalidArgumentsError(ToolError):
-    """The arguments do not fit; `problems` maps a field to what it takes."""
+    """The arguments do not fit.
 
-    def __init__(self, user_message: str, problems: Sequence[str] = ()) -> None:
-        super().__init__(user_message)
-        self.problems = tuple(problems)
+    `said` tells a person everything; `problems` tell a model, a sentence for each argument, what
+    it takes.
+    """
+
+    def __init__(self, said: Said, problems: Sequence[Said] = ()) -> None:
+        super().__init__(said)
+        self.problems = tuple(in_english(each) for each in problems)
 
 
 class ToolTimeoutError(ToolError):
@@ -83,25 +96,20 @@ class ToolFailedError(ToolError):
 class ModelError(LycatraError):
     """The language model gave no usable answer."""
 
-    user_message = (
-        "The language model is not answering right now. Commands like `!help` still work."
-    )
+    said = Text("model_away")
     retryable = True
 
 
 class OutcomeUnknownError(LycatraError):
     """A change had started when its process ended: nobody knows whether it happened."""
 
-    user_message = (
-        "I was interrupted while doing this. It may or may not have happened: "
-        "please look before you ask again."
-    )
+    said = Text("outcome_unknown")
 
 
 class InterruptedByUpdateError(LycatraError):
     """A journaled turn that no running version can replay."""
 
-    user_message = "I was interrupted by an update. Please ask again."
+    said = Text("interrupted_by_update")
 
 
 class TurnFailedError(LycatraError):
@@ -109,7 +117,4 @@ class TurnFailedError(LycatraError):
 
     def __init__(self, reference: str) -> None:
         super().__init__(f"turn {reference!r} was given up")
-        self.user_message = (
-            "I could not do this: something went wrong on my side more than once. "
-            f"Please tell the person who runs me (reference {reference})."
-        )
+        self.said = Text("gave_up", reference=reference)

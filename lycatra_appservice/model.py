@@ -21,6 +21,7 @@ __all__ = [
     "Caller",
     "EventID",
     "Face",
+    "File",
     "Inbound",
     "LaneKind",
     "Level",
@@ -111,16 +112,33 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """Something to look at or to keep that goes with an answer.
+
+    `description` says in a sentence what is in it, for whoever cannot see it. Name and type are
+    wishes: what is sent is made safe, and what is no image by its bytes is not sent as one.
+    """
+
+    name: str
+    content_type: str
+    data: bytes = field(repr=False)
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """What a handler wants said: Markdown, by whom, and whether it may ring a phone.
 
-    A text of the catalogue becomes words only when the language of the asker is known.
+    A text of the catalogue becomes words only when the language of the asker is known. `files`
+    follow the text; `subject` names the file that a text goes into which is too long for a chat.
     """
 
     markdown: Said
     sender: UserID
     notice: bool = False  # True: m.notice, which never rings
     mentions: Sequence[UserID] = ()
+    files: Sequence[File] = ()
+    subject: str = "answer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +146,10 @@ class Outgoing:
     """One thing to do in a room as one of our users, ready for its send row.
 
     `content` is fixed from the moment the row is written, so that a retry never says something
-    else. `target_n` names the earlier row of the same turn that an edit, reaction or redaction
-    is about; a target known by its event id stands in `content` instead.
+    else. `target_n` names the earlier row of the same run that an edit, reaction or redaction is
+    about, counted from 0; `rows_back` names it, or a message's upload, by how many rows earlier
+    it goes out, for who does not know that count: 1 is the row before. A target known by its
+    event id stands in `content` instead.
     """
 
     kind: SendKind
@@ -137,4 +157,5 @@ class Outgoing:
     sender: UserID
     content: Mapping[str, JSON] = field(default_factory=dict)
     target_n: int | None = None
+    rows_back: int | None = None
     data: bytes | None = None

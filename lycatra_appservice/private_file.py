@@ -17,7 +17,7 @@ _GROUP_MAY_ENTER = 0o050
 class UnwritableFileError(LycatraError):
     """A file could not be written; what was there before is unchanged."""
 
-    user_message = "A file could not be written."
+    said = "A file could not be written."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,7 +32,7 @@ _HEADER = """\
 class RegistrationError(LycatraError):
     """The registration file is missing or not what it should be; the message says what to do."""
 
-    user_message = "The registration file cannot be used."
+    said = "The registration file cannot be used."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,17 +19,20 @@ from lycatra_appservice.settings_types import (
     Actors,
     BaseUrl,
     DatabaseUrl,
+    LanguageCode,
     Localpart,
     Mxc,
     OwnPath,
     Port,
     Prefixes,
+    QuietKinds,
     ServerName,
     Span,
     Token,
     Zone,
     is_server_name,
 )
+from lycatra_appservice.words.catalogue import AUTOMATIC
 
 
 class Section(BaseModel):
@@ -178,12 +181,10 @@ class Rooms(Section):
     tables: Literal["table", "list"] = Field(
         "table", description="list for clients that draw no tables, such as Element X"
     )
-    language: str = Field(
-        "auto",
-        pattern=r"^(auto|[a-z]{2})$",
-        description="of fixed messages: auto follows the question; else e.g. en or de",
+    language: LanguageCode = Field(
+        AUTOMATIC, description="of fixed messages; auto follows the question"
     )
-    quiet: tuple[Literal["welcome", "too_old", "edited", "hints"], ...] = Field(
+    quiet: QuietKinds = Field(
         (), description="kinds of messages that nobody asked for and that are not wanted"
     )
 

@@ -3,11 +3,13 @@
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
+
+from lycatra_appservice.words.catalogue import AUTOMATIC, load_catalogue
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -83,6 +85,13 @@ def _zone(name: str) -> str:
     return name
 
 
+def _language(code: str) -> str:
+    known = [AUTOMATIC, *(language.code for language in load_catalogue().languages)]
+    if code not in known:
+        raise ValueError(f"is no language that is known here; known are {', '.join(known)}")
+    return code
+
+
 def _words(value: object) -> object:
     """Let an environment variable, or a careless list of one, be a list."""
     if isinstance(value, str):
@@ -136,6 +145,7 @@ Localpart: TypeAlias = Annotated[str, AfterValidator(_localpart)]
 Mxc: TypeAlias = Annotated[str, AfterValidator(_mxc)]
 BaseUrl: TypeAlias = Annotated[str, AfterValidator(_base_url)]  # kept without a slash at the end
 Zone: TypeAlias = Annotated[str, AfterValidator(_zone)]
+LanguageCode: TypeAlias = Annotated[str, AfterValidator(_language)]
 Port: TypeAlias = Annotated[int, Field(ge=1, le=65535)]
 Span: TypeAlias = Annotated[timedelta, BeforeValidator(_span), AfterValidator(_positive)]
 # Made absolute by the folder in the validation context, if there is one.
@@ -144,6 +154,9 @@ DatabaseUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_database_url)]
 Token: TypeAlias = Annotated[SecretStr, AfterValidator(_secret)]
 Actors: TypeAlias = Annotated[
     tuple[Annotated[str, AfterValidator(_actor)], ...], BeforeValidator(_words)
+]
+QuietKinds: TypeAlias = Annotated[
+    tuple[Literal["welcome", "too_old", "edited", "hints"], ...], BeforeValidator(_words)
 ]
 Prefixes: TypeAlias = Annotated[
     tuple[Annotated[str, AfterValidator(_prefix)], ...],

@@ -13,8 +13,8 @@ from pydantic import SecretStr
 
 from benchmarks.servers.serving import HS_TOKEN, TAKEN, arguments, until_terminated
 from lycatra_appservice.app.listeners import Listeners
-from lycatra_appservice.chat.addressing import Addressing
 from lycatra_appservice.chat.commands import CommandWords
+from lycatra_appservice.chat.reading import make_reader
 from lycatra_appservice.db.connection import Database
 from lycatra_appservice.db.migrate import migrate
 from lycatra_appservice.db.open import open_database
@@ -36,6 +36,11 @@ from lycatra_appservice.turns.inbox import Inbox
 CROWDS = "/bench/crowds"
 _PEOPLE_OF_A_CROWD = 5
 _COUNT = parse_statement("count", "SELECT count(*) AS turns FROM turn")
+_PUT_ROOM = parse_statement(
+    "put_room",
+    "INSERT INTO room (id, membership, power, creators, state_at) "
+    """VALUES (:room, 'join', 'null', '{"users": [], "above_all": false}', 0)""",
+)
 
 
 class _Beside:
@@ -64,7 +69,7 @@ class _Beside:
 
     async def _fill(self, room: RoomID) -> None:
         async with self._database.transaction() as connection:
-            await connection.execute(self._sql["put_room"], room=room, name=None, encrypted=0)
+            await connection.execute(_PUT_ROOM, room=room)
             for n in range(_PEOPLE_OF_A_CROWD):
                 await connection.execute(
                     self._sql["put_member"],
@@ -72,6 +77,7 @@ class _Beside:
                     user_id=f"@person{n}:hs.test",
                     membership="join",
                     display_name=None,
+                    sent_away=0,
                 )
 
 
@@ -82,7 +88,7 @@ async def _on_heartbeat(_: str) -> None:
 def _intake(database: Database, rooms: RoomStore, users: VirtualUsers) -> Intake:
     registry = discover()
     tools = {each.name: registry.tools_of(each.name) for each in registry.namespaces}
-    classifier = Classifier(users, Addressing(users), CommandWords(tools, ("!", "/")))
+    classifier = Classifier(users, make_reader(users, CommandWords(tools, ("!", "/"))))
     return Intake(
         HomeserverToken([SecretStr(HS_TOKEN)]),
         Inbox(database),

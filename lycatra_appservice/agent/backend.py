@@ -3,11 +3,12 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from math import ceil
 from typing import Any, Literal, Protocol, TypeAlias
 
 from lycatra_appservice.agent.messages import Delta, Message
 from lycatra_appservice.errors import ModelError
+from lycatra_appservice.words.spans import at_least
+from lycatra_appservice.words.text import Text
 
 ToolChoice: TypeAlias = Literal["auto", "none"]
 
@@ -51,10 +52,7 @@ class ModelUnreachableError(ModelError):
 class ModelSilentError(ModelError):
     """The server took the request and did not begin to answer in time."""
 
-    user_message = (
-        "The language model did not begin to answer in time. Please ask again in a while; "
-        "commands like `!help` still work."
-    )
+    said = Text("model_silent")
     retryable = False  # asking at once would make the person wait as long again
 
 
@@ -64,28 +62,22 @@ class ModelBusyError(ModelError):
     def __init__(self, detail: str, *, retry_after: timedelta | None = None) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
-        self.user_message = (
-            f"The language model is busy. Please ask again in {_in_words(retry_after)}."
+        self.said = Text(
+            "model_busy", wait=Text("moment") if retry_after is None else at_least(retry_after)
         )
 
 
 class ModelRefusedError(ModelError):
     """The server does not accept our requests: key, model name, address or a parameter."""
 
-    user_message = (
-        "The language model's server refuses my requests. "
-        "An administrator can see why with `lycatra doctor` and in my log."
-    )
+    said = Text("model_refuses")
     retryable = False
 
 
 class ContextOverflowError(ModelError):
     """The conversation does not fit into the model's window."""
 
-    user_message = (
-        "This conversation has become too long for the language model. "
-        "Send `!reset` to start afresh, then ask again."
-    )
+    said = Text("conversation_too_long")
     retryable = False
 
 
@@ -95,22 +87,9 @@ class ModelCutError(ModelError):
     `partial` is the text so far; empty if the model was on its way to a tool call.
     """
 
-    user_message = (
-        "I lost the connection to the language model in the middle of its answer. "
-        "Please ask again."
-    )
+    said = Text("model_cut")
     retryable = False  # part of the answer may have been shown already
 
     def __init__(self, detail: str, *, partial: str) -> None:
         super().__init__(detail)
         self.partial = partial
-
-
-def _in_words(wait: timedelta | None) -> str:
-    if wait is None:
-        return "a moment"
-    seconds = max(1, ceil(wait.total_seconds()))
-    if seconds < 60:
-        return "a second" if seconds == 1 else f"{seconds} seconds"
-    minutes = ceil(seconds / 60)
-    return "a minute" if minutes == 1 else f"{minutes} minutes"

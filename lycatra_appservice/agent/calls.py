@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from lycatra_appservice.agent.accumulator import storable
+from lycatra_appservice.agent.files import file_from_json, file_to_json, for_answer
 from lycatra_appservice.agent.messages import ModelAnswer, ToolCall, ToolMessage
 from lycatra_appservice.agent.ports import StepsPort, ToolboxPort
 from lycatra_appservice.agent.results import Mistake, failed, found, mistake_in, problem
 from lycatra_appservice.errors import ToolError
-from lycatra_appservice.model import JSON
+from lycatra_appservice.model import JSON, File
 
 MAX_AT_ONCE = 4
 MAX_CALLS = 16  # in one answer; a model that wants more is running away
@@ -43,6 +44,7 @@ class _Outcome:
     mistake: str | None = None
     ran: bool = False
     repeated: bool = False
+    files: Sequence[File] = ()
 
 
 class CallDesk:
@@ -56,6 +58,12 @@ class CallDesk:
         self._made: Counter[tuple[str, str]] = Counter()
         self._mistakes: Counter[str] = Counter()
         self._used: dict[str, None] = {}
+        self._files: list[File] = []
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """What the tools gave to be shown with the answer."""
+        return for_answer(self._files)
 
     @property
     def used(self) -> tuple[str, ...]:
@@ -69,6 +77,7 @@ class CallDesk:
         self._used |= {
             call.name: None for call, done in zip(answer.calls, outcomes, strict=True) if done.ran
         }
+        self._files += [file for done in outcomes for file in done.files]
         return Handled(
             messages=[
                 ToolMessage(call_id=call.id, text=done.text)
@@ -128,7 +137,12 @@ class CallDesk:
             journaled = await self._steps.step(name, run, args=arguments)
         if journaled["mistake"]:  # counted as such, not as a repetition
             self._made[_identity(call.name, arguments)] -= 1
-        return _Outcome(text=journaled["text"], mistake=journaled["mistake"], ran=journaled["ran"])
+        return _Outcome(
+            text=journaled["text"],
+            mistake=journaled["mistake"],
+            ran=journaled["ran"],
+            files=[file_from_json(row) for row in journaled.get("files", ())],
+        )
 
     async def _call(self, name: str, arguments: dict[str, JSON]) -> JSON:
         try:
@@ -136,7 +150,8 @@ class CallDesk:
         except ToolError as error:
             text = failed(name, error, offered=self._offered)
             return {"text": text, "mistake": mistake_in(error), "ran": False}
-        return {"text": found(name, finding), "mistake": None, "ran": True}
+        shown = {"files": [file_to_json(file) for file in finding.files]} if finding.files else {}
+        return {"text": found(name, finding), "mistake": None, "ran": True, **shown}
 
     def _count_mistakes(
         self, calls: Sequence[ToolCall], outcomes: Sequence[_Outcome]

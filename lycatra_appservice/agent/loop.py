@@ -21,38 +21,35 @@ from lycatra_appservice.agent.messages import (
 from lycatra_appservice.agent.ports import StepsPort, ToolboxPort
 from lycatra_appservice.agent.prompt import Question, system_message, with_speakers
 from lycatra_appservice.agent.trimming import intact
-from lycatra_appservice.model import JSON
+from lycatra_appservice.model import JSON, File
+from lycatra_appservice.words.catalogue import in_english
+from lycatra_appservice.words.text import Said, Text
 
 __all__ = ["Agent", "AgentAnswer", "Question", "StepsPort", "ToolboxPort", "Window"]
 
 MAX_REQUESTS = 8  # and one more, in which the model must answer
 
 _BE_VISIBLE = "Your answer was empty. Answer the person now, in plain words."
-_NOTHING_SAID = (
-    "I am sorry, the language model gave me no answer to this. "
-    "Please put the question in other words."
-)
-_WITHHELD = "The language model's provider does not let it answer this."
-_CUT_OFF = "\n\n*(My answer was cut off here. Ask me to go on.)*"
-_LOST = "\n\n*(I lost the connection to the language model here. Please ask again.)*"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentAnswer:
-    """What the agent has to say. `text` is Markdown, never empty, and says where it was cut.
+    """What the agent has to say. `said` is Markdown, never empty, and tells where it was cut.
 
     `used` are the tools that gave results, by first use. `messages` are what this turn adds to the
     conversation's history: the question first, the answer last. `forgot`: earlier turns did not
     fit into the model's window. `requests` and `usage` count this turn, replayed answers included.
+    `files` are what the tools gave to be shown with it.
     """
 
-    text: str
+    said: Said
     used: Sequence[str]
     truncated: bool
     messages: Sequence[Message]
     forgot: bool
     requests: int
     usage: Usage
+    files: Sequence[File] = ()
 
 
 class Agent:
@@ -124,7 +121,7 @@ class _Turn:
             handled = await self._desk.handle(len(self._answers), said)
             self._new += handled.messages
             if handled.hopeless:
-                return self._ended(_could_not_call(handled.hopeless))
+                return self._ended(Text("could_not_call", tool=handled.hopeless))
             if handled.repeating:
                 break
         return self._finished(await self._ask("none", None))
@@ -142,30 +139,27 @@ class _Turn:
 
     def _finished(self, said: ModelAnswer) -> AgentAnswer:
         if not said.text:
-            return self._ended(_WITHHELD if said.finish == "content_filter" else _NOTHING_SAID)
-        mark = ""
-        if said.truncated:
-            mark = _LOST if said.finish == CONNECTION_LOST else _CUT_OFF
-        return self._ended(said.text, mark=mark)
+            withheld = said.finish == "content_filter"
+            return self._ended(Text("withheld") if withheld else Text("nothing_said"))
+        if not said.truncated:
+            return self._ended(said.text)
+        if said.finish == CONNECTION_LOST:
+            return self._ended(said.text, Text("connection_lost", said=said.text))
+        return self._ended(said.text, Text("cut_off", said=said.text))
 
-    def _ended(self, text: str, *, mark: str = "") -> AgentAnswer:
-        used = [answer.usage for answer in self._answers if answer.usage]
+    def _ended(self, answer: Said, cut: Text | None = None) -> AgentAnswer:
+        """`cut` is what the person reads of an answer that has no end."""
+        used = [each.usage for each in self._answers if each.usage]
         return AgentAnswer(
-            text=text + mark,
+            said=cut or answer,
             used=self._desk.used,
-            truncated=bool(mark),
-            messages=[*self._new, AssistantMessage(text=text)],
+            truncated=cut is not None,
+            messages=[*self._new, AssistantMessage(text=in_english(answer))],
             forgot=self._asker.forgot,
             requests=len(self._answers),
+            files=self._desk.files,
             usage=Usage(
                 prompt=sum(each.prompt for each in used),
                 completion=sum(each.completion for each in used),
             ),
         )
-
-
-def _could_not_call(tool_name: str) -> str:
-    return (
-        f"I tried to look this up with `{tool_name}`, but could not work out how to ask it. "
-        "Please put the question in other words, or use `!help` to see the commands."
-    )

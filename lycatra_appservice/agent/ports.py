@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from lycatra_appservice.model import JSON
+from lycatra_appservice.model import JSON, File
+from lycatra_appservice.words.text import Said
 
 
 class OfferedTool(Protocol):
@@ -29,8 +30,12 @@ class ToolFinding(Protocol):
         """The facts, as json.dumps takes them."""
 
     @property
-    def note(self) -> str | None:
+    def note(self) -> Said | None:
         """What was left out, if anything."""
+
+    @property
+    def files(self) -> Sequence[File]:
+        """What the person shall see beside the answer."""
 
 
 class ToolboxPort(Protocol):

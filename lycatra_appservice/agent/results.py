@@ -14,10 +14,12 @@ from lycatra_appservice.errors import (
     UnknownToolError,
 )
 from lycatra_appservice.model import JSON
+from lycatra_appservice.words.catalogue import in_english
 
 MAX_RESULT_BYTES = 16 * 1024  # about 4,500 tokens, half of a small model's window
 
 _END = "</tool_result>"
+_SHOWN_BY_ITSELF = "The person sees these files below your answer. Write no link to them."
 _TELL = "Tell the person this in plain words; the same call will not do better."
 
 
@@ -32,7 +34,10 @@ def found(tool_name: str, finding: ToolFinding) -> str:
     """A tool's result."""
     facts = {"data": finding.data}
     if finding.note:
-        facts["note"] = finding.note
+        facts["note"] = in_english(finding.note)
+    if finding.files:
+        facts["files"] = {file.name: file.description for file in finding.files}
+        facts["about_files"] = _SHOWN_BY_ITSELF
     return _wrapped(tool_name, facts)
 
 

@@ -11,22 +11,43 @@ from lycatra_appservice.agent.backend import Backend
 from lycatra_appservice.agent.chat_completions import ChatCompletionsBackend
 from lycatra_appservice.agent.loop import Agent, Window
 from lycatra_appservice.agent.observing import ObservedBackend
+from lycatra_appservice.app.coming_and_going import (
+    ComingAndGoing,
+    Ground,
+    build_coming_and_going,
+)
 from lycatra_appservice.app.parts import Parts, utc_now
+from lycatra_appservice.app.second_thoughts import build_second_thoughts
+from lycatra_appservice.chat.arrival import Arrival
+from lycatra_appservice.chat.asides import Asides
+from lycatra_appservice.chat.asking import AsTrigger
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.conversation import ConversationStore
+from lycatra_appservice.chat.direct_line import DirectLine
+from lycatra_appservice.chat.encrypted_rooms import EncryptedRooms
 from lycatra_appservice.chat.handlers.ask import AskHandler
 from lycatra_appservice.chat.handlers.command import CommandHandler
+from lycatra_appservice.chat.handlers.control import ControlHandler
 from lycatra_appservice.chat.handlers.dispatch import Dispatcher, Handlers, Job
-from lycatra_appservice.chat.handlers.invitation import InvitationHandler
-from lycatra_appservice.chat.handlers.message import MessageHandler
-from lycatra_appservice.chat.handlers.nothing import NothingHandler
-from lycatra_appservice.chat.handlers.state import StateHandler
+from lycatra_appservice.chat.handlers.encrypted import EncryptedHandler
+from lycatra_appservice.chat.handlers.message import Answerers, MessageHandler
+from lycatra_appservice.chat.help_page import HelpPage
 from lycatra_appservice.chat.language import Tongue
+from lycatra_appservice.chat.room_settings import RoomSettingsStore
 from lycatra_appservice.chat.router import Router
+from lycatra_appservice.chat.setting_words import make_settings
+from lycatra_appservice.chat.settings_page import SettingsPage
+from lycatra_appservice.chat.situations import Situations
+from lycatra_appservice.chat.threads import ThreadStore
 from lycatra_appservice.chat.typing import TypingNotice
+from lycatra_appservice.chat.unasked import NoticeStore, Unasked
+from lycatra_appservice.chat.welcome import Welcome
 from lycatra_appservice.db.connection import Database
 from lycatra_appservice.matrix.delivery import MatrixDeliverer
+from lycatra_appservice.matrix.direct_rooms import DirectRooms
+from lycatra_appservice.matrix.encrypted_notice import DIRECT_ROOM, ENCRYPTED_ROOM
 from lycatra_appservice.matrix.rooms import RoomStore
+from lycatra_appservice.matrix.shared_rooms import SharedRooms
 from lycatra_appservice.model import LaneKind
 from lycatra_appservice.ops.health import HealthBoard
 from lycatra_appservice.settings import Settings
@@ -65,11 +86,17 @@ async def build_chat(
     backend: Backend | None,
     board: HealthBoard,
     schedules: Mapping[str, Job],
+    as_trigger: AsTrigger,
     stack: AsyncExitStack,
 ) -> Chat:
     """Build the handlers and the worker that runs them."""
-    composer = Composer(parts.users, Tongue(load_catalogue()))
+    composer = Composer(
+        parts.users, Tongue(load_catalogue(), parts.settings.rooms.language), parts.settings.rooms
+    )
     conversations = ConversationStore(parts.database)
+    notices = NoticeStore(parts.database)
+    unasked = Unasked(notices, parts.settings.rooms, parts.metrics)
+    asides = Asides(notices)
     gate = await _gate(parts, board, stack)
     ask = AskHandler(
         _agent(parts.settings, backend),
@@ -78,35 +105,119 @@ async def build_chat(
         parts.access,
         conversations,
         composer,
+        asides,
         TypingNotice(parts.client),
         parts.settings.zone,
         utc_now,
         parts.settings.model.turn_timeout if parts.settings.model else timedelta(0),
     )
+    control = _control(parts, gate, composer, has_model=backend is not None)
+    ground = _ground(parts, rooms)
+    second = build_second_thoughts(ground, conversations, composer, as_trigger)
     message = MessageHandler(
         parts.users,
         rooms,
-        Router(parts.users, parts.addressing, parts.commands),
+        Situations(rooms, ThreadStore(parts.database), parts.ignored),
+        Router(parts.users, parts.reader, has_model=backend is not None),
         composer,
-        CommandHandler(gate, parts.registry, parts.users, composer),
-        ask,
+        Answerers(
+            command=CommandHandler(gate, parts.registry, parts.users, composer),
+            ask=ask,
+            stop=second.stop,
+            control=control,
+        ),
+        unasked,
+        asides,
+    )
+    encrypted = _encrypted(parts, rooms, gate, unasked)
+    coming = _coming_and_going(
+        parts, ground, encrypted, Arrival(unasked, _welcome(parts, gate), encrypted)
     )
     handlers = Handlers(
         message=message,
-        edit=NothingHandler(),
-        redaction=NothingHandler(),
-        reaction=NothingHandler(),
-        encrypted=NothingHandler(),
-        invitation=InvitationHandler(
-            parts.users, rooms, parts.access, lambda: _announce_join(parts.database)
-        ),
-        state=StateHandler(parts.users, rooms),
+        edit=second.edit,
+        redaction=second.redaction,
+        reaction=second.reaction,
+        encrypted=EncryptedHandler(parts.users, rooms, encrypted),
+        invitation=coming.invitation,
+        state=coming.state,
         schedules=schedules,
-        jobs={},
+        jobs={
+            **coming.jobs,
+            **second.jobs,
+            ENCRYPTED_ROOM: encrypted.explain,
+            DIRECT_ROOM: encrypted.begin,
+        },
     )
     dispatcher = Dispatcher(parts.users, handlers)
     worker, upkeep = _worker(parts, rooms, dispatcher)
     return Chat(worker=worker, upkeep=upkeep, conversations=conversations)
+
+
+def _control(parts: Parts, gate: Gate, composer: Composer, *, has_model: bool) -> ControlHandler:
+    settings = SettingsPage(
+        make_settings(load_catalogue().languages),
+        parts.settings.rooms,
+        RoomSettingsStore(parts.database),
+        parts.access,
+    )
+    help_page = HelpPage(gate, parts.registry, parts.users, parts.commands, has_model=has_model)
+    return ControlHandler(parts.access, help_page, settings, composer)
+
+
+def _encrypted(parts: Parts, rooms: RoomStore, gate: Gate, unasked: Unasked) -> EncryptedRooms:
+    shared = SharedRooms(parts.database, rooms, parts.users)
+    return EncryptedRooms(
+        parts.users,
+        rooms,
+        shared,
+        DirectRooms(parts.client, parts.users, shared.direct_with),
+        parts.inbox,
+        unasked,
+        parts.access,
+        _welcome(parts, gate),
+    )
+
+
+def _ground(parts: Parts, rooms: RoomStore) -> Ground:
+    return Ground(
+        users=parts.users,
+        rooms=rooms,
+        client=parts.client,
+        database=parts.database,
+        inbox=parts.inbox,
+        access=parts.access,
+        registry=parts.registry,
+        limits=parts.settings.invitations,
+        defaults=parts.settings.rooms,
+    )
+
+
+def _coming_and_going(
+    parts: Parts, ground: Ground, encrypted: EncryptedRooms, arrival: Arrival
+) -> ComingAndGoing:
+    shared = SharedRooms(parts.database, ground.rooms, parts.users)
+    direct = DirectRooms(parts.client, parts.users, shared.direct_with)
+    return build_coming_and_going(
+        ground,
+        arrival,
+        DirectLine(parts.users, direct, Tongue(load_catalogue(), parts.settings.rooms.language)),
+        encrypted,
+        parts.metrics,
+        lambda: _announce_join(parts.database),
+    )
+
+
+def _welcome(parts: Parts, gate: Gate) -> Welcome:
+    return Welcome(
+        gate,
+        parts.registry,
+        parts.access,
+        parts.users,
+        Tongue(load_catalogue(), parts.settings.rooms.language),
+        parts.settings.rooms,
+        parts.settings.model,
+    )
 
 
 async def _announce_join(database: Database) -> None:

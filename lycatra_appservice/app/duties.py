@@ -7,9 +7,12 @@ from typing import Final
 
 from lycatra_appservice.app.parts import Parts
 from lycatra_appservice.chat.conversation import ConversationStore
+from lycatra_appservice.chat.threads import ThreadStore
+from lycatra_appservice.chat.unasked import NoticeStore
 from lycatra_appservice.matrix.gaps import GapCheck
 from lycatra_appservice.matrix.ghosts import Ghosts
 from lycatra_appservice.matrix.heartbeat import Heartbeat
+from lycatra_appservice.matrix.invitations import InvitationStore
 from lycatra_appservice.matrix.watch import HomeserverWatch
 from lycatra_appservice.model import Outgoing
 from lycatra_appservice.turns.leader import Duty
@@ -30,16 +33,25 @@ class Retention:
         self._kept = parts.settings.retention
         self._upkeep = upkeep
         self._conversations = conversations
+        self._notices = NoticeStore(parts.database)
+        self._threads = ThreadStore(parts.database)
+        self._invitations = InvitationStore(
+            parts.database, parts.settings.invitations, parts.users.server_name
+        )
 
     async def run(self, _: Turn) -> Sequence[Outgoing]:
         """Erase what is too old."""
         turns = timedelta(days=self._kept.turns_days)
+        sends = timedelta(days=self._kept.sends_days)
         await self._upkeep.forget(
             turns=turns,
-            sends=timedelta(days=self._kept.sends_days),
+            sends=sends,
             dead_letters=timedelta(days=self._kept.dead_letters_days),
         )
         await self._conversations.forget(turns)
+        await self._notices.forget_expired()
+        await self._threads.forget(sends)
+        await self._invitations.forget()
         return ()
 
 

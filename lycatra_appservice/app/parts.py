@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from lycatra_appservice.chat.addressing import Addressing
 from lycatra_appservice.chat.commands import CommandWords
+from lycatra_appservice.chat.ignored import Ignored
+from lycatra_appservice.chat.reading import Reader, make_reader
 from lycatra_appservice.db.migrate import UpgradableDatabase
 from lycatra_appservice.db.open import OpenedDatabase
 from lycatra_appservice.matrix.client import MatrixClient
@@ -34,7 +35,8 @@ class Parts:
     registry: Registry
     access: Access
     commands: CommandWords
-    addressing: Addressing
+    reader: Reader
+    ignored: Ignored
     inbox: Inbox
     metrics: Metrics
 
@@ -57,6 +59,7 @@ async def build_parts(
     )
     session = await stack.enter_async_context(homeserver_session(settings.homeserver.ca_file))
     tools = {each.name: registry.tools_of(each.name) for each in registry.namespaces}
+    commands = CommandWords(tools, settings.commands.prefixes)
     return Parts(
         settings=settings,
         owner=owner,
@@ -65,8 +68,9 @@ async def build_parts(
         users=users,
         registry=registry,
         access=Access(settings.access),
-        commands=CommandWords(tools, settings.commands.prefixes),
-        addressing=Addressing(users),
+        commands=commands,
+        reader=make_reader(users, commands),
+        ignored=Ignored(settings.access.ignored),
         inbox=Inbox(opened.database),
         metrics=Metrics([tool.name for tool in registry.tools]),
     )

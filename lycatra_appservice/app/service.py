@@ -13,7 +13,9 @@ from lycatra_appservice.app.duties import GAPS, Bookkeeping, Presence, Retention
 from lycatra_appservice.app.listeners import Listeners
 from lycatra_appservice.app.parts import Parts, build_parts
 from lycatra_appservice.app.probes import make_probes
+from lycatra_appservice.app.second_thoughts import as_trigger_by
 from lycatra_appservice.chat.handlers.dispatch import Job
+from lycatra_appservice.chat.room_jobs import RoomJobs
 from lycatra_appservice.db.migrate import migrate
 from lycatra_appservice.db.open import new_owner_id, open_database, sqlite_path
 from lycatra_appservice.db.worker_lock import WorkerLock
@@ -102,12 +104,15 @@ class Service:
         board = HealthBoard(make_probes(parts, backend))
         stack.push_async_callback(board.close)
         readiness = Readiness(board)
-        rooms = RoomStore(parts.database, parts.client, parts.users)
+        jobs = RoomJobs(parts.inbox)
+        rooms = RoomStore(parts.database, parts.client, parts.users, jobs.after_reading)
         schedules: dict[str, Job] = {}
         parts.opened.signals.listen(ROOM_CHANNEL, rooms.forget_hinted)
-        chat = await build_chat(parts, rooms, backend, board, schedules, stack)
+        sorter = EventSorter(Classifier(parts.users, parts.reader, parts.ignored), rooms)
+        chat = await build_chat(
+            parts, rooms, backend, board, schedules, as_trigger_by(sorter), stack
+        )
         schedules["retention"] = Retention(parts, chat.upkeep, chat.conversations).run
-        sorter = EventSorter(Classifier(parts.users, parts.addressing, parts.commands), rooms)
         pinger = Pinger(parts.client, self._settings.appservice.id)
         gaps = GapCheck(
             parts.database,

@@ -11,6 +11,7 @@ from typing import Final
 
 from lycatra_appservice.model import JSON
 from lycatra_appservice.toolkit.arguments import shortened
+from lycatra_appservice.words.text import Text
 
 # A quotation mark counts only where a word begins, and its partner only where one ends: an
 # apostrophe inside of a word, and an inch, are what they are.
@@ -27,7 +28,11 @@ _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]{1,18})?")
 
 
 class UnclearError(Exception):
-    """The words cannot be read as arguments; the message is a sentence for the person."""
+    """The words cannot be read as arguments; `said` is a sentence for the person."""
+
+    def __init__(self, said: Text) -> None:
+        super().__init__(said.key)
+        self.said = said
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +95,7 @@ def _placed(
         elif last_text is not None:
             placed[last_text] += f" {word}"
         else:
-            raise UnclearError(f"I do not know what to do with `{shortened(word)}`.")
+            raise UnclearError(Text("unplaced_word", word=shortened(word)))
     return placed
 
 
@@ -135,5 +140,5 @@ def _from_json(text: str) -> Mapping[str, JSON]:
     try:
         arguments: Mapping[str, JSON] = json.loads(text)
     except (ValueError, RecursionError):
-        raise UnclearError("These arguments look like JSON, but cannot be read.") from None
+        raise UnclearError(Text("unreadable_json")) from None
     return arguments

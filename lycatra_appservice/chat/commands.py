@@ -5,27 +5,32 @@ Pure; it knows the tools' names and fields, never who may use them.
 
 import difflib
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, TypeAlias
 
 from lycatra_appservice.chat.arguments import UnclearError, read_arguments
+from lycatra_appservice.chat.control import ControlWord, Steering, read_control
+from lycatra_appservice.chat.small_talk import BLANKS
+from lycatra_appservice.chat.ways import (
+    MAX_WORDS,
+    WORD,
+    Ways,
+    short_own_ways,
+    short_ways,
+    spelled,
+    ways_to,
+)
 from lycatra_appservice.model import JSON
 from lycatra_appservice.toolkit.arguments import shortened
 from lycatra_appservice.toolkit.base import Tool
+from lycatra_appservice.words.text import Text
 
-_WORD: Final = re.compile(r"[^\s_\-]+")
 # What follows a prefix in a command; `/etc/hosts` is a path.
 _COMMAND: Final = re.compile(r"[^\W\d_][\w-]*+(?![/\\])")
-_PUNCTUATION: Final = "?!.,:;"
-_MAX_WORDS: Final = 6  # no name of a tool has more
-_SUGGESTIONS: Final = 3
-_RESET: Final = "reset"
-
-_Way: TypeAlias = tuple[str, ...]
-_Ways: TypeAlias = Mapping[_Way, Tool[Any]]
+_READ_WORDS: Final = 3  # of what may be a misspelt name
+_NEAR: Final = 9  # more than are told: some of them may be secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,11 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class UnknownCommand:
-    """Words that are no tool; `suggestions` are what may have been meant, without a prefix."""
+    """Words that are no tool.
+
+    `suggestions` are names of tools and control words that may have been meant, the likeliest
+    first. Not everybody may see each of these tools.
+    """
 
     words: str
     suggestions: tuple[str, ...]
@@ -48,7 +57,8 @@ class UnknownCommand:
 class UnclearArguments:
     """A known tool, but the rest cannot be read; `problem` is a sentence for the person."""
 
-    problem: str
+    tool: str
+    problem: Text
     example: str  # a right command, without a prefix
 
 
@@ -61,9 +71,9 @@ class CommandWords:
     def __init__(self, tools: Mapping[str, Sequence[Tool[Any]]], prefixes: Sequence[str]) -> None:
         self._prefixes = tuple(sorted(prefixes, key=len, reverse=True))
         everything = [(tool, namespace) for namespace in tools for tool in tools[namespace]]
-        self._ways = _ways_to(everything, _short_ways)
+        self._ways = ways_to(everything, short_ways)
         self._own_ways = {
-            namespace: _ways_to([(tool, namespace) for tool in members], _short_own_ways)
+            namespace: ways_to([(tool, namespace) for tool in members], short_own_ways)
             for namespace, members in tools.items()
         }
 
@@ -73,7 +83,7 @@ class CommandWords:
 
     def without_prefix(self, body: str) -> str | None:
         """The words of a command; None when the message is none."""
-        stripped = body.lstrip()
+        stripped = body.lstrip(BLANKS)
         for prefix in self._prefixes:
             rest = stripped.removeprefix(prefix)
             if rest != stripped and _COMMAND.match(rest):
@@ -88,10 +98,9 @@ class CommandWords:
         found = self._find(words, namespace)
         return found is not None and not found[1]
 
-    @staticmethod
-    def is_reset(words: str) -> bool:
-        """Whether words without a prefix ask to begin the conversation anew."""
-        return words.strip().casefold() == _RESET
+    def control(self, words: str) -> Steering | None:
+        """The control word that words without a prefix begin with, unless they name a tool."""
+        return None if self.calls_a_tool(words) else read_control(words)
 
     def calls_a_tool(self, words: str, namespace: str | None = None) -> bool:
         """Whether words without a prefix begin with the name of a tool."""
@@ -106,61 +115,31 @@ class CommandWords:
         try:
             return Command(tool.name, read_arguments(rest, tool.schema()))
         except UnclearError as unclear:
-            return UnclearArguments(str(unclear), tool.example)
+            return UnclearArguments(tool.name, unclear.said, tool.example)
 
-    def _known(self, namespace: str | None) -> _Ways:
+    def _known(self, namespace: str | None) -> Ways:
         return self._ways if namespace is None else self._own_ways.get(namespace, {})
 
     def _find(self, words: str, namespace: str | None) -> tuple[Tool[Any], str] | None:
         """The tool with the longest name that the words begin with, and what follows it."""
         known = self._known(namespace)
-        spans = list(islice(_WORD.finditer(words), _MAX_WORDS))
-        spelled = _spelled(words)
+        spans = list(islice(WORD.finditer(words), MAX_WORDS))
+        names = spelled(words)
         for count in range(len(spans), 0, -1):
             end = spans[count - 1].end()
-            tool = known.get(tuple(spelled[:count]))
+            tool = known.get(tuple(names[:count]))
             if tool is not None and not words[end : end + 1].strip():
                 return tool, words[end:].strip()
         return None
 
     def _near(self, words: str, namespace: str | None) -> tuple[str, ...]:
-        names = {" ".join(way): tool.name for way, tool in self._known(namespace).items()}
-        spelled = _spelled(words)
+        ways = {**self._ways, **self._known(namespace)}
+        names = {" ".join(way): tool.name for way, tool in ways.items()}
+        names |= {word.value: word.value for word in ControlWord}
+        written = spelled(words)
         near = [
             names[match]
-            for count in range(min(len(spelled), _SUGGESTIONS), 0, -1)
-            for match in difflib.get_close_matches(" ".join(spelled[:count]), names)
+            for count in range(min(len(written), _READ_WORDS), 0, -1)
+            for match in difflib.get_close_matches(" ".join(written[:count]), names, n=_NEAR)
         ]
-        return tuple(name.replace("_", " ") for name in dict.fromkeys(near))[:_SUGGESTIONS]
-
-
-def _spelled(words: str) -> list[str]:
-    """The first words as names of tools are compared: without case and punctuation."""
-    found = islice(_WORD.finditer(words), _MAX_WORDS)
-    return [match.group().rstrip(_PUNCTUATION).lower() for match in found]
-
-
-def _ways_to(
-    tools: Iterable[tuple[Tool[Any], str]], short_ways: Callable[[Tool[Any], str], Iterator[_Way]]
-) -> _Ways:
-    """Every way to call each tool; a short one only where it means one tool alone."""
-    claims: defaultdict[_Way, dict[str, Tool[Any]]] = defaultdict(dict)
-    names: dict[_Way, Tool[Any]] = {}
-    for tool, namespace in tools:
-        names[tuple(_spelled(tool.name))] = tool
-        for way in short_ways(tool, namespace):
-            claims[way][tool.name] = tool
-    clear = {way: next(iter(by.values())) for way, by in claims.items() if len(by) == 1}
-    return {**clear, **names}
-
-
-def _short_ways(tool: Tool[Any], namespace: str) -> Iterator[_Way]:
-    yield (*_spelled(namespace), *_spelled(tool.name)[:1])
-    for other in tool.also_called:
-        yield tuple(_spelled(other))
-
-
-def _short_own_ways(tool: Tool[Any], namespace: str) -> Iterator[_Way]:
-    """What is said to the namespace's own user: there the verb alone is enough."""
-    yield from _short_ways(tool, namespace)
-    yield tuple(_spelled(tool.name)[:1])
+        return tuple(dict.fromkeys(near))[:_NEAR]

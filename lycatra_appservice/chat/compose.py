@@ -3,56 +3,85 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from lycatra_appservice.chat.attachments import rows_of
 from lycatra_appservice.chat.language import Tongue
 from lycatra_appservice.chat.messages import in_the_name_of
-from lycatra_appservice.matrix.render import render_message
+from lycatra_appservice.chat.room_settings import RoomDefaults, RoomSettings
+from lycatra_appservice.matrix.events import HOPS_MARKER, REPLY_MARKER
 from lycatra_appservice.matrix.room_view import RoomView
+from lycatra_appservice.matrix.tables import TableLook
 from lycatra_appservice.matrix.users import VirtualUsers
-from lycatra_appservice.model import Address, Inbound, Outgoing, Reply, SendKind
+from lycatra_appservice.model import Address, Inbound, Outgoing, Reply, SendKind, UserID
 
 
 class Composer:
     """Pure: the same reply gives the same rows, also when a turn is run again."""
 
-    def __init__(self, users: VirtualUsers, tongue: Tongue) -> None:
+    def __init__(
+        self, users: VirtualUsers, tongue: Tongue, defaults: RoomDefaults | None = None
+    ) -> None:
+        """`defaults` are what holds in a room that has not chosen otherwise."""
         self._users = users
         self._tongue = tongue
+        self._defaults = defaults or RoomSettings()
 
-    def answer(self, reply: Reply, inbound: Inbound, room: RoomView) -> Sequence[Outgoing]:
-        """Rows for a reply to a message.
+    def answer(
+        self, reply: Reply, inbound: Inbound, room: RoomView, *, brings: bool = True
+    ) -> Sequence[Outgoing]:
+        """Rows for a reply to a message; without `brings` nobody comes in for it.
 
         A virtual user that is not in a group comes in first, which @lycatra makes possible. In a
-        DM nobody comes in, since that would make it a group: who is there says for whom he speaks.
+        DM nobody comes in, since that would make it a group, nor before a crowd, nor where the
+        room does not want it: who is there says for whom he speaks.
         """
-        language = self._tongue.of(inbound.body, room.chosen.get("language"))
+        settings = self.settings(room)
+        language = self._tongue.of(inbound.body, settings.language)
         if reply.sender in room.ours:
-            return self.messages(reply, inbound, language)
+            return self.messages(reply, inbound, language, settings.tables)
         # Who was sent away does not come back by himself.
-        stays_out = room.is_direct or reply.sender in room.gone
-        if stays_out or self._users.main not in room.ours:
-            return self.messages(self._spoken_for(reply, room), inbound, language)
+        stays_out = settings.virtual_users == "label" or reply.sender in room.gone
+        if stays_out or not brings or not room.may_bring(self._users.main):
+            spoken_for = self._spoken_for(reply, room)
+            return self.messages(spoken_for, inbound, language, settings.tables)
         coming = Outgoing(kind=SendKind.JOIN, room_id=room.room_id, sender=reply.sender)
-        return [coming, *self.messages(reply, inbound, language)]
+        return [coming, *self.messages(reply, inbound, language, settings.tables)]
+
+    def acknowledgement(
+        self, speaker: UserID, key: str, inbound: Inbound, room: RoomView
+    ) -> Outgoing:
+        """A reaction instead of an answer; nobody comes in only for that."""
+        marker = {"to": inbound.event_id, "kind": "reaction", "part": 1, "of": 1}
+        annotation = {"rel_type": "m.annotation", "event_id": inbound.event_id, "key": key}
+        return Outgoing(
+            kind=SendKind.REACTION,
+            room_id=inbound.room_id,
+            sender=speaker if speaker in room.ours else room.host(self._users.main),
+            content={
+                "m.relates_to": annotation,
+                REPLY_MARKER: marker,
+                HOPS_MARKER: inbound.hops + 1,
+            },
+        )
+
+    def settings(self, room: RoomView) -> RoomSettings:
+        """What holds in a room."""
+        return RoomSettings.of(self._defaults, room.chosen)
 
     def messages(
-        self, reply: Reply, inbound: Inbound, language: str | None = None
+        self,
+        reply: Reply,
+        inbound: Inbound,
+        language: str | None = None,
+        tables: TableLook = "table",
     ) -> Sequence[Outgoing]:
-        """Only the messages of a reply, from the one who speaks."""
-        spoken = language or self._tongue.of(inbound.body)
-        reply = replace(reply, markdown=self._tongue.say(reply.markdown, spoken))
+        """Only the messages and files of a reply, from the one who speaks."""
+        spoken = language or self._tongue.of(inbound.body, self._defaults.language)
         address = Address(
             room_id=inbound.room_id, reply_to=inbound.event_id, thread=inbound.thread
         )
         marker = {"to": inbound.event_id, "kind": "message"}
-        return [
-            Outgoing(
-                kind=SendKind.MESSAGE,
-                room_id=inbound.room_id,
-                sender=reply.sender,
-                content=content,
-            )
-            for content in render_message(reply, address, marker)
-        ]
+        rows = rows_of(reply, address, marker, tables, lambda said: self._tongue.say(said, spoken))
+        return [_counted(row, inbound.hops + 1) for row in rows]
 
     def _spoken_for(self, reply: Reply, room: RoomView) -> Reply:
         speaker = room.host(self._users.main)
@@ -60,3 +89,10 @@ class Composer:
             return reply
         name = self._users.display_name(reply.sender)
         return replace(reply, sender=speaker, markdown=in_the_name_of(name, reply.markdown))
+
+
+def _counted(row: Outgoing, hops: int) -> Outgoing:
+    """The row with how many bots its conversation has gone through, where it becomes an event."""
+    if row.kind is SendKind.UPLOAD:
+        return row
+    return replace(row, content={**row.content, HOPS_MARKER: hops})

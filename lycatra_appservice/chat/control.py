@@ -1,7 +1,12 @@
 """The few words that steer the conversation itself; no tool or namespace may be named so."""
 
+import re
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+_FIRST_WORD: Final = re.compile(r"\s*+([^\W\d_]++)([?!.,:;]*+)(?!\S)\s*+")
+_PUNCTUATION: Final = "?!.,:; "
 
 
 class ControlWord(StrEnum):
@@ -14,19 +19,26 @@ class ControlWord(StrEnum):
     WHOAMI = "whoami"
 
 
-# All that are kept free, those of later versions too.
-RESERVED: Final = frozenset(
-    {
-        *ControlWord,
-        "approve",
-        "audit",
-        "deny",
-        "forget",
-        "mcp",
-        "sources",
-        "status",
-        "subscribe",
-        "unsubscribe",
-        "usage",
-    }
-)
+_BY_NAME: Final = {word.value: word for word in ControlWord}
+# The others stand alone: "stop nginx" is about nginx.
+_TAKES_WORDS: Final = frozenset({ControlWord.HELP, ControlWord.SETTINGS})
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """A control word with what was written behind it."""
+
+    word: ControlWord
+    rest: str = ""
+
+
+def read_control(words: str) -> Steering | None:
+    """Read the words behind a prefix; None when they steer nothing."""
+    found = _FIRST_WORD.match(words)
+    word = _BY_NAME.get(found[1].casefold()) if found else None
+    if found is None or word is None:
+        return None
+    rest = words[found.end() :].strip()
+    if word not in _TAKES_WORDS and rest.strip(_PUNCTUATION):
+        return None
+    return Steering(word, rest if word in _TAKES_WORDS else "")

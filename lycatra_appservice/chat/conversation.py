@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from lycatra_appservice.agent.messages import Message, message_from_json, message_to_json
-from lycatra_appservice.db.connection import Database
+from lycatra_appservice.db.connection import Connection, Database
 from lycatra_appservice.db.statements import Statements
 from lycatra_appservice.model import Inbound
 
@@ -32,9 +32,13 @@ class ConversationStore:
         return [message_from_json(json.loads(row["message"])) for row in rows]
 
     async def append(
-        self, conversation: str, trigger_id: str, messages: Sequence[Message]
+        self, conversation: str, trigger_id: str, messages: Sequence[Message], *, run: int
     ) -> None:
-        """Add one turn's messages; adding the same turn again changes nothing."""
+        """Add one turn's messages; adding the same turn again changes nothing.
+
+        `run` is the first_n of the running turn. One that was asked anew meanwhile, or that has
+        ended, adds nothing.
+        """
         async with self._database.transaction() as connection:
             await connection.execute_many(
                 self._sql["append"],
@@ -44,12 +48,13 @@ class ConversationStore:
                         "trigger_id": trigger_id,
                         "position": position,
                         "message": json.dumps(message_to_json(message)),
+                        "run": run,
                     }
                     for position, message in enumerate(messages)
                 ],
             )
 
-    async def reset(self, conversation: str, trigger_id: str) -> None:
+    async def reset(self, conversation: str, trigger_id: str, *, run: int) -> None:
         """Let the conversation begin anew; what was said before stays until its time is over."""
         await self._database.execute(
             self._sql["append"],
@@ -57,7 +62,17 @@ class ConversationStore:
             trigger_id=trigger_id,
             position=0,
             message=_RESET,
+            run=run,
         )
+
+    async def remembers(self, trigger_id: str) -> bool:
+        """Whether a turn has added something."""
+        row = await self._database.fetch_one(self._sql["remembers"], trigger_id=trigger_id)
+        return row is not None
+
+    async def forget_turn(self, connection: Connection, trigger_id: str) -> None:
+        """Erase what a turn has added, in this transaction."""
+        await connection.execute(self._sql["forget_turn"], trigger_id=trigger_id)
 
     async def forget(self, older_than: timedelta) -> None:
         """Erase what is older than that."""

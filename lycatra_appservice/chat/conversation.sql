@@ -5,10 +5,11 @@ SELECT message FROM (
   ORDER BY id DESC LIMIT :messages
 ) AS latest ORDER BY id
 
--- name: append
-INSERT INTO history (conversation, trigger_id, position, message, at)
-VALUES (:conversation, :trigger_id, :position, :message, lycatra_now())
-ON CONFLICT (trigger_id, position) DO NOTHING
+-- name: remembers
+SELECT 1 AS yes FROM history WHERE trigger_id = :trigger_id LIMIT 1
+
+-- name: forget_turn
+DELETE FROM history WHERE trigger_id = :trigger_id
 
 -- name: forget_old
 DELETE FROM history WHERE at < lycatra_now() - :keep_ms

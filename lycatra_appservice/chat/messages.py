@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from lycatra_appservice.model import UserID
+from lycatra_appservice.model import Level, RoomID, UserID
+from lycatra_appservice.words.spans import at_least, roughly
 from lycatra_appservice.words.text import Said, Text
 
 
@@ -22,9 +23,9 @@ def unclear_arguments(problem: Said, example: str) -> Text:
     return Text("unclear_arguments", problem=problem, example=example)
 
 
-def tool_refused(sentence: Said, problems: Sequence[Said]) -> Text:
-    """For a tool that was not run, or failed."""
-    return Text("lines", lines=[sentence, *(Text("item", said=each) for each in problems)])
+def with_note(found: Said, note: Said) -> Text:
+    """For what a tool found, when it also says what is missing."""
+    return Text("with_note", said=found, note=note)
 
 
 def no_model() -> Text:
@@ -39,7 +40,7 @@ def may_not_ask() -> Text:
 
 def took_too_long(patience: timedelta) -> Text:
     """For a question whose answer was not ready in time."""
-    return Text("took_too_long", seconds=round(patience.total_seconds()))
+    return Text("took_too_long", span=roughly(patience))
 
 
 def was_reset() -> Text:
@@ -49,7 +50,7 @@ def was_reset() -> Text:
 
 def too_old(age: timedelta) -> Text:
     """For a room where something was asked while we could not answer."""
-    return Text("too_old", age=_roughly(age))
+    return Text("too_old", age=roughly(age))
 
 
 def failed(sentence: Said) -> Text:
@@ -67,14 +68,296 @@ def technical_user(main: UserID) -> Text:
     return Text("technical_user", main=main)
 
 
+def no_spaces(main: UserID) -> Text:
+    """For whoever invited us into a space; also the reason for leaving one."""
+    return Text("no_spaces", main=main)
+
+
+def invited_too_often(wait: timedelta) -> Text:
+    """The reason for leaving, when one person has invited us too often."""
+    return Text("invited_too_often", wait=at_least(wait))
+
+
+def server_invites_too_often(wait: timedelta) -> Text:
+    """The reason for leaving, when the people of one homeserver have."""
+    return Text("server_invites_too_often", wait=at_least(wait))
+
+
+def came_too_often(wait: timedelta) -> Text:
+    """The reason for leaving, when we were invited into one room again and again."""
+    return Text("came_too_often", wait=at_least(wait))
+
+
+def could_not_join() -> Text:
+    """The reason for refusing an invitation that could not be followed."""
+    return Text("could_not_join")
+
+
+def left_with_main(main: UserID) -> Text:
+    """The reason why virtual users leave a room that @lycatra was sent away from."""
+    return Text("left_with_main", main=main)
+
+
+def no_successor(old: RoomID) -> Text:
+    """The reason for leaving a room that a tombstone named, wrongly."""
+    return Text("no_successor", old=old)
+
+
+def room_has_moved(successor: RoomID) -> Text:
+    """For somebody who still asks in a room that was upgraded."""
+    return Text("room_has_moved", successor=f"https://matrix.to/#/{successor}")
+
+
 def in_the_name_of(display_name: str, said: Said) -> Text:
     """For an answer that @lycatra gives for a virtual user that is not in the room."""
     return Text("in_the_name_of", name=display_name, said=said)
 
 
-def _roughly(span: timedelta) -> Text:
-    minutes = round(span.total_seconds() / 60)
-    for unit, length in (("days", 24 * 60), ("hours", 60)):
-        if minutes >= 2 * length:
-            return Text(unit, n=round(minutes / length))
-    return Text("minutes", n=minutes)
+def help_sheet(how: Said, topics: Sequence[Said], control: Said) -> Text:
+    """For `!help`; `topics` are a line each."""
+    if not topics:
+        return Text("help_without_topics", how=how, control=control)
+    return Text("help_sheet", how=how, topics=topics, control=control)
+
+
+def how_to_ask(name: str, *, has_model: bool, is_direct: bool, is_wide: bool) -> Text:
+    """The first line of `!help`; `name` is whom to address."""
+    if not has_model:
+        return Text("help_no_model")
+    if is_direct:
+        return Text("help_direct")
+    return Text("help_wide" if is_wide else "help_room", name=name)
+
+
+def help_topic(topic: str, example: str, summary: str) -> Text:
+    """A line of `!help` for a namespace."""
+    return Text("help_topic", topic=topic, example=example, summary=summary)
+
+
+def help_more_topics(topics: Sequence[str]) -> Text:
+    """The line of `!help` for the namespaces that have none of their own."""
+    return Text("help_more_topics", topics=", ".join(f"`!help {each}`" for each in topics))
+
+
+def help_control(topic: str, *, has_model: bool) -> Text:
+    """The last line of `!help`; `topic` is an example."""
+    return Text("help_control" if has_model else "help_control_no_model", topic=topic)
+
+
+def help_on(word: str) -> Text:
+    """For `!help stop` and the like; `word` is a control word."""
+    return Text(f"help_on_{word}")
+
+
+def help_namespace(name: str, summary: str, tools: Sequence[str], tool: str) -> Text:
+    """For `!help updates`; `tool` is one of its tools, as an example."""
+    return Text("help_namespace", name=name, summary=summary, tools=tools, tool=tool)
+
+
+def help_tool(title: str, summary: str, arguments: Sequence[str], example: str) -> Text:
+    """For `!help list_updates`."""
+    if not arguments:
+        return Text("help_tool_alone", title=title, summary=summary, example=example)
+    return Text("help_tool", title=title, summary=summary, arguments=arguments, example=example)
+
+
+def help_unknown(words: str, meant: str | None) -> Text:
+    """For `!help` with words that name nothing."""
+    if meant is None:
+        return Text("help_unknown", words=words)
+    return Text("help_unknown_near", words=words, meant=meant)
+
+
+def settings_shown(settings: Sequence[Said], example: str, name: str) -> Text:
+    """For `!settings`; `example` changes something, `name` is a setting."""
+    return Text("settings_shown", settings=settings, example=example, name=name)
+
+
+def setting_line(name: str, value: str, whence: Said, values: Sequence[str]) -> Text:
+    """A line of `!settings`."""
+    return Text("setting_line", name=name, value=value, whence=whence, values=", ".join(values))
+
+
+def setting_whence(*, chosen: bool, configured: bool) -> Text:
+    """Who decided about a setting."""
+    if chosen:
+        return Text("setting_chosen")
+    return Text("setting_configured" if configured else "setting_default")
+
+
+def setting_explained(
+    name: str, value: str, whence: Said, values: Sequence[str], example: str
+) -> Text:
+    """For `!settings reply`."""
+    return Text(
+        "setting_explained",
+        name=name,
+        value=value,
+        whence=whence,
+        about=Text(f"about_{name}"),
+        values=_codes(values),
+        example=example,
+    )
+
+
+def setting_changed(name: str, value: str, *, taken_back: bool) -> Text:
+    """After a change; `value` is what holds now."""
+    return Text("setting_taken_back" if taken_back else "setting_changed", name=name, value=value)
+
+
+def setting_unknown(word: str, meant: str | None, names: Sequence[str]) -> Text:
+    """For `!settings` with a name that is none."""
+    if meant is None:
+        return Text("setting_unknown", word=word, names=_codes(names))
+    return Text("setting_unknown_near", word=word, meant=meant, names=_codes(names))
+
+
+def setting_value_unknown(name: str, word: str, meant: str | None, values: Sequence[str]) -> Text:
+    """For `!settings` with a value that cannot be."""
+    if meant is None:
+        return Text("setting_value_unknown", name=name, word=word, values=_codes(values))
+    return Text(
+        "setting_value_unknown_near", name=name, word=word, meant=meant, values=_codes(values)
+    )
+
+
+def settings_refused(people: Sequence[str]) -> Text:
+    """For somebody who may not change settings; `people` are some who may, by name."""
+    if not people:
+        return Text("settings_refused_by_all")
+    asked: Said = f"`{people[-1]}`"
+    for person in reversed(people[:-1]):
+        asked = Text("or", first=f"`{person}`", second=asked)
+    return Text("settings_refused", people=asked)
+
+
+def whoami(user_id: UserID, level: Level, whence: Said, power: Said) -> Text:
+    """For `!whoami`."""
+    return Text(
+        "whoami",
+        user_id=user_id,
+        level=level.name.lower(),
+        whence=whence,
+        may=Text(f"rights_of_{level.name.lower()}"),
+        power=power,
+    )
+
+
+def whoami_whence(grant: tuple[str, str] | None) -> Text:
+    """The section and entry of `access` that decided about somebody."""
+    if grant is None:
+        return Text("whoami_not_listed")
+    section, entry = grant
+    return Text("whoami_granted", section=section, entry=entry)
+
+
+def whoami_power(power: int | None, *, may_set: bool) -> Text:
+    """Somebody's power level; None for a creator who stands above all of them."""
+    if power is None:
+        return Text("whoami_creator")
+    return Text("whoami_power_may_set" if may_set else "whoami_power", power=power)
+
+
+def _codes(words: Sequence[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)
+
+
+def in_a_file(*, name: str, lines: int, size: str, beginning: str) -> Text:
+    """In the place of a text that is too long for a chat; `size` has its unit."""
+    return Text("in_a_file", name=name, lines=lines, size=size, beginning=beginning)
+
+
+def file_not_uploaded(name: str) -> Text:
+    """In the place of a file that the homeserver did not take."""
+    return Text("file_not_uploaded", name=name)
+
+
+def direct_chat(*, opened: bool) -> Text:
+    """The first line in the direct chat of somebody who tried an encrypted room."""
+    return Text("direct_opened" if opened else "direct_known")
+
+
+def who_i_am(name: str, *, is_direct: bool, summary: str | None = None) -> Text:
+    """The first line of the welcome; `summary` is of the virtual user who was invited alone."""
+    if summary is not None:
+        return Text("welcome_virtual", name=name, summary=summary)
+    return Text("welcome_direct" if is_direct else "welcome_group", name=name)
+
+
+def welcome_examples(examples: Sequence[tuple[str, str]]) -> Text:
+    """The line of examples: each a key to react with, and what it stands for as Markdown."""
+    shown = " · ".join(f"{key} {example}" for key, example in examples)
+    return Text("welcome_examples", examples=shown)
+
+
+def example_question(namespace: str | None) -> Text:
+    """A question that a person might ask, about what a namespace knows."""
+    known = namespace in ("updates", "services")
+    return Text(f"question_{namespace}" if known else "question_any")
+
+
+def questions_go_to(service: str | None, host: str) -> Text:
+    """Where questions leave to; `service` is the name of a known cloud service."""
+    if service is None:
+        return Text("questions_to_host", host=host)
+    return Text("questions_to_cloud", service=service, host=host)
+
+
+def questions_stay_near(host: str) -> Text:
+    """For a model on another machine of the own network."""
+    return Text("questions_stay_near", host=host)
+
+
+def questions_stay_here() -> Text:
+    """For a model on the same machine."""
+    return Text("questions_stay_here")
+
+
+def questions_unanswered() -> Text:
+    """For no model at all."""
+    return Text("questions_unanswered")
+
+
+def unseen(msgtype: str) -> Text:
+    """For a picture, file or the like without words."""
+    return Text(f"unseen_{msgtype.removeprefix('m.')}")
+
+
+def words_alone(said: Said) -> Text:
+    """For the answer to the caption of a picture or file."""
+    return Text("words_alone", said=said)
+
+
+def with_thread_hint(said: Said) -> Text:
+    """For the first answer that began a thread with somebody."""
+    return Text("thread_hint", said=said)
+
+
+def greeting(name: str, where: Said, *, has_model: bool) -> Text:
+    """For whoever has just set us up; `where` says where questions go."""
+    third = Text("greeting_question" if has_model else "greeting_command")
+    return Text("greeting", name=name, third=third, where=where)
+
+
+def edited_after_answer() -> Text:
+    """For an edit that comes after the answer."""
+    return Text("edited_after_answer")
+
+
+def edited_after_start() -> Text:
+    """For an edit of what has begun to change something."""
+    return Text("edited_after_start")
+
+
+def stopped(requests: int, *, of_all: bool) -> Text:
+    """After `!stop`; `of_all` for who may stop what others asked, too."""
+    if requests > 1:
+        return Text("stopped_several", n=requests)
+    if requests == 1:
+        return Text("stopped_one")
+    return Text("nothing_to_stop" if of_all else "nothing_of_yours_to_stop")
+
+
+def question_redacted() -> Text:
+    """The reason for redacting an answer."""
+    return Text("question_redacted")

@@ -2,16 +2,29 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final, TypeAlias
+from typing import Final
 
-from lycatra_appservice.chat.addressing import Addressed, Addressing
 from lycatra_appservice.chat.commands import (
     Command,
-    CommandWords,
     Parsed,
     UnclearArguments,
     UnknownCommand,
 )
+from lycatra_appservice.chat.control import ControlWord, Steering
+from lycatra_appservice.chat.reading import Reader, Reading
+from lycatra_appservice.chat.routes import (
+    Acknowledge,
+    Ask,
+    Control,
+    Explain,
+    Ignore,
+    Route,
+    RunTool,
+    RunTools,
+    Unseen,
+)
+from lycatra_appservice.chat.small_talk import is_emoji
+from lycatra_appservice.matrix.events import MEDIA, WORDS
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import Inbound, UserID
@@ -19,48 +32,8 @@ from lycatra_appservice.model import Inbound, UserID
 MAX_AGE: Final = timedelta(minutes=10)
 MAX_AGE_OF_A_READ: Final = timedelta(hours=1)
 _MAX_HOPS: Final = 3
-_HELP: Final = "help"
-
-
-@dataclass(frozen=True, slots=True)
-class Ignore:
-    """Not for us."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class RunTool:
-    """A command. The tool's own virtual user answers."""
-
-    command: Command
-
-
-@dataclass(frozen=True, slots=True)
-class Explain:
-    """A command that cannot be run as it was written."""
-
-    speaker: UserID
-    problem: UnknownCommand | UnclearArguments
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A question for the agent; with a namespace it has only that namespace's tools."""
-
-    speaker: UserID
-    question: str
-    namespace: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Reset:
-    """The conversation begins anew."""
-
-    speaker: UserID
-
-
-Route: TypeAlias = Ignore | RunTool | Explain | Ask | Reset
+_SEEN: Final = "\U0001f44d"  # thumbs up
+_GLADLY: Final = "\U0001f642"  # a smile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,63 +44,99 @@ class Situation:
     room: RoomView
     replied_to: UserID | None = None  # who of us said what it replies to
     in_our_thread: bool = False  # in a thread that we answer in
+    others_in_thread: bool = False  # somebody else has written there, too
+    other_bots: bool = False  # bots are here that the configuration knows
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether so many read along that only who names us or replies to us is answered."""
+        return self.room.is_wide and not self.room.is_direct
 
     @property
     def is_meant_for_us(self) -> bool:
         """Whether it is, even if it names nobody."""
-        return self.room.is_direct or self.replied_to is not None or self.in_our_thread
+        if self.replied_to is not None:
+            return True
+        alone_with_us = self.in_our_thread and not self.others_in_thread
+        return not self.is_wide and (self.room.is_direct or alone_with_us)
 
 
 class Router:
-    """Knows the names and the commands, nothing else."""
+    """Knows the names, the commands and whether there is a model, nothing else."""
 
-    def __init__(
-        self, users: VirtualUsers, addressing: Addressing, commands: CommandWords
-    ) -> None:
+    def __init__(self, users: VirtualUsers, reader: Reader, *, has_model: bool) -> None:
         self._users = users
-        self._addressing = addressing
-        self._commands = commands
+        self._reader = reader
+        self._commands = reader.commands
+        self._talk = reader.talk
+        self._has_model = has_model
 
     def route(self, situation: Situation) -> Route:
         """Decide. An unknown `!word` in a group may be another bot's, so it is not answered."""
         inbound = situation.inbound
-        if inbound.hops >= _MAX_HOPS:
+        if inbound.hops > _MAX_HOPS:
             return Ignore("hops")
-        addressed = self._addressing.of(inbound)
-        meant = bool(addressed.users) or situation.is_meant_for_us
-        words = self._commands.without_prefix(addressed.words)
-        if words is not None:
-            return self._command(words, situation, addressed, meant=meant)
-        if not meant:
+        if inbound.msgtype not in WORDS | MEDIA:
+            return Ignore("msgtype")
+        reading = self._reader.read(inbound)
+        is_meant = bool(reading.users) or situation.is_meant_for_us
+        if not is_meant and (reading.command is None or situation.is_wide):
             return Ignore("not addressed")
-        return self._words(situation, addressed)
-
-    def _command(
-        self, words: str, situation: Situation, addressed: Addressed, *, meant: bool
-    ) -> Route:
-        speaker = self._speaker(situation, addressed)
-        namespace = self._users.namespace_of(speaker)
-        if namespace is not None and self._commands.calls_a_tool(words, namespace):
-            return self._run(self._commands.parse(words, namespace), speaker)
-        if self._commands.is_reset(words):
-            return Reset(speaker) if meant else Ignore("unknown command")
-        parsed = self._commands.parse(words)
-        if isinstance(parsed, UnknownCommand) and not meant:
-            return Ignore("unknown command")
-        return self._run(parsed, speaker)
-
-    def _words(self, situation: Situation, addressed: Addressed) -> Route:
-        speaker = self._speaker(situation, addressed)
-        namespace = self._users.namespace_of(speaker)
-        if not addressed.words:
-            return RunTool(Command(_HELP, {}))
-        if namespace is not None and self._commands.is_command(addressed.words, namespace):
-            return self._run(self._commands.parse(addressed.words, namespace), speaker)
-        return Ask(speaker, addressed.words, namespace)
+        if reading.commands:
+            return RunTools(reading.commands)
+        if reading.command is not None:
+            return self._command(reading.command, reading, situation, is_meant=is_meant)
+        return self._words(reading, situation)
 
     def named_first(self, inbound: Inbound) -> UserID:
         """Whom a message names, for when nothing more can be found out about it."""
-        return next(iter(self._addressing.of(inbound).users), self._users.main)
+        return next(iter(self._reader.read(inbound).users), self._users.main)
+
+    def speaker(self, situation: Situation) -> UserID:
+        """Who answers a message that is meant for us."""
+        return self._speaker(self._reader.read(situation.inbound), situation)
+
+    def _command(
+        self, words: str, reading: Reading, situation: Situation, *, is_meant: bool
+    ) -> Route:
+        speaker = self._speaker(reading, situation)
+        namespace = self._users.namespace_of(speaker)
+        if namespace is not None and self._commands.calls_a_tool(words, namespace):
+            return self._run(self._commands.parse(words, namespace), speaker)
+        if reading.control is not None:
+            is_help = reading.control.word is ControlWord.HELP
+            if is_meant or is_help or not situation.other_bots:
+                return self._steer(reading.control, reading, situation)
+            return Ignore("perhaps another bot's")
+        if self._commands.calls_a_tool(words):
+            return self._run(self._commands.parse(words), speaker)
+        if not is_meant:
+            return Ignore("unknown command")
+        return self._run(self._commands.parse(words, namespace), speaker)
+
+    def _words(self, reading: Reading, situation: Situation) -> Route:
+        speaker, msgtype = self._speaker(reading, situation), situation.inbound.msgtype
+        namespace = self._users.namespace_of(speaker)
+        if msgtype in MEDIA and (not reading.core or reading.control is not None):
+            return Unseen(speaker, msgtype)  # "help" below a picture is about the picture
+        if reading.control is not None:
+            return self._steer(reading.control, reading, situation)
+        if namespace is not None and self._commands.is_command(reading.core, namespace):
+            return self._run(self._commands.parse(reading.core, namespace), speaker)
+        if msgtype in WORDS:
+            return self._small_talk(reading, situation) or Ask(
+                speaker, reading.words or reading.core, namespace
+            )
+        return Ask(speaker, reading.words, namespace, unseen=msgtype)
+
+    def _small_talk(self, reading: Reading, situation: Situation) -> Route | None:
+        if self._talk.is_thanks(reading.core):
+            return Acknowledge(self._speaker(reading, situation), _GLADLY)
+        if is_emoji(reading.core):
+            return Acknowledge(self._speaker(reading, situation), _SEEN)
+        if self._talk.is_greeting(reading.core) and not self._has_model:
+            return self._steer(Steering(ControlWord.HELP), reading, situation)
+        return None
 
     @staticmethod
     def _run(parsed: Parsed, speaker: UserID) -> Route:
@@ -137,10 +146,22 @@ class Router:
             case UnknownCommand() | UnclearArguments():
                 return Explain(speaker, parsed)
 
-    def _speaker(self, situation: Situation, addressed: Addressed) -> UserID:
+    def _steer(self, steering: Steering, reading: Reading, situation: Situation) -> Control:
+        """@lycatra speaks for itself where it is.
+
+        Help for who named a namespace's user, and said no more, is about that namespace.
+        """
+        named = self._speaker(reading, situation)
+        main = self._users.main
+        rest = steering.rest
+        if steering.word is ControlWord.HELP and not rest and reading.users and not reading.words:
+            rest = self._users.namespace_of(named) or ""
+        return Control(main if main in situation.room.ours else named, steering.word, rest)
+
+    def _speaker(self, reading: Reading, situation: Situation) -> UserID:
         """Who answers: who was named first, else whose words it is about, else who is there."""
-        if addressed.users:
-            return addressed.users[0]
+        if reading.users:
+            return reading.users[0]
         return situation.replied_to or situation.room.host(self._users.main)
 
 

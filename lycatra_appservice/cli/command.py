@@ -18,7 +18,7 @@ DEFAULT_CONFIG = Path("config.yaml")
 class CommandError(LycatraError):
     """A command could not do what it was asked; the message is the sentence to print."""
 
-    user_message = "The command could not do what it was asked."
+    said = "The command could not do what it was asked."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from lycatra_appservice.model import JSON
 class ClientApiError(LycatraError):
     """The homeserver refused a call; `errcode` is the specification's, empty if it gave none."""
 
-    user_message = "The homeserver refused this."
+    said = "The homeserver refused this."
 
     def __init__(self, what: str, status: int, errcode: str, error: str) -> None:
         super().__init__(f"{what} was answered {status} {errcode}: {error}")

@@ -7,6 +7,7 @@ import sys
 from argparse import Namespace
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +29,7 @@ from lycatra_appservice.demo.homeserver import Homeserver, HomeserverError, Home
 from lycatra_appservice.demo.model_choice import chosen_model
 from lycatra_appservice.demo.people import Person, PersonClient, register_person
 from lycatra_appservice.demo.script import ScriptLine, read_script, run_script
+from lycatra_appservice.demo.talk import to_somebody
 from lycatra_appservice.demo.terminal import TerminalChat, open_screen
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.matrix.users import VirtualUsers
@@ -60,10 +62,11 @@ async def _play(folder: Path, synapse_python: Path, lines: list[ScriptLine] | No
         client = await stack.enter_async_context(PersonClient(homeserver.url, person))
         room_id = await _room(homeserver, client, users)
         _say(_welcome(homeserver, model.words))
+        addressed = partial(to_somebody, localpart=users.localpart_of(users.main))
         if lines is not None:
-            return await run_script(client, room_id, lines, users.is_ours)
+            return await run_script(client, room_id, lines, users.is_ours, addressed=addressed)
         with open_screen(PERSON, ground.folder / "history.txt") as screen:
-            await TerminalChat(client, room_id, screen).run()
+            await TerminalChat(client, room_id, screen, addressed=addressed).run()
         return 0
 
 
@@ -125,7 +128,7 @@ async def _room(homeserver: Homeserver, client: PersonClient, users: VirtualUser
             raise
     room_id = await client.create_room(
         "Lycatra demo",
-        invite=[approver.user_id, *users.all],
+        invite=[approver.user_id, users.main],
         extra={"room_alias_name": _ROOM_ALIAS},
     )
     await _bring_in(homeserver, approver, room_id)
@@ -147,9 +150,9 @@ def _welcome(homeserver: Homeserver, model: str) -> str:
             f"A real Synapse runs at {homeserver.url}. With any Matrix client:",
             f"  homeserver {homeserver.url}, user {PERSON}, password {PASSWORD}",
             f"Questions are answered by {model}.",
-            "Try:  !help    !list updates    !get service status",
-            "      @lycatra_updates list updates",
-            "      @lycatra what changed this week?        (/quit ends the demo)",
+            "Try:  !help    !list updates    @lycatra_updates list updates",
+            "      what changed this week?",
+            "A line without a name is sent to @lycatra. /quit ends the demo.",
             "─" * width,
         ]
     )

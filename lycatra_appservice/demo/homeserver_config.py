@@ -17,7 +17,7 @@ LOOPBACK = "127.0.0.1"
 class HomeserverError(LycatraError):
     """The homeserver could not be set up or started; the message ends with its own last words."""
 
-    user_message = "The demo's Synapse did not start. Its log says why."
+    said = "The demo's Synapse did not start. Its log says why."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

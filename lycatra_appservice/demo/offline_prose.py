@@ -11,6 +11,7 @@ WHO_I_AM = "I am the demo's small rule-based stand-in, not a language model"
 SIGNED = "_(Put together by the demo's rule-based stand-in, not by a language model.)_"
 _MOST_RECORDS = 8
 _LONGEST_VALUE = 300
+_MOST_PARTS = 3  # of a list inside a record
 _DEEPEST = 4
 
 # The first of these keys that a record has plays the part.
@@ -33,8 +34,8 @@ def introduce(names: Sequence[str]) -> str:
         return f"{WHO_I_AM}. I have no tools to look things up with, so I cannot help with this."
     tools = ", ".join(f"`{name}`" for name in names)
     return (
-        f"{WHO_I_AM}: I cannot chat. I can look things up with these tools: {tools}. "
-        "Ask for example what changed this week, or whether everything is up."
+        f"{WHO_I_AM}, so small talk is beyond me. But I gladly look things up: ask for example "
+        f"what changed this week, or whether everything is up. (My tools: {tools}.)"
     )
 
 
@@ -173,7 +174,9 @@ def _value(value: JSON) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return "; ".join(text.rstrip(".") for text in map(_value, value) if text)
+        parts = [text.rstrip(".") for text in map(_value, value) if text]
+        more = [f"and {len(parts) - _MOST_PARTS} more"] if len(parts) > _MOST_PARTS else []
+        return "; ".join((*parts[:_MOST_PARTS], *more))
     if isinstance(value, dict):
         return _told(value)
     return "" if value is None else _cut(" ".join(str(value).split()), _LONGEST_VALUE)

@@ -24,7 +24,7 @@ PATIENCE = timedelta(seconds=30)
 class ScriptError(LycatraError):
     """The script cannot be read, or has nothing to type."""
 
-    user_message = "The script cannot be used."
+    said = "The script cannot be used."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,18 +58,21 @@ async def run_script(
     is_ours: Callable[[UserID], bool],
     patience: timedelta = PATIENCE,
     say: Callable[[str], None] = print,
+    addressed: Callable[[str], str] = str,
 ) -> int:
     """Type each line, say what is typed and answered, and wait for each line's outcome.
 
-    `is_ours` tells the appservice's users from everybody else. A line without its outcome within
+    `is_ours` tells the appservice's users from everybody else; `addressed` makes a line what is
+    sent. A line without its outcome within
     `patience` is named and the next one is typed. Returns 0 when all came, else 1.
     """
     timeline = await client.timeline()
     reader = _Reader(timeline, room_id, is_ours, say)
     missing = 0
     for line in lines:
-        say(spoken(client.localpart, line.text))
-        event_id = await client.send_text(room_id, line.text)
+        text = addressed(line.text)
+        say(spoken(client.localpart, text))
+        event_id = await client.send_text(room_id, text)
         if not await reader.outcome_of(event_id, patience):
             missing += 1
             seconds = patience.total_seconds()

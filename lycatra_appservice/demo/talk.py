@@ -20,7 +20,7 @@ class ReplyMark:
     @property
     def is_outcome(self) -> bool:
         """Whether the answer is complete with this event."""
-        return self.part == self.of and self.kind == "message"
+        return self.part == self.of and self.kind in ("message", "reaction")
 
 
 def reply_mark(event: JSON) -> ReplyMark | None:
@@ -43,10 +43,19 @@ def edited_event(event: JSON) -> str | None:
 
 
 def message_text(event: JSON) -> str | None:
-    """What a message says, the new text for an edit; None when the event is not a message."""
+    """What a message says, the new text for an edit, a reaction that is an answer: its emoji.
+
+    None for all other events.
+    """
+    content = _content(event)
+    if event.get("type") == "m.reaction":
+        mark = reply_mark(event)
+        if mark is None or mark.kind != "reaction":
+            return None  # offered for picking
+        key = content.get("m.relates_to", {}).get("key")
+        return key if isinstance(key, str) else None
     if event.get("type") != "m.room.message":
         return None
-    content = _content(event)
     body = content.get("body")
     if edited_event(event) is not None:
         new = content.get("m.new_content")
@@ -62,6 +71,15 @@ def localpart_of(event: JSON) -> str:
 def spoken(name: str, text: str) -> str:
     """`name: text`, later lines indented; safe for a terminal."""
     return f"{name}: {printable(text)}"
+
+
+def to_somebody(line: str, localpart: str) -> str:
+    """The line as it is sent: one that begins with no name and no command is for `@localpart`.
+
+    In a group only who is named answers, and whoever tries the demo has nobody else to talk to.
+    """
+    begins_so = line.lstrip().casefold().startswith(("!", "/", "@", localpart.casefold()))
+    return line if begins_so else f"@{localpart} {line}"
 
 
 def printable(text: str) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -57,7 +57,10 @@ class TerminalChat:
         room_id: RoomID,
         screen: Screen,
         patience: timedelta = _PATIENCE,
+        addressed: Callable[[str], str] = str,
     ) -> None:
+        """`addressed` makes a typed line what is sent."""
+        self._addressed = addressed
         self._client = client
         self._room_id = room_id
         self._screen = screen
@@ -92,7 +95,7 @@ class TerminalChat:
             if line.strip() == "/quit":
                 return
             if line.strip():
-                await self._send(line.strip())
+                await self._send(self._addressed(line.strip()))
         if not self._screen.interactive:
             await self._wait_for_answers()
 

@@ -21,7 +21,7 @@ _PATIENCE: Final = aiohttp.ClientTimeout(total=10, connect=5)
 class NoHomeserverError(LycatraError):
     """Nothing that speaks Matrix is there; the message is a sentence with the address."""
 
-    user_message = "No homeserver answers there."
+    said = "No homeserver answers there."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

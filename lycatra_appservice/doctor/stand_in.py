@@ -17,7 +17,7 @@ _CLOSING_SECONDS: Final = 1.0
 class PortError(LycatraError):
     """The configured address cannot be listened on; the message says which and why."""
 
-    user_message = "The configured port cannot be used."
+    said = "The configured port cannot be used."
 
 
 class StandIn:

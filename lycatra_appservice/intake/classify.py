@@ -9,10 +9,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, TypeAlias
 
-from lycatra_appservice.chat.addressing import Addressed, Addressing
-from lycatra_appservice.chat.commands import CommandWords
+from lycatra_appservice.chat.ignored import Ignored
+from lycatra_appservice.chat.reading import Reader
 from lycatra_appservice.intake.crowd_talk import CrowdTalk
-from lycatra_appservice.matrix.events import is_id, is_ours_by_marker, mapping, read_inbound, text
+from lycatra_appservice.matrix.events import (
+    MEDIA,
+    WORDS,
+    is_id,
+    is_ours_by_marker,
+    mapping,
+    read_inbound,
+    text,
+)
 from lycatra_appservice.matrix.heartbeat import HEARTBEAT_TYPE
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, Inbound, LaneKind, RoomID
@@ -31,7 +39,6 @@ ROOM_STATE: Final = frozenset(
     }
 )
 _SIGILS: Final = {"event_id": "$", "room_id": "!", "sender": "@", "type": ""}
-_READ_MSGTYPES: Final = frozenset({"m.text", "m.emote"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +78,13 @@ class Classifier:
     """Reads events one by one; knows our names, never the database."""
 
     def __init__(
-        self, users: VirtualUsers, addressing: Addressing, commands: CommandWords
+        self, users: VirtualUsers, reader: Reader, ignored: Ignored | None = None
     ) -> None:
+        """`ignored` are bots whose messages are nothing to us."""
         self._users = users
-        self._addressing = addressing
-        self._commands = commands
-        self._crowd_talk = CrowdTalk(users, commands)
+        self._reader = reader
+        self._ignored = ignored or Ignored()
+        self._crowd_talk = CrowdTalk(users, reader.commands, reader.talk.before_a_name)
 
     def classify(self, event: JSON, is_crowd: Callable[[RoomID], bool]) -> Verdict:
         """Tell what an event is to us.
@@ -94,8 +102,9 @@ class Classifier:
             return self._heartbeat(event)
         if "state_key" in event:
             return self._state(event, kind)
-        if self._users.is_ours(event["sender"]):
-            return Never("own echo")
+        unheard = self._why_unheard(event["sender"], kind)
+        if unheard is not None:
+            return Never(unheard)
         match kind:
             case "m.room.message":
                 return self._message(event, is_crowd)
@@ -104,6 +113,14 @@ class Classifier:
                 return _in_room(event, LaneKind.CONTROL, surely=False)
             case _:
                 return Never("type")
+
+    def _why_unheard(self, sender: str, kind: str) -> str | None:
+        if self._users.is_ours(sender):
+            return "own echo"
+        # What moderation bots take back is to be forgotten like everything else.
+        if kind != "m.room.redaction" and self._ignored.covers(sender):
+            return "ignored sender"
+        return None
 
     def _heartbeat(self, event: Mapping[str, JSON]) -> Verdict:
         if event["sender"] != self._users.main:
@@ -126,28 +143,15 @@ class Classifier:
             return Never("a bot's")
         if inbound.replaces:
             return _in_room(event, LaneKind.CONTROL, surely=False)
-        if inbound.msgtype not in _READ_MSGTYPES and not inbound.mentions:
+        if inbound.msgtype not in WORDS | MEDIA:
             return Never("msgtype")
-        addressed = self._addressing.of(inbound)
-        words = self._commands.without_prefix(addressed.words)
-        kind = LaneKind.ASK
-        if self._is_own_command(addressed):
-            kind = LaneKind.COMMAND
-        elif words is not None and not self._commands.is_reset(words):
-            kind = LaneKind.COMMAND  # a reset waits for the questions before it
-        # Another `!word` may be some other bot's: only in a DM it is meant for us.
-        calls_a_tool = words is not None and self._commands.calls_a_tool(words)
-        surely = calls_a_tool or bool(addressed.users)
+        reading = self._reader.read(inbound)
+        surely = self._reader.is_sure(reading)
         if not surely and not _relates(inbound) and is_crowd(inbound.room_id):
             return Never("not addressed")
+        kind = self._reader.lane_kind(reading)
         thread = inbound.thread if kind is LaneKind.ASK else None
         return Ours(lane_of_room(inbound.room_id, kind, thread), kind, surely=surely)
-
-    def _is_own_command(self, addressed: Addressed) -> bool:
-        if not addressed.users:
-            return False
-        namespace = self._users.namespace_of(addressed.users[0])
-        return namespace is not None and self._commands.is_command(addressed.words, namespace)
 
 
 def _relates(inbound: Inbound) -> bool:

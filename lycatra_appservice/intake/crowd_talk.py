@@ -1,9 +1,11 @@
 """A quick look at what a crowd says: most of what is pushed, and hardly any of it for us. Pure."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from lycatra_appservice.chat.commands import CommandWords
+from lycatra_appservice.chat.small_talk import INVISIBLE
+from lycatra_appservice.chat.spellings import any_of, names_of
 from lycatra_appservice.matrix.events import mapping, text
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, RoomID
@@ -16,15 +18,18 @@ class CrowdTalk:
     read. A test holds it to that.
     """
 
-    def __init__(self, users: VirtualUsers, commands: CommandWords) -> None:
+    def __init__(
+        self, users: VirtualUsers, commands: CommandWords, before_a_name: Sequence[str]
+    ) -> None:
+        """`before_a_name` are the greetings that may stand before a name at the beginning."""
         self._commands = commands
-        names = {
-            name
-            for user in users.all
-            for name in (users.localpart_of(user), users.display_name(user))
-        }
-        any_name = "|".join(map(re.escape, sorted(names)))
-        self._name_at_start = re.compile(rf"\s*@?(?:{any_name})", re.IGNORECASE)
+        names = {name for user in users.all for name in names_of(users, user)}
+        # "(?:" only for speed: most messages begin with none of the letters of our names.
+        self._name_at_start = re.compile(
+            rf"[\s{INVISIBLE}]*+(?:(?:{any_of(before_a_name)})[^\w@\uff20]++)?"
+            rf"[@\uff20]?(?:{any_of(sorted(names))})",
+            re.IGNORECASE,
+        )
         # Every id of ours begins with that of the first.
         self._id = re.compile(re.escape(users.main.partition(":")[0]), re.IGNORECASE)
 
@@ -47,13 +52,17 @@ class CrowdTalk:
 
     @staticmethod
     def _points_somewhere(content: Mapping[str, JSON]) -> bool:
-        """Whether it relates to an event, mentions people or holds a link, which may be a pill."""
+        """Whether it relates to an event, mentions people, or holds a link that may be a pill.
+
+        Also whether it has formatted words only, of which the plain ones are yet to be made.
+        """
         formatted = text(content.get("formatted_body"))
         return (
             "m.relates_to" in content
             or bool(mapping(content.get("m.mentions")))
             or "<a" in formatted
             or "<A" in formatted
+            or (bool(formatted) and not text(content.get("body")).strip())
         )
 
     def _is_for_us(self, body: str) -> bool:

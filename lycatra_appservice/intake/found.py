@@ -27,7 +27,7 @@ class FoundEventStore:
         found = self._sorter.sort(events, via="sync")
         async with self._database.transaction() as connection:
             new = await self._inbox.store_with(
-                connection, found.triggers, found.dead_letters, to_device
+                connection, found.triggers, found.dead_letters, to_device, found.alongside
             )
             await connection.execute(
                 self._sql["put_next_batch"], user_id=mark.user_id, next_batch=mark.next_batch

@@ -98,6 +98,7 @@ class Intake:
                 txn_id=txn if is_id(txn) else None,
                 dead_letters=dead,
                 to_device=body.to_device,
+                alongside=found.alongside,
             )
             self._observer.stored(new, len(found.triggers) - new, len(dead))
             self._observer.transaction("stored")

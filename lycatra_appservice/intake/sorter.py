@@ -1,20 +1,22 @@
 """Events told apart and made ready to be stored; pushed ones and found ones the same way."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Final, Protocol, assert_never
 
+from lycatra_appservice.db.connection import Connection
 from lycatra_appservice.intake.classify import Classifier, Heartbeat, Malformed, Never, Ours
 from lycatra_appservice.matrix.events import is_id, mapping
 from lycatra_appservice.model import JSON, RoomID
+from lycatra_appservice.turns.inbox import Alongside
 from lycatra_appservice.turns.records import DeadLetter, Trigger
 
 _KEPT_BYTES: Final = 256 * 1024  # of a dead letter
 
 
-class CrowdCheck(Protocol):
-    """What is remembered about rooms, for speed only."""
+class KnownRooms(Protocol):
+    """What is remembered about rooms for speed, and kept of them in tables."""
 
     def is_crowd(self, room_id: RoomID) -> bool:
         """Whether a room surely holds so many people that it cannot be a DM soon."""
@@ -25,20 +27,27 @@ class CrowdCheck(Protocol):
     async def recall(self, room_ids: Iterable[RoomID]) -> None:
         """Look up rooms that are not remembered, as far as the database knows them."""
 
+    async def keep(self, connection: Connection, events: Sequence[Mapping[str, JSON]]) -> None:
+        """Follow state events in the transaction that stores them; must not raise for them."""
+
+    async def drop_in(self, connection: Connection, room_ids: Iterable[RoomID]) -> None:
+        """Forget rooms in that transaction, because what is known of them may be wrong."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sorted:
-    """A transaction's events, told apart."""
+    """A transaction's events, told apart; `alongside` goes into the commit of the triggers."""
 
     triggers: Sequence[Trigger]
     dead_letters: Sequence[DeadLetter]
     heartbeats: Sequence[str]
+    alongside: Alongside | None
 
 
 class EventSorter:
     """Turns raw events into what is stored; the gap check uses it, too."""
 
-    def __init__(self, classifier: Classifier, rooms: CrowdCheck) -> None:
+    def __init__(self, classifier: Classifier, rooms: KnownRooms) -> None:
         self._classifier = classifier
         self._rooms = rooms
 
@@ -55,6 +64,7 @@ class EventSorter:
         triggers: list[Trigger] = []
         dead: list[DeadLetter] = []
         heartbeats: list[str] = []
+        state: list[Mapping[str, JSON]] = []
         for event in events:
             verdict = self._classifier.classify(event, self._rooms.is_crowd)
             match verdict:
@@ -63,6 +73,9 @@ class EventSorter:
                         triggers.append(self._trigger(event, verdict, via))
                     except RecursionError:
                         dead.append(_dead_letter(event, "too deep to write"))
+                        continue
+                    if "state_key" in event:
+                        state.append(event)
                 case Malformed(reason):
                     dead.append(_dead_letter(event, reason))
                 case Heartbeat(nonce):
@@ -71,7 +84,24 @@ class EventSorter:
                     pass
                 case _:
                     assert_never(verdict)
-        return Sorted(triggers, dead, heartbeats)
+        return Sorted(triggers, dead, heartbeats, self._alongside(state, via) if state else None)
+
+    def _alongside(self, state: Sequence[Mapping[str, JSON]], via: str) -> Alongside:
+        """Keep what rooms become in the commit that stores it: what comes later must see it.
+
+        Events that were found late may be older than what is known by now, so their rooms are
+        read anew.
+        """
+
+        async def keep(connection: Connection, new: Set[str]) -> None:
+            events = [event for event in state if event["event_id"] in new]
+            if via == "push":
+                await self._rooms.keep(connection, events)
+            else:
+                rooms = [RoomID(event["room_id"]) for event in events]
+                await self._rooms.drop_in(connection, rooms)
+
+        return keep
 
     def _trigger(self, event: Mapping[str, JSON], ours: Ours, via: str) -> Trigger:
         if event["type"] == "m.room.member":

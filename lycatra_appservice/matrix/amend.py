@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from html import escape
 from typing import Final
 
+from lycatra_appservice.matrix.files import INSTEAD
 from lycatra_appservice.matrix.render import MARKER, encoded_size
 from lycatra_appservice.model import JSON
+from lycatra_appservice.words.catalogue import ENGLISH, load_catalogue
+from lycatra_appservice.words.text import Text
 
 _SHORT_BODY_BYTES: Final = 8_000
 _SHORT_CONTENT_BYTES: Final = 20_000  # what is no larger than this was shortened already
-_SHORTENED: Final = "\n\n… (shortened: the homeserver refused the whole text as too long)"
+_OF_THE_FILE: Final = frozenset({"filename", "info", "url", INSTEAD})
 
 
 def spoken_for(content: Mapping[str, JSON], display_name: str) -> dict[str, JSON]:
@@ -37,6 +40,15 @@ def without_relation(content: Mapping[str, JSON]) -> dict[str, JSON]:
     return {key: value for key, value in as_message(content).items() if key != "m.relates_to"}
 
 
+def said_instead(content: Mapping[str, JSON]) -> dict[str, JSON] | None:
+    """The line in the place of a file that could not be uploaded; None when nobody wrote one."""
+    line = content.get(INSTEAD)
+    if not isinstance(line, str):
+        return None
+    kept = {key: value for key, value in content.items() if key not in _OF_THE_FILE}
+    return {**kept, "msgtype": "m.notice", "body": line}
+
+
 def shortened(content: Mapping[str, JSON]) -> dict[str, JSON] | None:
     """The beginning as plain text, saying so; None when it is short already."""
     if encoded_size(content) <= _SHORT_CONTENT_BYTES:
@@ -57,4 +69,7 @@ def _short(content: Mapping[str, JSON]) -> dict[str, JSON]:
     left_out = {"format", "formatted_body", "m.new_content"}
     kept = {key: value for key, value in content.items() if key not in left_out}
     begin = str(content.get("body", "")).encode()[:_SHORT_BODY_BYTES].decode(errors="ignore")
-    return {**kept, "body": begin + _SHORTENED}
+    # Nobody here knows who asked, and in which language; the answer itself does.
+    catalogue = load_catalogue()
+    language = catalogue.recognise(begin) or ENGLISH
+    return {**kept, "body": catalogue.say(Text("shortened", beginning=begin), language)}

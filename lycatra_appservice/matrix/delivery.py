@@ -6,11 +6,14 @@ from dataclasses import replace
 from typing import Final, TypeAlias
 
 from lycatra_appservice.matrix.accounts import Accounts, is_account_missing
-from lycatra_appservice.matrix.amend import is_draft, without_relation
+from lycatra_appservice.matrix.amend import is_draft, said_instead, without_relation
 from lycatra_appservice.matrix.client import MatrixClient
+from lycatra_appservice.matrix.encrypted_notice import ONCE_EVER, is_encrypted_notice
 from lycatra_appservice.matrix.errors import HomeserverUnavailableError, MatrixError
+from lycatra_appservice.matrix.files import INSTEAD
 from lycatra_appservice.matrix.joining import join
 from lycatra_appservice.matrix.media import Uploader
+from lycatra_appservice.matrix.render import MARKER
 from lycatra_appservice.matrix.sent import find_sent
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.matrix.verdicts import is_for_the_operator, judge
@@ -70,13 +73,20 @@ class MatrixDeliverer:
         return await self._attempt(row, look_first=True)
 
     async def _attempt(self, row: SendRow, look_first: bool) -> Delivery:
-        if look_first and row.kind in _LEAVES_TRACE:
+        if (look_first or _is_said_once(row)) and row.kind in _LEAVES_TRACE:
             found = await find_sent(self._client, row)
             if found is not None:
                 return Delivered(found, was_there=True)
-        if row.kind in _CARRIES_TEXT and await self._is_encrypted(row.room_id):
+        if not await self._may_be_read(row):
             return Dropped("encrypted room")
         return await self._do(row)
+
+    async def _may_be_read(self, row: SendRow) -> bool:
+        """Whether a row may go in clear into its room, as everything does that we send."""
+        if row.kind not in _CARRIES_TEXT:
+            return True
+        is_fixed = row.kind is SendKind.MESSAGE and is_encrypted_notice(row.content, row.room_id)
+        return is_fixed or not await self._is_encrypted(row.room_id)
 
     async def _do(self, row: SendRow) -> Delivery:
         match row.kind:
@@ -102,11 +112,18 @@ class MatrixDeliverer:
             if is_draft(row.content):
                 return Dropped("the message to edit was never sent")
             return Amended(None, without_relation(row.content), "the message to edit is missing")
-        if row.mxc is not None:
-            content["url"] = row.mxc
-        if content.get("msgtype") in _IS_FILE and "url" not in content:
-            return Dropped("its file was not uploaded")
+        if content.get("msgtype") in _IS_FILE:
+            return await self._show_file(row, content)
         return await self._send(row, "m.room.message", content)
+
+    async def _show_file(self, row: SendRow, content: Mapping[str, JSON]) -> Delivery:
+        url = row.mxc or content.get("url")
+        if url is None:
+            why = "its file was not uploaded"
+            said = said_instead(row.content)
+            return Dropped(why) if said is None else Amended(None, said, why)
+        shown = {key: value for key, value in content.items() if key != INSTEAD}
+        return await self._send(row, "m.room.message", {**shown, "url": url})
 
     async def _react(self, row: SendRow) -> Delivery:
         content = _aimed(row)
@@ -161,6 +178,12 @@ class MatrixDeliverer:
             },
         )
         return verdict
+
+
+def _is_said_once(row: SendRow) -> bool:
+    """Whether it may be there although nobody knows: a database that was lost knows nothing."""
+    marker = row.content.get(MARKER)
+    return isinstance(marker, Mapping) and marker.get("kind") in ONCE_EVER
 
 
 def _aimed(row: SendRow) -> dict[str, JSON] | None:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from lycatra_appservice.errors import LycatraError
+from lycatra_appservice.words.text import Text
 
 
 class MatrixError(LycatraError):
@@ -11,7 +12,7 @@ class MatrixError(LycatraError):
     Asking the same again brings the same answer, except in TryLaterError.
     """
 
-    user_message = "The homeserver did not accept this."
+    said = Text("homeserver_refused")
 
     def __init__(
         self,
@@ -34,7 +35,7 @@ class TryLaterError(MatrixError):
     `retry_after` is what the homeserver asked for, not limited to anything sensible.
     """
 
-    user_message = "The homeserver is busy right now. I will try again."
+    said = Text("homeserver_busy")
     retryable = True
     outlasted = True
 
@@ -45,6 +46,6 @@ class HomeserverUnavailableError(LycatraError):
     The request may have been carried out all the same.
     """
 
-    user_message = "The homeserver is not reachable right now. I will try again."
+    said = Text("homeserver_away")
     retryable = True
     outlasted = True

@@ -9,6 +9,9 @@ from urllib.parse import unquote
 
 from lycatra_appservice.model import JSON, EventID, Inbound, RoomID, UserID
 
+WORDS: Final = frozenset({"m.text", "m.emote"})
+# What nobody here can look at; its words are its caption.
+MEDIA: Final = frozenset({"m.image", "m.file", "m.audio", "m.video", "m.location"})
 REPLY_MARKER: Final = "org.lycatra.reply"
 HOPS_MARKER: Final = "org.lycatra.hops"
 # Possessive, and never past the next "<": linear, whatever somebody writes.
@@ -18,6 +21,7 @@ _USER_LINK: Final = re.compile(r"(?:https://matrix\.to/#/(?:@|%40)|matrix:u/)([^
 # How clients mark the quoted lines; a quotation of the person's own begins otherwise.
 _FALLBACK: Final = re.compile(r"> (?:\* )?<@[^>\n]+>")
 _UNREAD_TAGS: Final = frozenset({"code", "pre", "blockquote", "mx-reply"})
+_ANY_TAG: Final = re.compile(r"<[^<>]*+>")
 _MAX_ID_BYTES: Final = 255  # client-server API, opaque identifiers
 
 
@@ -43,23 +47,24 @@ def text(value: JSON) -> str:
 def read_inbound(event: Mapping[str, JSON], age: timedelta) -> Inbound:
     """Read a message event whose ids were checked on the way in.
 
-    An edit is read as its new content, with `replaces` set.
+    An edit is read as its new content, with `replaces` set. The body of a picture or file is its
+    caption, or empty.
     """
     outer = mapping(event.get("content"))
     relation = mapping(outer.get("m.relates_to"))
     replaced = relation.get("event_id") if relation.get("rel_type") == "m.replace" else None
     content = mapping(outer.get("m.new_content")) if is_id(replaced) else outer
-    formatted = text(content.get("formatted_body")) or None
+    body, formatted = _words_of(content)
     return Inbound(
         event_id=EventID(event["event_id"]),
         room_id=RoomID(event["room_id"]),
         sender=UserID(event["sender"]),
         msgtype=text(content.get("msgtype")),
-        body=_without_fallback(text(content.get("body")), relation),
+        body=_without_fallback(body, relation),
         formatted_body=formatted,
         age=age,
         mentions=_mentions(content) | _pills(formatted),
-        reply_to=_event_id(mapping(relation.get("m.in_reply_to")).get("event_id")),
+        reply_to=_replied_to(relation),
         thread=_event_id(
             relation.get("event_id") if relation.get("rel_type") == "m.thread" else None
         ),
@@ -85,8 +90,38 @@ def is_ours_by_marker(event: Mapping[str, JSON]) -> bool:
     return REPLY_MARKER in mapping(event.get("content"))
 
 
+def _words_of(content: Mapping[str, JSON]) -> tuple[str, str | None]:
+    """The plain body and the formatted one.
+
+    A picture's body is its file's name, unless `filename` says that name beside it (client-server
+    API, media captions).
+    """
+    body, formatted = text(content.get("body")), text(content.get("formatted_body"))
+    if text(content.get("msgtype")) in MEDIA and not _is_caption(body, content):
+        return "", None
+    if formatted and not body.strip():
+        body = " ".join(unescape(_ANY_TAG.sub(" ", formatted)).split())
+    return body, formatted or None
+
+
+def _is_caption(body: str, media: Mapping[str, JSON]) -> bool:
+    # A place has no file; its body is a description that the sender's client made.
+    name = text(media.get("filename"))
+    return bool(name) and name != body and media["msgtype"] != "m.location"
+
+
 def _event_id(value: JSON) -> EventID | None:
     return EventID(value) if is_id(value) else None
+
+
+def _replied_to(relation: Mapping[str, JSON]) -> EventID | None:
+    """What somebody really replies to.
+
+    In a thread clients name its latest message for those that know no threads, and say so.
+    """
+    if relation.get("rel_type") == "m.thread" and relation.get("is_falling_back") is True:
+        return None
+    return _event_id(mapping(relation.get("m.in_reply_to")).get("event_id"))
 
 
 def _hops(value: JSON) -> int:

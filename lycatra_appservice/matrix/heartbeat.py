@@ -27,6 +27,15 @@ _PING_TRIES: Final = 3
 _PING_PAUSE_SECONDS: Final = 1.0
 
 
+def control_alias(users: VirtualUsers) -> str:
+    """The alias of the private room in which the heart beats; nobody but us is ever in it."""
+    return f"#{_control_localpart(users)}:{users.server_name}"
+
+
+def _control_localpart(users: VirtualUsers) -> str:
+    return f"{users.localpart_of(users.main)}_control"
+
+
 class Pinger:
     """Asks the homeserver to call us back, so that it sends at once what it kept for us."""
 
@@ -130,8 +139,7 @@ class Heartbeat:
 
     async def _control_room(self) -> RoomID:
         """The private room with our alias: the same one for all replicas, at any time."""
-        local = f"{self._users.localpart_of(self._users.main)}_control"
-        alias = f"#{local}:{self._users.server_name}"
+        alias = control_alias(self._users)
         found = await self._client.resolve_alias(alias, as_user=self._users.main)
         if found is not None:
             return found
@@ -140,7 +148,7 @@ class Heartbeat:
                 {
                     "preset": "private_chat",
                     "visibility": "private",
-                    "room_alias_name": local,
+                    "room_alias_name": _control_localpart(self._users),
                     "name": "Lycatra (technical)",
                 },
                 as_user=self._users.main,

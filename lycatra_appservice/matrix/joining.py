@@ -15,7 +15,8 @@ _JOIN_TIMEOUT: Final = timedelta(minutes=2)  # over federation a join takes tens
 async def join(client: MatrixClient, row: SendRow, *, helper: UserID) -> None:
     """Join the row's room as its sender; refused, once more after `helper` has invited it.
 
-    Nothing happens when the sender is in the room already.
+    Nothing happens when the sender is in the room already. With `alone` in the row nobody helps:
+    it only follows an invitation, which may have been taken back.
     """
     patient = client.within(_JOIN_TIMEOUT)
     servers = [str(server) for server in row.content.get("via", ())]
@@ -23,7 +24,7 @@ async def join(client: MatrixClient, row: SendRow, *, helper: UserID) -> None:
         await patient.join(row.room_id, servers, as_user=row.sender)
     except MatrixError as exc:
         not_let_in = exc.status in {403, 404} and not is_account_missing(exc)
-        if not not_let_in or row.sender == helper:
+        if not not_let_in or row.sender == helper or row.content.get("alone"):
             raise
         await _invite(client, row, helper)
         await patient.join(row.room_id, servers, as_user=row.sender)

@@ -109,9 +109,19 @@ def _to_our_device(message: JSON, user: UserID) -> JSON:
 def _invitation(
     room_id: RoomID, room: Mapping[str, JSON], user: UserID, token: str
 ) -> Iterator[JSON]:
-    """A stripped invitation has no event id, so it gets one; joining twice does no harm."""
-    for event in _events(room.get("invite_state")):
-        if _own_membership(event, user) == "invite":
-            # The token makes another invitation to the same room another event.
-            digest = hashlib.sha256(f"{user}\0{token}\0{room_id}".encode()).hexdigest()
-            yield {**event, "room_id": room_id, "event_id": f"$lycatra-invite-{digest}"}
+    """A stripped invitation has no event id, so it gets one; joining twice does no harm.
+
+    The rest of the stripped state comes from the inviter's homeserver, which may have put
+    anything into it, a second invitation too: our own one adds the real one at the end.
+    """
+    stripped = _events(room.get("invite_state"))
+    invitations = [event for event in stripped if _own_membership(event, user) == "invite"]
+    for event in invitations[-1:]:
+        # The token makes another invitation to the same room another event.
+        digest = hashlib.sha256(f"{user}\0{token}\0{room_id}".encode()).hexdigest()
+        yield {
+            **event,
+            "room_id": room_id,
+            "event_id": f"$lycatra-invite-{digest}",
+            "unsigned": {"invite_room_state": stripped},
+        }

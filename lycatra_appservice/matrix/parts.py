@@ -36,6 +36,14 @@ def split(source: str, max_bytes: int, size_of: Callable[[str], int]) -> Iterato
             carry, rest = "", rest.partition("\n")[2]
 
 
+def closed(source: str) -> str:
+    """The Markdown with an end for its last code block, if that has none; more may follow it."""
+    for token in parse_blocks(f"{source}\n{_SENTINEL}"):
+        if token.type == "fence" and token.content.rstrip().endswith(_SENTINEL):
+            return f"{source}\n{token.markup}"
+    return source
+
+
 def _fitting(
     carry: str, rest: str, guess: int, max_bytes: int, size_of: Callable[[str], int]
 ) -> tuple[int, int]:

@@ -9,14 +9,18 @@ from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
 from lycatra_appservice.matrix.defuse import defuse, defuse_room, is_permalink
+from lycatra_appservice.matrix.tables import WIDEST_LINE, as_lists, columns_of
 from lycatra_appservice.model import UserID
 
-_WIDEST_TABLE: Final = 100  # characters; a wider one breaks its lines, and padding then hurts
+_BAR: Final = " | "
 _BACKTICKS: Final = re.compile("`+")
 
 
 def to_text(tokens: Sequence[Token], allowed: Collection[UserID]) -> str:
-    """Plain text of tokens from `markup.parse`; tables keep their columns, code its fences."""
+    """Plain text of tokens from `markup.parse`; tables keep their columns, code its fences.
+
+    A table that is wider than a terminal becomes a list.
+    """
     return _Plain(allowed).blocks(SyntaxTreeNode(tokens).children)
 
 
@@ -55,17 +59,14 @@ class _Plain:
 
     def _table(self, node: SyntaxTreeNode) -> str:
         rows = [
-            [self.blocks(cell.children) for cell in row.children]
+            [self.blocks(cell.children).replace("\n", " ") for cell in row.children]
             for part in node.children
             for row in part.children
         ]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        if sum(widths) + 3 * len(widths) > _WIDEST_TABLE:
-            return "\n".join(" | ".join(row) for row in rows)
-        lines = [
-            " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in rows
-        ]
+        widths = [max(map(columns_of, column)) for column in zip(*rows, strict=True)]
+        if sum(widths) + len(_BAR) * (len(widths) - 1) > WIDEST_LINE:
+            return self.blocks(SyntaxTreeNode(as_lists(node.to_tokens())).children)
+        lines = [_BAR.join(map(_padded, row, widths)).rstrip() for row in rows]
         return "\n".join([lines[0], "-+-".join("-" * width for width in widths), *lines[1:]])
 
     def _inline(self, children: Sequence[Token]) -> str:
@@ -97,6 +98,10 @@ def _pieces(children: Sequence[Token]) -> list[tuple[str, bool]]:
             case _:
                 pass  # emphasis: said by its words
     return pieces
+
+
+def _padded(cell: str, width: int) -> str:
+    return cell + " " * (width - columns_of(cell))
 
 
 def _where(target: str, shown: str) -> str:

@@ -2,15 +2,19 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
 from typing import Final
 
 from lycatra_appservice.matrix.defuse import clean, defuse, defuse_start
 from lycatra_appservice.matrix.markup import is_too_deep, parse, to_html
 from lycatra_appservice.matrix.parts import split
 from lycatra_appservice.matrix.plain import to_text
+from lycatra_appservice.matrix.relation import relation
+from lycatra_appservice.matrix.tables import TableLook, as_lists
 from lycatra_appservice.model import JSON, Address, Reply
 from lycatra_appservice.words.catalogue import in_english
+from lycatra_appservice.words.text import Said, Text
 
 MARKER: Final = "org.lycatra.reply"
 
@@ -20,8 +24,6 @@ MAX_EDIT_BYTES: Final = 27_000  # an edit says everything twice
 
 _MAX_CHARACTERS: Final = 100_000  # some four events; more is a file, not a message
 _DEFINITION: Final = re.compile(r"^ {0,3}\[[^\]\n]+\]:[ \t]*\S.*$", re.MULTILINE)
-_CUT_NOTE: Final = "*The rest was left out: {} more characters are too long for a chat.*"
-_EMPTY: Final = "(no text)"
 _INVISIBLE: Final = "\u200b\u200c\u200d\u2060\ufeff"
 
 
@@ -31,14 +33,17 @@ def render_message(
     marker: Mapping[str, JSON],
     *,
     max_bytes: int = MAX_CONTENT_BYTES,
+    tables: TableLook = "table",
+    say: Callable[[Said], str] = in_english,
 ) -> Sequence[dict[str, JSON]]:
     """One or more `m.room.message` contents, in order, each at most `max_bytes` of canonical JSON.
 
-    `marker` holds `to` and `kind`; `part` and `of` are added. Only the first part mentions
-    people and is a reply; all of them stand in the thread.
+    `marker` holds `to` and `kind`; `part` and `of` are added, where the reply's files count as
+    the last parts. Only the first part mentions people and is a reply; all stand in the thread.
+    `say` puts texts into words.
     """
-    source = clean(in_english(reply.markdown))
-    whole = _Whole(reply, address, marker)
+    source = clean(say(reply.markdown))
+    whole = _Whole(reply, address, marker, tables, say)
     if len(source) <= max_bytes:
         content = whole.content(whole.text(source), 1, 1)
         if encoded_size(content) <= max_bytes:
@@ -71,10 +76,20 @@ def encoded_size(content: Mapping[str, JSON]) -> int:
 class _Whole:
     """One reply while it is cut into parts; link definitions hold for all of them."""
 
-    def __init__(self, reply: Reply, address: Address, marker: Mapping[str, JSON]) -> None:
+    def __init__(
+        self,
+        reply: Reply,
+        address: Address,
+        marker: Mapping[str, JSON],
+        tables: TableLook,
+        say: Callable[[Said], str],
+    ) -> None:
         self._reply = reply
         self._address = address
         self._marker = marker
+        self._tables = tables
+        self._say = say
+        self._empty = say(Text("no_text"))
         self._allowed = frozenset(reply.mentions)
         self._references: dict[str, JSON] = {}
         self._last: tuple[str | None, Mapping[str, JSON]] = (None, {})
@@ -84,20 +99,18 @@ class _Whole:
             "msgtype": "m.notice" if self._reply.notice else "m.text",
             **text,
             "m.mentions": self._mentions() if part == 1 else {},
-            MARKER: {**self._marker, "part": part, "of": of},
+            MARKER: {**self._marker, "part": part, "of": of + len(self._reply.files)},
         }
-        relation = self._relation(part)
-        if relation:
-            content["m.relates_to"] = relation
-        return content
+        related = relation(self._address, part)
+        return {**content, "m.relates_to": related} if related else content
 
     def parts(self, source: str, max_bytes: int) -> list[dict[str, JSON]]:
         kept, left_out = source[:_MAX_CHARACTERS], len(source) - _MAX_CHARACTERS
         parse("\n".join(_DEFINITION.findall(kept)), (), self._references)
         texts = [self.text(part) for part in split(kept, max_bytes, self._size)]
         if left_out > 0:
-            texts.append(self.text(_CUT_NOTE.format(f"{left_out:,}")))
-        said = [text for text in texts if text["body"] != _EMPTY] or texts[:1]
+            texts.append(self.text(self._say(Text("rest_left_out", n=left_out))))
+        said = [text for text in texts if text["body"] != self._empty] or texts[:1]
         return [self.content(text, part, len(said)) for part, text in enumerate(said, start=1)]
 
     def text(self, source: str) -> Mapping[str, JSON]:
@@ -111,31 +124,19 @@ class _Whole:
 
     def _text(self, source: str) -> Mapping[str, JSON]:
         tokens = parse(source, self._allowed, self._references)
+        if self._tables == "list":
+            tokens = as_lists(tokens)
         if is_too_deep(tokens):
-            return {"body": _body(defuse(source, self._allowed))}
+            return {"body": self._body(defuse(source, self._allowed))}
         return {
-            "body": _body(to_text(tokens, self._allowed)),
+            "body": self._body(to_text(tokens, self._allowed)),
             "format": "org.matrix.custom.html",
-            "formatted_body": to_html(tokens) or f"<p>{_EMPTY}</p>",
+            "formatted_body": to_html(tokens) or f"<p>{escape(self._empty)}</p>",
         }
 
     def _mentions(self) -> dict[str, JSON]:
         mentions = list(dict.fromkeys(self._reply.mentions))
         return {"user_ids": mentions} if mentions else {}
 
-    def _relation(self, part: int) -> dict[str, JSON]:
-        address = self._address
-        if address.thread is not None:
-            return {
-                "rel_type": "m.thread",
-                "event_id": address.thread,
-                "is_falling_back": True,
-                "m.in_reply_to": {"event_id": address.reply_to or address.thread},
-            }
-        if address.reply_to is not None and part == 1:
-            return {"m.in_reply_to": {"event_id": address.reply_to}}
-        return {}
-
-
-def _body(text: str) -> str:
-    return defuse_start(text) if text.strip().strip(_INVISIBLE) else _EMPTY
+    def _body(self, text: str) -> str:
+        return defuse_start(text) if text.strip().strip(_INVISIBLE) else self._empty

@@ -2,7 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from lycatra_appservice.matrix.calls import ROOMS, V3, Calls, event_id_of, text_of
+from lycatra_appservice.matrix.calls import ROOMS, V3, Calls, event_id_of, identity, text_of
+from lycatra_appservice.matrix.errors import MatrixError
+from lycatra_appservice.matrix.events import mapping
+from lycatra_appservice.matrix.http import Request
 from lycatra_appservice.model import JSON, EventID, RoomID, UserID
 
 
@@ -17,6 +20,16 @@ class RoomCalls(Calls):
         """The room behind an alias; None when there is none."""
         answer = await self._get_if_there(as_user, (*V3, "directory", "room", alias))
         return None if answer is None else RoomID(text_of(answer, "room_id"))
+
+    async def drop_alias(self, alias: str, *, as_user: UserID) -> None:
+        """Take a name off its room; nothing happens when there is no such name."""
+        path = (*V3, "directory", "room", alias)
+        query = identity(as_user)
+        try:
+            await self._homeserver.ask(Request(method="DELETE", path=path, query=query))
+        except MatrixError as error:
+            if error.errcode != "M_NOT_FOUND":
+                raise
 
     async def join(self, room_id: RoomID, servers: Sequence[str] = (), *, as_user: UserID) -> None:
         """Enter a room; nothing happens when the user is in it. `servers` know a remote room."""
@@ -40,8 +53,14 @@ class RoomCalls(Calls):
         return events
 
     async def state(self, room_id: RoomID, *, as_user: UserID) -> Sequence[Mapping[str, JSON]]:
-        """All current state events of a room, in no order."""
+        """All current state events of a room, in no order.
+
+        Raises MatrixError 403 for a user who has left: Synapse (1.163) would show the room as it
+        was then.
+        """
         events: Sequence[Mapping[str, JSON]] = await self._get(as_user, (*ROOMS, room_id, "state"))
+        if _membership(events, as_user) not in (None, "join"):
+            raise MatrixError(403, "M_FORBIDDEN", "the user is not in this room any more")
         return events
 
     async def state_event(
@@ -64,3 +83,10 @@ class RoomCalls(Calls):
         """Set state; content equal to what is there makes no new event."""
         path = (*ROOMS, room_id, "state", event_type, state_key)
         return event_id_of(await self._put(as_user, path, content))
+
+
+def _membership(events: Sequence[Mapping[str, JSON]], user: UserID) -> JSON:
+    for event in events:
+        if event.get("type") == "m.room.member" and event.get("state_key") == user:
+            return mapping(event.get("content")).get("membership")
+    return None

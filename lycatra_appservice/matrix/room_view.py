@@ -20,7 +20,8 @@ class RoomView:
     encrypted: bool
     people: Mapping[UserID, str | None]  # joined or invited, none of ours, with display names
     ours: frozenset[UserID]  # joined
-    gone: frozenset[UserID] = frozenset()  # ours who were here and are not: kicked, banned, left
+    gone: frozenset[UserID] = frozenset()  # ours who were sent away: kicked, banned, uninvited
+    is_deserted: bool = False  # there were people, and now there are none
     is_space: bool = False
     is_public: bool = False  # anybody may join
     power: PowerLevels = field(default_factory=PowerLevels)
@@ -38,6 +39,18 @@ class RoomView:
     def is_wide(self) -> bool:
         """Whether so many may read it that only who names us is answered."""
         return self.is_public or len(self.people) > _MANY_PEOPLE
+
+    def may_bring(self, user: UserID) -> bool:
+        """Whether one of us may bring others of us in.
+
+        Never into a DM, which would be none any more, nor before a crowd.
+        """
+        return (
+            user in self.ours
+            and not self.is_direct
+            and not self.is_wide
+            and self.power.may_invite(user)
+        )
 
     def host(self, main: UserID) -> UserID:
         """Who speaks here when nobody was named: `main`, or another of us who is there."""

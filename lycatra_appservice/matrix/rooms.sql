@@ -1,26 +1,34 @@
+-- name: forget_abandoned
+-- Whoever read it has crashed: what was kept meanwhile may have gone on without us.
+DELETE FROM room
+WHERE id = :room AND membership = 'reading' AND state_at < lycatra_now() - 600000
+
 -- name: open_room
--- Not known yet, but what changes while it is read is kept.
-INSERT INTO room (id, membership, state_at) VALUES (:room, 'reading', lycatra_now())
-ON CONFLICT (id) DO NOTHING
+-- Not known yet, but what changes while it is read is kept. Who reads at the same time shares the
+-- mark; whoever drops the room makes all of them read again. No mark: it is known by now.
+INSERT INTO room (id, membership, reading, state_at)
+VALUES (:room, 'reading', :reading, lycatra_now())
+ON CONFLICT (id) DO UPDATE SET reading =
+  CASE WHEN room.membership = 'join' AND room.creators IS NOT NULL THEN NULL
+  ELSE coalesce(room.reading, excluded.reading) END
+RETURNING reading
 
 -- name: close_room
-DELETE FROM room WHERE id = :room AND membership = 'reading'
+DELETE FROM room WHERE id = :room AND membership = 'reading' AND reading = :reading
 
 -- name: put_room
 -- Encryption is never turned off, a successor never taken back; what was pushed while the room
 -- was read is newer and stands.
-INSERT INTO room (id, membership, name, encrypted, is_space, is_public, power, creators,
-                  predecessor, successor, state_at)
-VALUES (:room, 'join', :name, :encrypted, :is_space, :is_public, :power, :creators,
-        :predecessor, :successor, lycatra_now())
-ON CONFLICT (id) DO UPDATE SET membership = 'join', name = coalesce(room.name, excluded.name),
-  encrypted = CASE WHEN room.encrypted = 1 THEN 1 ELSE excluded.encrypted END,
-  is_space = excluded.is_space, creators = excluded.creators,
-  is_public = CASE WHEN room.is_public = 1 THEN 1 ELSE excluded.is_public END,
-  power = coalesce(room.power, excluded.power),
-  predecessor = excluded.predecessor,
-  successor = coalesce(room.successor, excluded.successor),
-  state_at = excluded.state_at
+UPDATE room SET membership = 'join', reading = NULL, state_at = lycatra_now(),
+  name = coalesce(name, :name),
+  encrypted = CASE WHEN encrypted = 1 THEN 1 ELSE :encrypted END,
+  is_space = :is_space, creators = :creators,
+  is_public = CASE WHEN is_public = 1 THEN 1 ELSE :is_public END,
+  power = coalesce(power, :power),
+  predecessor = :predecessor,
+  successor = coalesce(successor, :successor)
+WHERE id = :room AND reading = :reading
+RETURNING id
 
 -- name: get_room
 -- Without creators it was stored by an older version, which read less.
@@ -47,27 +55,44 @@ UPDATE room SET encrypted = 1 WHERE id = :room
 
 -- name: put_read_member
 -- Who is there already came or went while the room was read.
-INSERT INTO member (room, user_id, membership, display_name)
-VALUES (:room, :user_id, :membership, :display_name)
+INSERT INTO member (room, user_id, membership, display_name, sent_away)
+VALUES (:room, :user_id, :membership, :display_name, :sent_away)
 ON CONFLICT (room, user_id) DO NOTHING
 
 -- name: put_member
-INSERT INTO member (room, user_id, membership, display_name)
-SELECT r.id, CAST(:user_id AS text), CAST(:membership AS text), CAST(:display_name AS text)
+-- Who was sent away stays so, whoever invites him, until he is let in.
+INSERT INTO member (room, user_id, membership, display_name, sent_away)
+SELECT r.id, CAST(:user_id AS text), CAST(:membership AS text), CAST(:display_name AS text),
+  CAST(:sent_away AS integer)
 FROM room r WHERE r.id = :room
 ON CONFLICT (room, user_id) DO UPDATE SET membership = excluded.membership,
-  display_name = excluded.display_name
+  display_name = excluded.display_name,
+  sent_away = CASE WHEN excluded.membership = 'join' THEN 0
+    WHEN excluded.sent_away = 1 THEN 1 ELSE member.sent_away END
 
 -- name: get_members
-SELECT user_id, membership, display_name FROM member WHERE room = :room
+SELECT user_id, membership, display_name, sent_away FROM member WHERE room = :room
+
+-- name: some_present
+SELECT user_id FROM member WHERE room = :room AND membership IN ('join', 'invite')
+LIMIT CAST(:at_most AS integer)
+
+-- name: rooms_upgraded_to
+SELECT id FROM room WHERE successor = :successor AND membership = 'join' ORDER BY id
+
+-- name: carry_settings_over
+-- What was chosen in the new room already stands.
+INSERT INTO room_settings (room, chosen, set_by, at)
+SELECT CAST(:successor AS text), chosen, set_by, at FROM room_settings WHERE room = :room
+ON CONFLICT (room) DO NOTHING
+
+-- name: was_let_in
+SELECT 1 AS yes FROM send
+WHERE trigger_id = :trigger_id AND kind = 'join' AND sender = :user_id AND room = :room
+  AND sent_at IS NOT NULL LIMIT 1
 
 -- name: speaker_of
 SELECT sender FROM send WHERE event_id = :event_id LIMIT 1
 
 -- name: spoke_or_answered
 SELECT 1 AS yes FROM send WHERE event_id = :event_id OR trigger_id = :event_id LIMIT 1
-
--- name: say_once
--- Returns who holds it, so that the first one hears yes again after a crash.
-INSERT INTO notice (key, holder, at) VALUES (:key, :holder, lycatra_now())
-ON CONFLICT (key) DO UPDATE SET holder = notice.holder RETURNING holder

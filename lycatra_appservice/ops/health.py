@@ -24,13 +24,13 @@ _EXPECTED: Final = (LycatraError, TimeoutError, aiohttp.ClientError, OSError)
 
 
 class UnwellError(LycatraError):
-    """A part does not work; `user_message` says what was seen, in words safe to show."""
+    """A part does not work; `said` tells what was seen, in words safe to show."""
 
     retryable = True
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
-        self.user_message = detail
+        self.said = detail
 
 
 def utc_now() -> datetime:

@@ -18,6 +18,10 @@ from prometheus_client import (
 )
 
 from lycatra_appservice import __version__
+from lycatra_appservice.chat.handlers.invitation import UNKNOWN_USER
+from lycatra_appservice.chat.unasked import Kind
+from lycatra_appservice.chat.unasked import Outcome as UnaskedOutcome
+from lycatra_appservice.matrix.invitations import Outcome as InvitationOutcome
 from lycatra_appservice.model import Face, LaneKind
 from lycatra_appservice.ops.database_figures import DatabaseFigures
 from lycatra_appservice.ops.instruments import Labelled, WithoutCreated
@@ -108,6 +112,14 @@ class Metrics:
     def row_dropped(self, reason: str) -> None:
         """A reply can never be sent; reasons: refused, room_lost."""
         self._drops.at(reason).inc()
+
+    def invited(self, outcome: str) -> None:
+        """One of our names was invited; outcomes: as invitations end, and unknown_user."""
+        self._invitations.at(outcome).inc()
+
+    def unasked(self, kind: str, outcome: str) -> None:
+        """Something wanted to be said that nobody asked for: said, held_back, quiet."""
+        self._unasked.at(kind, outcome).inc()
 
     # --- tools and the model ---
 
@@ -225,6 +237,19 @@ class Metrics:
         )
         self._drops = self._counters(
             "lycatra_rows_dropped_total", "Replies that can never be sent", reason=_DROPS
+        )
+        self._invitations = self._counters(
+            "lycatra_invitations_total",
+            "Invitations. not_allowed: by somebody without rights. technical: to the technical "
+            "account. unknown_user: to a name that is not configured; it is left alone",
+            outcome=(*InvitationOutcome, UNKNOWN_USER),
+        )
+        self._unasked = self._counters(
+            "lycatra_unasked_total",
+            "Messages that nobody asked for. held_back: said before, or another one was said in "
+            "the same room within the hour. quiet: the room does not want them",
+            kind=tuple(Kind),
+            outcome=tuple(UnaskedOutcome),
         )
 
     def _make_tools(self, tools: Sequence[str]) -> None:

@@ -21,6 +21,9 @@ _SENTENCES = {
     "string_type": "should be text; put it into quotes",
     "tuple_type": "should be a list",
     "list_type": "should be a list",
+    "int_parsing": "should be a whole number",
+    "int_type": "should be a whole number",
+    "int_from_float": "should be a whole number",
 }
 
 

@@ -22,7 +22,7 @@ KEY_FILE = "secrets/model-key"  # beside the configuration
 class SetupError(LycatraError):
     """An answer that cannot be used, or a step that did not work; the message says what to do."""
 
-    user_message = "Lycatra could not be set up."
+    said = "Lycatra could not be set up."
 
 
 class Place(StrEnum):

@@ -1,54 +1,67 @@
 """The first message: @lycatra opens a direct chat with whoever set it up."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Final
 
+from lycatra_appservice.chat import messages
+from lycatra_appservice.chat.model_host import ModelAddress, where_questions_go
 from lycatra_appservice.matrix.accounts import Accounts
+from lycatra_appservice.matrix.direct_rooms import DirectRooms, NoDirectRoomError
 from lycatra_appservice.matrix.render import render_message
 from lycatra_appservice.matrix.setup_client import SetupClient
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import Address, Reply, RoomID, UserID
 from lycatra_appservice.setup.answers import SetupError
+from lycatra_appservice.words.catalogue import load_catalogue
 
 _HERE: Final = frozenset({"join", "invite"})
-_TEXT: Final = """\
-Hello, I am {name}. Synapse and I know each other now. Three things to try here:
-
-1. `!help` shows what you may do
-2. `!list updates` shows what changed lately
-3. {third}
-
-I answer as soon as my service runs (`lycatra run`)."""
-_WITH_MODEL: Final = "*What is new this week?* is a question in your own words"
-_WITHOUT_MODEL: Final = "`!get service status` shows how things are running"
 
 
 class Greeter:
-    """Greets; a second time finds the room of the first and says nothing twice."""
+    """Greets; a second time finds the room of the first and says nothing twice.
 
-    def __init__(self, client: SetupClient, users: VirtualUsers, *, has_model: bool) -> None:
+    The running service finds the same room when it needs one.
+    """
+
+    def __init__(
+        self,
+        client: SetupClient,
+        users: VirtualUsers,
+        model: ModelAddress | None,
+        *,
+        language: str,
+    ) -> None:
         self._client = client
         self._users = users
-        self._has_model = has_model
+        self._model = model
+        self._language = language
+        self._direct = DirectRooms(client, users, self._shared_with)
 
     async def greet(self, person: UserID) -> RoomID:
         """Write to somebody. Raises SetupError where every new room is encrypted, MatrixError."""
         await Accounts(self._client, self._users).ensure(self._users.main)
-        room_id = await self._direct_chat(person) or await self._open_chat(person)
-        if await self._is_encrypted(room_id):
+        try:
+            room_id = await self._direct.open(person)
+        except NoDirectRoomError as refused:
+            if not refused.encrypted_by_default:
+                raise
             raise SetupError(
                 "this homeserver encrypts every new chat, and Lycatra cannot read encrypted "
                 "rooms yet: invite it into a room without encryption, or set "
                 "encryption_enabled_by_default_for_room_type: off in homeserver.yaml"
-            )
+            ) from refused
         await self._write(room_id, person)
         return room_id
 
     async def _write(self, room_id: RoomID, person: UserID) -> None:
-        third = _WITH_MODEL if self._has_model else _WITHOUT_MODEL
-        name = self._users.display_name(self._users.main)
+        said = messages.greeting(
+            self._users.display_name(self._users.main),
+            where_questions_go(self._model),
+            has_model=self._model is not None,
+        )
         reply = Reply(
-            markdown=_TEXT.format(name=name, third=third),
+            markdown=load_catalogue().say(said, self._language),
             sender=self._users.main,
             mentions=(person,),
         )
@@ -60,7 +73,9 @@ class Greeter:
             room_id, "m.room.message", txn_id, content, as_user=self._users.main
         )
 
-    async def _direct_chat(self, person: UserID) -> RoomID | None:
+    async def _shared_with(self, person: UserID) -> Sequence[RoomID]:
+        """The rooms in which there is nobody else; there is no database to ask yet."""
+        found = []
         for room_id in await self._client.joined_rooms(self._users.main):
             members = await self._client.members(room_id, as_user=self._users.main)
             here = {
@@ -68,23 +83,6 @@ class Greeter:
                 for event in members
                 if event.get("content", {}).get("membership") in _HERE
             }
-            if here == {self._users.main, person} and not await self._is_encrypted(room_id):
-                return room_id
-        return None
-
-    async def _open_chat(self, person: UserID) -> RoomID:
-        return await self._client.create_room(
-            {
-                "preset": "private_chat",
-                "visibility": "private",
-                "is_direct": True,
-                "invite": [person],
-            },
-            as_user=self._users.main,
-        )
-
-    async def _is_encrypted(self, room_id: RoomID) -> bool:
-        state = await self._client.state_event(
-            room_id, "m.room.encryption", as_user=self._users.main
-        )
-        return state is not None
+            if here == {self._users.main, person}:
+                found.append(room_id)
+        return found

@@ -109,8 +109,9 @@ class Introduction:
             client = SetupClient(
                 session, self._settings.homeserver.url, self._settings.appservice.as_token
             )
-            has_model = self._settings.model is not None
-            await Greeter(client, self._users, has_model=has_model).greet(admin)
+            language = self._settings.rooms.language
+            greeter = Greeter(client, self._users, self._settings.model, language=language)
+            await greeter.greet(admin)
 
         try:
             self._in_session(greet)

@@ -7,14 +7,15 @@ from typing import Final, Protocol
 from lycatra_appservice.errors import SettingsError
 from lycatra_appservice.model import Caller, Level, UserID
 from lycatra_appservice.toolkit.registry import AnyTool
+from lycatra_appservice.words.text import Said, Text
 
 _NAMED_PEOPLE = 3  # enough to know whom to ask; a whole list would only be noise
 
 _ROLES: Final = {
-    Level.NONE: "somebody without rights",
-    Level.VIEWER: "a viewer",
-    Level.OPERATOR: "an operator",
-    Level.ADMIN: "an admin",
+    Level.NONE: Text("role_none"),
+    Level.VIEWER: Text("role_viewer"),
+    Level.OPERATOR: Text("role_operator"),
+    Level.ADMIN: Text("role_admin"),
 }
 
 
@@ -44,8 +45,8 @@ class Decision:
 
     allowed: bool
     hidden: bool = False  # nobody may even learn that the tool exists
-    why: str = ""
-    who_could: str = ""
+    why: Said = ""
+    who_could: Said = ""
 
 
 class Access:
@@ -78,10 +79,17 @@ class Access:
 
     def level(self, user_id: UserID) -> Level:
         """What this person may do at most; NONE for anything that is no full user id."""
+        decisive = self.entry_for(user_id)
+        return decisive[0] if decisive else Level.NONE
+
+    def entry_for(self, user_id: UserID) -> tuple[Level, str] | None:
+        """The entry that decides about this person, and the level of its list."""
         entries = list(_entries_for(user_id))
-        if any(entry in self._denied for entry in entries):
-            return Level.NONE
-        return next((self._granted[e] for e in entries if e in self._granted), Level.NONE)
+        denied = next((entry for entry in entries if entry in self._denied), None)
+        if denied is not None:
+            return Level.NONE, denied
+        granted = next((entry for entry in entries if entry in self._granted), None)
+        return (self._granted[granted], granted) if granted else None
 
     def may(self, caller: Caller, tool: AnyTool) -> Decision:
         """Decide one call; the same for every face."""
@@ -92,31 +100,28 @@ class Access:
             return Decision(allowed=True)
         return Decision(
             allowed=False,
-            why=f"`{tool.name}` needs {_ROLES[tool.level]}, and you are {_ROLES[has]} here.",
+            why=Text("needs_rights", tool=tool.name, needs=_ROLES[tool.level], has=_ROLES[has]),
             who_could=self._who_could(tool.level),
         )
 
-    def _who_could(self, needed: Level) -> str:
+    def _who_could(self, needed: Level) -> Text:
         people = [
             entry
             for entry in sorted(self._granted)
             if entry.startswith("@") and self.level(UserID(entry)) >= needed
         ]
         if people:
-            return f"{', '.join(people[:_NAMED_PEOPLE])} could do it."
+            return Text("these_could", people=", ".join(people[:_NAMED_PEOPLE]))
         if self._granted.get("*", Level.NONE) >= needed:
-            return "Most other people here could do it."
+            return Text("most_could")
         servers = sorted(
             entry.removeprefix("*:")
             for entry, level in self._granted.items()
             if entry.startswith("*:") and level >= needed and entry not in self._denied
         )
         if servers:
-            return f"People of {', '.join(servers[:_NAMED_PEOPLE])} could do it."
-        return (
-            f"Nobody is {_ROLES[needed]} yet: whoever runs this service can add people "
-            f"under `access.{needed.name.lower()}` in its configuration."
-        )
+            return Text("servers_could", servers=", ".join(servers[:_NAMED_PEOPLE]))
+        return Text("nobody_could", needs=_ROLES[needed], level=needed.name.lower())
 
 
 def _is_entry(entry: str) -> bool:

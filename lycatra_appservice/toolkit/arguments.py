@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 from lycatra_appservice.errors import InvalidArgumentsError
 from lycatra_appservice.model import JSON
 from lycatra_appservice.toolkit.base import ArgsT, Tool
+from lycatra_appservice.words.text import Said, Text
 
 _SHOWN_CHARACTERS = 40  # of a wrong value or name; enough to recognise it
 _SHOWN_PROBLEMS = 8  # a person fixes these first; a model that sent more sent nonsense
@@ -25,10 +26,9 @@ def checked_arguments(tool: Tool[ArgsT], raw: Mapping[str, JSON]) -> ArgsT:
         return tool.args.model_validate(dict(raw))
     except ValidationError as exc:
         details = exc.errors(include_url=False)
-    problems = list(_problems(details, tool.schema().get("properties", {})))
-    sentence = "; ".join(problems)
+    problems = list(_problems(details, tool.schema()))
     # Not chained: pydantic's own text repeats the arguments, and those do not belong in a log.
-    raise InvalidArgumentsError(f"I cannot run `{tool.name}` like this: {sentence}.", problems)
+    raise InvalidArgumentsError(_refusal(tool.name, problems), problems)
 
 
 def likely(word: str, known: Sequence[str]) -> str | None:
@@ -45,71 +45,100 @@ def shortened(word: str) -> str:
     return f"{plain[:_SHOWN_CHARACTERS]}…"
 
 
-def _problems(details: Sequence[ErrorDetails], fields: Mapping[str, Any]) -> Iterator[str]:
+def _refusal(tool: str, problems: Sequence[Text]) -> Text:
+    if len(problems) == 1:
+        return Text("cannot_run", tool=tool, problem=problems[0])
+    items = [Text("item", said=problem) for problem in problems]
+    return Text("cannot_run_list", tool=tool, problems=items)
+
+
+def _problems(details: Sequence[ErrorDetails], schema: Mapping[str, Any]) -> Iterator[Text]:
     for detail in details[:_SHOWN_PROBLEMS]:
-        yield _problem(detail, fields)
+        yield _problem(detail, schema)
     if len(details) > _SHOWN_PROBLEMS:
-        yield f"and {len(details) - _SHOWN_PROBLEMS} more problems"
+        yield Text("more_problems", n=len(details) - _SHOWN_PROBLEMS)
 
 
-def _problem(detail: ErrorDetails, fields: Mapping[str, Any]) -> str:
-    name = shortened(".".join(str(part) for part in detail["loc"])) or "the arguments"
-    field = fields.get(name, {})
+def _problem(detail: ErrorDetails, schema: Mapping[str, Any]) -> Text:
+    place = detail["loc"]
+    name = _named(".".join(str(part) for part in place)) if place else Text("the_arguments")
+    field = _field_at(place, schema)
     match detail["type"]:
         case "extra_forbidden":
-            return _unknown_field(name, list(fields))
+            return _unknown_field(str(place[-1]), name, _field_at(place[:-1], schema))
         case "missing":
-            return f"`{name}` is missing: {field.get('description') or 'it is required'}"
+            described = field.get("description") or Text("argument_required")
+            return Text("argument_missing", name=name, description=described)
         case "value_error":
             # A model's own validator: its words are ours.
-            return f"`{name}` {detail['ctx']['error']}"
-        case _ if field:
-            return f"`{name}` must be {_expected(field)}, not {_shown(detail['input'])}"
+            return Text("argument_refused", name=name, problem=str(detail["ctx"]["error"]))
         case _:
-            return f"`{name}`: {detail['msg']}"
+            shown = _shown(detail["input"])
+            return Text("argument_wrong", name=name, expected=_expected(field), shown=shown)
 
 
-def _unknown_field(name: str, known: Sequence[str]) -> str:
+def _field_at(place: Sequence[int | str], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema of what stands there; empty for what the tool does not know."""
+    for part in place:
+        inside = schema.get("properties", {})
+        schema = inside.get(part, {}) if isinstance(part, str) else schema.get("items", {})
+    return schema
+
+
+def _unknown_field(word: str, name: Said, around: Mapping[str, Any]) -> Text:
+    known = list(around.get("properties", {}))
     if not known:
-        return f"`{name}` is not known, this tool takes no arguments"
-    meant = likely(name, known)
+        return Text("argument_unknown_none", name=name)
+    meant = likely(word, known)
     if meant:
-        return f"`{name}` is not known, did you mean `{meant}`?"
-    return f"`{name}` is not known, there are {', '.join(f'`{each}`' for each in known)}"
+        return Text("argument_unknown_near", name=name, meant=_named(meant))
+    return Text("argument_unknown", name=name, known=_listed(known))
 
 
-def _expected(field: Mapping[str, Any]) -> str:
+def _expected(field: Mapping[str, Any]) -> Text:
     if "enum" in field:
-        return f"one of {', '.join(f'`{value}`' for value in field['enum'])}"
+        return Text("expected_one_of", values=_listed(field["enum"]))
     match field.get("type"):
         case "integer":
-            return f"a whole number{_range(field)}"
+            least, most = _range(field)
+            return Text("expected_whole_number", least=least, most=most)
         case "number":
-            return f"a number{_range(field)}"
+            least, most = _range(field)
+            return Text("expected_number", least=least, most=most)
         case "boolean":
-            return "true or false"
+            return Text("expected_boolean")
         case "string" if "pattern" in field:
-            return f"as described: {str(field.get('description', '')).rstrip('.')}"
+            description = str(field.get("description", "")).rstrip(".")
+            return Text("expected_described", description=description)
         case "string":
-            return f"text of {field.get('minLength', 0)} to {field.get('maxLength')} characters"
+            shortest, longest = str(field.get("minLength", 0)), str(field.get("maxLength"))
+            return Text("expected_text", least=shortest, most=longest)
         case "array":
-            inner = _expected(field.get("items", {}))
-            return f"a list of at most {field.get('maxItems')}, each {inner}"
+            each = _expected(field.get("items", {}))
+            return Text("expected_list", most=str(field.get("maxItems")), each=each)
         case _:
-            return "as its description says"
+            return Text("expected_otherwise")
 
 
-def _range(field: Mapping[str, Any]) -> str:
+def _range(field: Mapping[str, Any]) -> tuple[str, str]:
     lower = field.get("minimum", field.get("exclusiveMinimum"))
     upper = field.get("maximum", field.get("exclusiveMaximum"))
-    return f" from {lower} to {upper}"
+    return str(lower), str(upper)
 
 
-def _shown(value: object) -> str:
+def _shown(value: object) -> Said:
     if isinstance(value, str):
-        return f"`{shortened(value)}`" if value.strip() else "empty"
+        return _named(value) if value.strip() else Text("shown_empty")
     if isinstance(value, bool | int | float):
-        return f"`{shortened(str(value))}`"
+        return _named(str(value))
     if value is None:
-        return "nothing"
-    return "a list" if isinstance(value, list) else "something else"
+        return Text("shown_nothing")
+    return Text("shown_list") if isinstance(value, list) else Text("shown_otherwise")
+
+
+def _named(word: str) -> str:
+    return f"`{shortened(word)}`"
+
+
+def _listed(words: Sequence[object]) -> str:
+    return ", ".join(f"`{word}`" for word in words)

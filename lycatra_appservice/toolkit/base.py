@@ -4,20 +4,22 @@ A tool never learns who may use it, which face asked, or where its answer is sho
 """
 
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 import aiohttp
 from pydantic import BaseModel, ConfigDict, Field
 
 from lycatra_appservice.errors import InvalidArgumentsError, ToolFailedError
-from lycatra_appservice.model import JSON, Caller, Face, Level, UserID
+from lycatra_appservice.model import JSON, Caller, Face, File, Level, UserID
 from lycatra_appservice.toolkit.schema import parameters_schema
+from lycatra_appservice.words.text import Said
 
 __all__ = [
     "JSON",
@@ -26,6 +28,7 @@ __all__ = [
     "Effect",
     "Face",
     "Field",
+    "File",
     "InvalidArgumentsError",
     "Level",
     "Namespace",
@@ -39,7 +42,10 @@ __all__ = [
     "ToolSettings",
     "ToolSummary",
     "UserID",
+    "first_sentence",
 ]
+
+_SENTENCE_END: Final = re.compile(r"[.:;](?=\s|$)")
 
 
 class ToolArgs(BaseModel):
@@ -78,12 +84,15 @@ class ToolResult:
 
     `data` is JSON as json.dumps takes it, with units in its keys (`took_ms`). `markdown` is the
     same facts in full, without embellishment; the command face shows it as it is. `note` says
-    what was left out ("12 older entries left out; ask with limit=50").
+    what was left out ("12 older entries left out; ask with limit=50"). `files` are shown after
+    the answer on every face: five at most, 4 MiB each and 8 MiB together; what is more is left
+    out, and the note says so. A long `markdown` needs no file of its own: the chat makes one.
     """
 
     data: JSON
     markdown: str
-    note: str | None = None
+    note: Said | None = None
+    files: Sequence[File] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +113,12 @@ class ToolSummary:
     namespace: str
     summary: str
     example: str
+
+
+def first_sentence(summary: str) -> str:
+    """What fits a line of help, without the full stop."""
+    end = _SENTENCE_END.search(summary)
+    return summary[: end.start()] if end else summary
 
 
 SettingsT = TypeVar("SettingsT", bound=ToolSettings)

@@ -10,13 +10,15 @@ from lycatra_appservice.toolkit.base import Scope, ToolArgs, ToolResult
 from lycatra_appservice.toolkit.lint import LONGEST_CACHE
 from lycatra_appservice.toolkit.registry import AnyTool
 
-_MOST_RESULTS = 256  # at 48 KiB each the worst case stays near 12 MB
+_MOST_RESULTS = 256
+_MOST_BYTES = 32 * 1024 * 1024  # of texts and files; data is small beside them
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
     result: ToolResult
     until: float
+    size: int  # bytes, roughly
 
 
 class ResultCache:
@@ -29,6 +31,7 @@ class ResultCache:
         """`monotonic` gives seconds that never go back."""
         self._monotonic = monotonic
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._size = 0
 
     def get(self, key: str) -> ToolResult | None:
         """What is kept under `key` and still fresh."""
@@ -36,7 +39,7 @@ class ResultCache:
         if kept is None:
             return None
         if kept.until <= self._monotonic():
-            del self._kept[key]
+            self._drop(key)
             return None
         return kept.result
 
@@ -45,10 +48,19 @@ class ResultCache:
         seconds = min(tool.cache_for, LONGEST_CACHE).total_seconds()
         if seconds <= 0:
             return
-        self._kept.pop(key, None)
-        self._kept[key] = _Kept(result, self._monotonic() + seconds)
-        if len(self._kept) > _MOST_RESULTS:
-            self._kept.popitem(last=False)
+        if key in self._kept:
+            self._drop(key)
+        self._kept[key] = _Kept(result, self._monotonic() + seconds, _size_of(result))
+        self._size += self._kept[key].size
+        while len(self._kept) > _MOST_RESULTS or self._size > _MOST_BYTES:
+            self._drop(next(iter(self._kept)))
+
+    def _drop(self, key: str) -> None:
+        self._size -= self._kept.pop(key).size
+
+
+def _size_of(result: ToolResult) -> int:
+    return len(result.markdown) + sum(len(file.data) for file in result.files)
 
 
 def cache_key(tool: AnyTool, args: ToolArgs, caller: Caller) -> str:

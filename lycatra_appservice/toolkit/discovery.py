@@ -11,17 +11,20 @@ from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.toolkit.base import Namespace, Tool
 from lycatra_appservice.toolkit.lint import lint_tool
 from lycatra_appservice.toolkit.registry import AnyTool, Registry
+from lycatra_appservice.toolkit.reserved import RESERVED
 
 BUILT_IN = "lycatra_appservice.tools"
 
 _NAMESPACE_NAME = re.compile(r"[a-z][a-z0-9_]{1,30}")  # becomes part of a Matrix localpart
-_RESERVED = "sender"  # @<localpart>_sender is the technical user of the registration
+_SENDER = "sender"  # @<localpart>_sender is the technical user of the registration
+# Models and MCP clients learn by this tool what people learn by the word.
+_MAY_BE_A_TOOL = frozenset({"help"})
 
 
 class DiscoveryError(LycatraError):
     """The tool folders have mistakes; `problems` holds all of them, each naming its file."""
 
-    user_message = "The tools of this installation have mistakes; it cannot start with them."
+    said = "The tools of this installation have mistakes; it cannot start with them."
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -82,6 +85,8 @@ class _Search:
         stem = module.__name__.rpartition(".")[2]
         if tool.name != stem:
             yield f"the tool is called {tool.name!r}, the file {stem!r}; give both one name"
+        if tool.name in RESERVED - _MAY_BE_A_TOOL:
+            yield f"{tool.name!r} is a word that steers Lycatra and cannot be a tool"
         if tool.name in self._file_of:
             yield f"the name {tool.name!r} is taken by {self._file_of[tool.name]}"
         yield from lint_tool(tool)
@@ -97,8 +102,10 @@ def _namespace_problem(module: ModuleType, namespace: object) -> str | None:
         return f"the namespace is called {namespace.name!r}, the folder {stem!r}"
     if not _NAMESPACE_NAME.fullmatch(namespace.name):
         return f"the name {namespace.name!r} does not match ^{_NAMESPACE_NAME.pattern}$"
-    if namespace.name == _RESERVED:
-        return f"{_RESERVED!r} is the name of the technical user and cannot be a namespace"
+    if namespace.name == _SENDER:
+        return f"{_SENDER!r} is the name of the technical user and cannot be a namespace"
+    if namespace.name in RESERVED:
+        return f"{namespace.name!r} is a word that steers Lycatra and cannot be a namespace"
     return None
 
 

@@ -1,37 +1,47 @@
 """Keeps what a tool found small enough for a prompt, a message and a row, and says what went."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from lycatra_appservice.model import JSON
 from lycatra_appservice.toolkit.base import ToolResult
+from lycatra_appservice.toolkit.files import fitting
+from lycatra_appservice.words.text import Said, Text
 
 MAX_DATA_BYTES = 16 * 1024  # a handful of these must fit into a small model's window
-MAX_MARKDOWN_BYTES = 32 * 1024  # with its HTML beside it still below an event's 64 KiB, in parts
+MAX_MARKDOWN_BYTES = 512 * 1024  # the chat makes a file of what is too long for a few messages
 _KEPT_CHARACTERS = 500  # of one text, when nothing but a long text is left to cut
 
 
 def bounded(result: ToolResult) -> ToolResult:
     """The result with lists cut from their end until `data` fits, and the cut told in `note`.
 
-    Raises TypeError or ValueError when `data` is not JSON, which is a mistake of the tool.
+    Files that are too large or too many are left out, and told of in the same way. Raises
+    TypeError or ValueError when `data` is not JSON, which is a mistake of the tool.
     """
     data, left_out = _bounded_data(result.data)
     markdown = _bounded_markdown(result.markdown)
-    notes = [result.note] if result.note else []
-    if left_out:
-        notes.append(f"truncated, {left_out} more")
-    elif markdown != result.markdown:
-        notes.append("truncated, the full text is longer")
-    return replace(result, data=data, markdown=markdown, note="; ".join(notes) or None)
+    files, notes = fitting(result.files)
+    if left_out is None and markdown != result.markdown:
+        left_out = Text("text_cut")
+    note = _together([result.note, left_out, *notes])
+    return replace(result, data=data, markdown=markdown, note=note, files=files)
 
 
-def _bounded_data(data: JSON) -> tuple[JSON, str]:
-    """The data that fits, and how much was left out in words; empty when it fitted at once."""
+def _together(notes: Sequence[Said | None]) -> Said | None:
+    together: Said | None = None
+    for note in notes:
+        if note:
+            together = Text("and_also", first=together, second=note) if together else note
+    return together
+
+
+def _bounded_data(data: JSON) -> tuple[JSON, Text | None]:
+    """The data that fits, and how much was left out; None when it fitted at once."""
     encoded = _encoded(data)
     if len(encoded) <= MAX_DATA_BYTES:
-        return data, ""
+        return data, None
     kept = json.loads(encoded)  # a copy of our own, the tool may still hold the original
     excess = len(encoded) - MAX_DATA_BYTES
     dropped = 0
@@ -40,11 +50,11 @@ def _bounded_data(data: JSON) -> tuple[JSON, str]:
             excess -= len(_encoded(entries.pop())) + 1  # its comma
             dropped += 1
     if excess <= 0:
-        return kept, f"{dropped}"
+        return kept, Text("left_out", n=dropped)
     shortened = _with_short_texts(kept)
     if len(_encoded(shortened)) > MAX_DATA_BYTES:
         shortened = {"beginning": encoded[: MAX_DATA_BYTES // 4].decode(errors="ignore")}
-    return shortened, f"{len(encoded) - len(_encoded(shortened))} bytes"
+    return shortened, Text("left_out_bytes", n=len(encoded) - len(_encoded(shortened)))
 
 
 def _lists_outermost_first(value: JSON) -> Iterator[list[JSON]]:
@@ -78,7 +88,7 @@ def _bounded_markdown(text: str) -> str:
     lines = kept.splitlines()
     whole = lines[:-1] if len(lines) > 1 else lines
     open_fence = sum(line.lstrip().startswith("```") for line in whole) % 2
-    return "\n".join([*whole, *["```"] * open_fence, "", "… (truncated)"])
+    return "\n".join([*whole, *["```"] * open_fence, "", "…"])
 
 
 def _encoded(value: JSON) -> bytes:

@@ -30,6 +30,8 @@ from lycatra_appservice.toolkit.cache import ResultCache, cache_key
 from lycatra_appservice.toolkit.observing import CallObserver, Observation, Outcome, observed
 from lycatra_appservice.toolkit.registry import AnyTool, Registry
 from lycatra_appservice.toolkit.results import bounded
+from lycatra_appservice.words.spans import in_seconds
+from lycatra_appservice.words.text import Text
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +120,9 @@ class Toolbox:
         if decision.hidden:
             raise self._unknown(name)
         if not decision.allowed:
-            raise NotAllowedError(f"{decision.why} {decision.who_could}".strip())
+            raise NotAllowedError(
+                Text("not_allowed", why=decision.why, who_could=decision.who_could)
+            )
         return tool
 
     async def call(self, name: str, raw_args: Mapping[str, JSON]) -> ToolResult:
@@ -145,9 +149,7 @@ class Toolbox:
         args = checked_arguments(tool, raw_args)
         if tool.effect is Effect.CHANGE:
             observation.outcome = Outcome.NEEDS_APPROVAL
-            raise NotAllowedError(
-                f"`{tool.name}` needs an approval, which this version cannot ask for yet."
-            )
+            raise NotAllowedError(Text("approval_not_yet", tool=tool.name))
         cache = self._shared.cache
         key = cache_key(tool, args, self._caller)
         kept = cache.get(key)
@@ -176,10 +178,7 @@ class Toolbox:
     def _crashed(self, tool: AnyTool) -> ToolFailedError:
         error_id = secrets.token_hex(4)
         logger.exception("tool_crashed", extra={"tool": tool.name, "error_id": error_id})
-        return ToolFailedError(
-            f"`{tool.name}` failed because of a mistake in it, not because of what you asked. "
-            f"Whoever runs this service finds the cause in the log under {error_id}."
-        )
+        return ToolFailedError(Text("tool_crashed", tool=tool.name, reference=error_id))
 
     def _in_reach(self) -> tuple[AnyTool, ...]:
         registry = self._shared.registry
@@ -206,17 +205,15 @@ class Toolbox:
         meant = {alias: tool.name for tool in visible for alias in tool.also_called}
         meant |= {tool.name: tool.name for tool in visible}
         close = likely(name, list(meant))
-        hint = f"Did you mean `{meant[close]}`?" if close else "`help` lists what you may use."
-        return UnknownToolError(f"I don't know a tool called `{shortened(name)}`. {hint}")
+        if close is None:
+            return UnknownToolError(Text("unknown_tool", name=shortened(name)))
+        return UnknownToolError(
+            Text("unknown_tool_near", name=shortened(name), meant=meant[close])
+        )
 
 
 def _timed_out(tool: AnyTool, *, had_slot: bool) -> ToolTimeoutError:
-    seconds = f"{tool.timeout.total_seconds():g} seconds"
+    span = in_seconds(tool.timeout)
     if had_slot:
-        return ToolTimeoutError(
-            f"`{tool.name}` did not answer within {seconds}. "
-            "Try again in a moment, or ask for less at once."
-        )
-    return ToolTimeoutError(
-        f"`{tool.name}` waited {seconds} for others to finish. Try again in a moment."
-    )
+        return ToolTimeoutError(Text("tool_took_too_long", tool=tool.name, span=span))
+    return ToolTimeoutError(Text("tool_waited_too_long", tool=tool.name, span=span))

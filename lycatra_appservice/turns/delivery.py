@@ -19,7 +19,7 @@ class SendRow:
 
     What `content` holds, by kind: a message or an edit the event's content; a reaction the same,
     with `m.relates_to`; a redaction `redacts` (unless `target`) and `reason`; an upload
-    `content_type` and `filename`; a join `via` (server names); a leave `reason`.
+    `content_type` and `filename`; a join `via` (server names) and `alone`; a leave `reason`.
     """
 
     turn_id: int

@@ -2,13 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
+from typing import TypeAlias
 
 from lycatra_appservice.db.connection import Connection, Database
 from lycatra_appservice.db.statements import Dialect, Statements
 from lycatra_appservice.errors import StoreBusyError
 from lycatra_appservice.model import JSON
 from lycatra_appservice.turns.records import TURN_CHANNEL, DeadLetter, Trigger
+
+# Writes more into the same commit; it is told which triggers are new.
+Alongside: TypeAlias = Callable[[Connection, Set[str]], Awaitable[None]]
 
 _TRIES = 3  # a deadlock's victim tries again; after that the homeserver does
 
@@ -27,19 +31,21 @@ class Inbox:
         txn_id: str | None = None,
         dead_letters: Sequence[DeadLetter] = (),
         to_device: Sequence[JSON] = (),
+        alongside: Alongside | None = None,
     ) -> int:
         """Commit all of it at once and return how many turns are new.
 
         Turn ids follow the order of `triggers`. Raises StoreUnavailableError when nothing was
         stored, or when it is unknown whether it was: storing it again is always safe.
         """
-        if not dead_letters and not to_device and self._database.dialect is Dialect.POSTGRES:
+        is_plain = not dead_letters and not to_device and alongside is None
+        if is_plain and self._database.dialect is Dialect.POSTGRES:
             return await self._store_at_once(triggers, txn_id)
         for attempt in range(1, _TRIES + 1):
             try:
                 async with self._database.transaction() as connection:
                     return await self._store_in(
-                        connection, triggers, txn_id, dead_letters, to_device
+                        connection, triggers, txn_id, dead_letters, to_device, alongside
                     )
             except StoreBusyError:
                 if attempt == _TRIES:
@@ -53,9 +59,10 @@ class Inbox:
         triggers: Sequence[Trigger],
         dead_letters: Sequence[DeadLetter] = (),
         to_device: Sequence[JSON] = (),
+        alongside: Alongside | None = None,
     ) -> int:
         """Store in somebody else's transaction, such as a schedule's step forward."""
-        return await self._store_in(connection, triggers, None, dead_letters, to_device)
+        return await self._store_in(connection, triggers, None, dead_letters, to_device, alongside)
 
     async def _store_at_once(self, triggers: Sequence[Trigger], txn_id: str | None) -> int:
         if len(triggers) == 1:
@@ -88,6 +95,7 @@ class Inbox:
         txn_id: str | None,
         dead_letters: Sequence[DeadLetter],
         to_device: Sequence[JSON],
+        alongside: Alongside | None,
     ) -> int:
         if txn_id is not None:
             await connection.execute(self._sql["mark_transaction"], txn=txn_id)
@@ -100,9 +108,14 @@ class Inbox:
             )
         for message in to_device:
             await connection.execute(self._sql["insert_to_device"], raw=json.dumps(message))
-        return await self._store_triggers(connection, triggers)
+        new = await self._store_triggers(connection, triggers)
+        if alongside is not None and new:
+            await alongside(connection, {trigger.id for trigger in new})
+        return len(new)
 
-    async def _store_triggers(self, connection: Connection, triggers: Sequence[Trigger]) -> int:
+    async def _store_triggers(
+        self, connection: Connection, triggers: Sequence[Trigger]
+    ) -> Sequence[Trigger]:
         stored = [
             trigger
             for trigger in triggers
@@ -118,4 +131,4 @@ class Inbox:
             await connection.execute(self._sql["ready_lane"], key=lane, kind=kinds[lane])
         if stored:
             await connection.notify(TURN_CHANNEL)
-        return len(stored)
+        return stored

@@ -63,13 +63,17 @@ class Journal:
         done: bool,
         output: JSON,
     ) -> None:
-        """Journal a step as `started` or, with its output, as `done`."""
+        """Journal a step as `started` or, with its output, as `done`.
+
+        Only what changes the world is journaled as started, and from then on it counts as such.
+        """
         parameters = {
             "turn_id": turn.id,
             "name": name,
             "state": "done" if done else "started",
             "args_hash": args_hash,
             "output": json.dumps(output) if done else None,
+            "changes": int(not done),
         }
         if self._database.dialect is Dialect.POSTGRES:
             row = await self._database.fetch_one(

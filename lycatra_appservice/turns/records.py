@@ -24,6 +24,10 @@ MAX_FAILURES: Final = 3
 MAX_STARTS: Final = 5  # a turn that kills its process never gets to record a failure
 ORPHANED: Final = "orphaned journal"  # stands in turn.error: no live replica can replay it
 
+# Why a row was dropped that may have gone out all the same, if it was just being sent.
+CANCELLED: Final = "cancelled"
+ASKED_ANEW: Final = "asked anew"
+
 TURN_CHANNEL: Final = "lycatra_turn"
 CANCEL_CHANNEL: Final = "lycatra_cancel"
 
@@ -76,6 +80,7 @@ class StoredTurn:
     failures: int
     cancel_requested: bool
     journaled: bool
+    first_n: int  # of the rows that this run sends
     input: Mapping[str, JSON]
     error: str | None
     created_at_ms: int  # of the database's clock
@@ -115,6 +120,28 @@ def lane_of_job(name: str) -> str:
     return f"{LaneKind.JOB}|{name}"
 
 
+def kind_of_lane(lane: str) -> LaneKind:
+    """The kind of a lane whose row is gone, from its key."""
+    for kind in LaneKind:
+        if lane == kind or lane.startswith(f"{kind}|") or lane.endswith(f"|{kind}"):
+            return kind
+    return LaneKind.JOB
+
+
+def taken_from_worker(lane: str, fence: int) -> str:
+    """The hint on CANCEL_CHANNEL that a lane has this fence now, so that its worker lets go.
+
+    A hint to end a turn as cancelled is the turn's bare id.
+    """
+    return f"{fence} {lane}"
+
+
+def was_taken(lease: Lease, hint: str) -> bool:
+    """Whether a hint says that this lease is over; one that is late may be about an older one."""
+    fence, _, lane = hint.partition(" ")
+    return lane == lease.lane and lease.fence < int(fence)
+
+
 def turn_of(row: Row) -> StoredTurn:
     """Read a turn from its row."""
     return StoredTurn(
@@ -126,15 +153,19 @@ def turn_of(row: Row) -> StoredTurn:
         failures=row["failures"],
         cancel_requested=bool(row["cancel_requested"]),
         journaled=row["journal_ver"] is not None,
-        input=_object_of(row["input"]),
+        first_n=row["first_n"],
+        input=object_of(row["input"]),
         error=row["error"],
         created_at_ms=row["created_at"],
         waited=timedelta(milliseconds=row["waited_ms"]),
     )
 
 
-def _object_of(text: str) -> Mapping[str, JSON]:
-    # Raising would fail the claim of every lane, so the handler has to refuse what is not there.
+def object_of(text: str) -> Mapping[str, JSON]:
+    """Read a stored input; what cannot be read is empty.
+
+    Raising would fail the claim of every lane, so the handler has to refuse what is not there.
+    """
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -186,8 +217,14 @@ def send_parameters(turn: StoredTurn, n: int, out: Outgoing) -> dict[str, object
         "kind": out.kind,
         "room": out.room_id,
         "sender": out.sender,
-        "target_n": out.target_n,
+        "target_n": _target_n(turn, n, out),
         "txn_id": transaction_id(turn.trigger_id, out.sender, n),
         "content": json.dumps(out.content),
         "data": out.data,
     }
+
+
+def _target_n(turn: StoredTurn, n: int, out: Outgoing) -> int | None:
+    if out.rows_back is not None:
+        return n - out.rows_back
+    return None if out.target_n is None else turn.first_n + out.target_n

@@ -7,25 +7,21 @@ from datetime import timedelta
 from time import monotonic
 from typing import Final, Protocol, TypeVar
 
-from lycatra_appservice.errors import (
-    InterruptedByUpdateError,
-    LycatraError,
-    OutcomeUnknownError,
-    StoreUnavailableError,
-    TurnFailedError,
-)
+from lycatra_appservice.errors import LycatraError, StoreUnavailableError
 from lycatra_appservice.model import LaneKind, Outgoing
+from lycatra_appservice.turns.giving_up import (
+    NOT_THE_HANDLERS,
+    Apologies,
+    UnansweredError,
+    expect_worth_trying,
+    is_last_try,
+)
 from lycatra_appservice.turns.journal import Journal
 from lycatra_appservice.turns.records import (
-    APOLOGY_N,
-    MAX_FAILURES,
-    MAX_STARTS,
-    ORPHANED,
     CancelledByPersonError,
     LaneLostError,
     Lease,
     OpenSend,
-    StoredStep,
     StoredTurn,
     cause_of,
 )
@@ -49,14 +45,6 @@ _STORE_RETRY: Final = timedelta(milliseconds=100)  # a turn that always fails so
 _FIRST_STORE_PAUSE_S: Final = 0.1
 _LONGEST_STORE_PAUSE_S: Final = 2.0
 
-# What the engine itself raises through a handler: no failure of the handler's.
-_NOT_THE_HANDLERS: Final = (
-    LaneLostError,
-    SendLaterError,
-    StoreUnavailableError,
-    CancelledByPersonError,
-)
-
 
 class TurnObserver(Protocol):
     """Where the figures of turns go."""
@@ -66,19 +54,6 @@ class TurnObserver(Protocol):
 
     def turn_ended(self, kind: LaneKind, outcome: str, took: timedelta) -> None:
         """Outcomes: done, failed, cancelled; retried, send_later, handed_over, lost."""
-
-
-class _UnansweredError(Exception):
-    """The handler gave no answer; `error` says why, `final` that it is not tried again."""
-
-    def __init__(self, error: Exception, *, final: bool) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.final = final
-
-
-class _SpeechlessError(Exception):
-    """The handler could not even apologise."""
 
 
 class TurnRunner:
@@ -98,6 +73,7 @@ class TurnRunner:
         self._journal = journal
         self._sending = sending
         self._handler = handler
+        self._apologies = Apologies(store, handler)
         self._observer = observer
         self._deadlines = deadlines
         self._first_retry = first_retry
@@ -162,7 +138,7 @@ class TurnRunner:
             state = "failed" if error else "done"
         except CancelledByPersonError:
             state = "cancelled"
-        except _UnansweredError as unanswered:
+        except UnansweredError as unanswered:
             await self._retry(lease, turn, unanswered.error)
             return "retried", None
         following = await self._store.finish(
@@ -180,16 +156,16 @@ class TurnRunner:
             return await self._journal.open_sends(turn), turn.error
         try:
             return await self._handle(lease, turn), None
-        except _UnansweredError as unanswered:
+        except UnansweredError as unanswered:
             if not unanswered.final:
                 raise
-            pending = await self._apologise(lease, turn, unanswered.error)
+            pending = await self._apologies.begin(lease, turn, unanswered.error)
             return pending, cause_of(unanswered.error)
 
     async def _give_up(
         self, lease: Lease, turn: StoredTurn, error: Exception, *, go_on: bool
     ) -> StoredTurn | None:
-        if turn.failures + 1 < MAX_FAILURES:
+        if not is_last_try(turn):
             await self._until_store_answers(lambda: self._retry(lease, turn, error))
             return None
         return await self._until_store_answers(
@@ -200,27 +176,26 @@ class TurnRunner:
 
     async def _handle(self, lease: Lease, turn: StoredTurn) -> Sequence[OpenSend]:
         steps = await self._journal.steps(turn) if turn.journaled else {}
-        if turn.failures >= MAX_FAILURES or turn.starts > MAX_STARTS:
-            raise _UnansweredError(_why_given_up(turn, steps), final=True)
+        expect_worth_trying(turn, steps)
         running = Turn(turn, lease, self._journal, self._sending, steps)
-        last_try = turn.failures + 1 >= MAX_FAILURES
+        last_try = is_last_try(turn)
         try:
             async with asyncio.timeout(self._deadlines[lease.kind].total_seconds()):
                 outgoing = await self._handler.handle(running)
-            return await self._begin_sending(lease, turn, running.sent, outgoing)
-        except _NOT_THE_HANDLERS:
+            return await self._begin_sending(lease, turn, running.next_n, outgoing)
+        except NOT_THE_HANDLERS:
             raise
         except LycatraError as error:
             if error.outlasted:
                 raise SendLaterError(self._first_retry, str(error)) from error
             logger.warning("turn_refused", extra={"error": repr(error)}, exc_info=error)
-            raise _UnansweredError(error, final=last_try or not error.retryable) from error
+            raise UnansweredError(error, final=last_try or not error.retryable) from error
         except TimeoutError as error:
             logger.warning("turn_timed_out", extra={"kind": lease.kind})
-            raise _UnansweredError(error, final=last_try) from error
+            raise UnansweredError(error, final=last_try) from error
         except Exception as error:
             logger.exception("turn_broke")
-            raise _UnansweredError(error, final=last_try) from error
+            raise UnansweredError(error, final=last_try) from error
 
     async def _begin_sending(
         self, lease: Lease, turn: StoredTurn, first_n: int, outgoing: Sequence[Outgoing]
@@ -233,32 +208,6 @@ class TurnRunner:
         # It blocks its lane meanwhile, on purpose: answers come in the order asked.
         delay = self._first_retry * 2**turn.failures
         await self._store.put_back(lease, turn, delay, failed=True, error=cause_of(error))
-
-    async def _apologise(
-        self, lease: Lease, turn: StoredTurn, error: Exception
-    ) -> Sequence[OpenSend]:
-        shown = (
-            error if isinstance(error, LycatraError) else TurnFailedError(turn.trigger_id[-12:])
-        )
-        try:
-            return await self._begin_apology(lease, turn, error, shown)
-        except _SpeechlessError as speechless:
-            # A turn that cannot even be apologised for must not hold its lane for ever.
-            logger.exception("apology_broke", exc_info=speechless)
-            return await self._begin_apology(lease, turn, error, None)
-
-    async def _begin_apology(
-        self, lease: Lease, turn: StoredTurn, error: Exception, shown: LycatraError | None
-    ) -> Sequence[OpenSend]:
-        try:
-            words = self._handler.apologise(turn, shown) if shown else ()
-            return await self._store.begin_sending(
-                lease, turn, APOLOGY_N, words, error=cause_of(error), failures=MAX_FAILURES
-            )
-        except _NOT_THE_HANDLERS:
-            raise
-        except Exception as broken:
-            raise _SpeechlessError(turn.trigger_id) from broken
 
     async def _put_back(self, lease: Lease, turn: StoredTurn, delay: timedelta) -> None:
         await self._until_store_answers(
@@ -293,11 +242,3 @@ class TurnRunner:
                 "starts": turn.starts,
             },
         )
-
-
-def _why_given_up(turn: StoredTurn, steps: Mapping[str, StoredStep]) -> LycatraError:
-    if any(not step.done for step in steps.values()):
-        return OutcomeUnknownError(f"turn {turn.trigger_id!r} had started a change")
-    if turn.error == ORPHANED:
-        return InterruptedByUpdateError(f"turn {turn.trigger_id!r} has a foreign journal")
-    return TurnFailedError(turn.trigger_id[-12:])

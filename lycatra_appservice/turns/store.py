@@ -9,7 +9,7 @@ from lycatra_appservice.db.connection import Connection, Database, Row
 from lycatra_appservice.db.statements import Dialect, Statements
 from lycatra_appservice.model import LaneKind, Outgoing
 from lycatra_appservice.turns.records import (
-    CANCEL_CHANNEL,
+    CANCELLED,
     JOURNAL_MAX,
     JOURNAL_MIN,
     MAX_FAILURES,
@@ -123,7 +123,11 @@ class TurnStore:
         async with self._database.transaction() as connection:
             await self._lock(connection, lease)
             await connection.fetch_one(
-                self._sql["set_ended"], turn_id=turn.id, state=state, error=error
+                self._sql["set_ended"],
+                turn_id=turn.id,
+                state=state,
+                error=error,
+                forget=int(lease.kind is LaneKind.CONTROL),
             )
             if state == "cancelled":
                 await self._drop_unsent(connection, turn.id)
@@ -155,28 +159,6 @@ class TurnStore:
             if not delay:
                 await connection.notify(TURN_CHANNEL)
 
-    async def cancel(self, trigger_id: str) -> bool:
-        """Cancel a person's turn: at once while queued, else by asking its worker to stop.
-
-        False when there is none, or when it has ended.
-        """
-        found = await self._database.fetch_one(self._sql["find_turn"], trigger_id=trigger_id)
-        if found is None:
-            return False
-        async with self._database.transaction() as connection:
-            await connection.fetch_one(self._sql["lock_any_lane"], lane=found["lane"])
-            if await connection.fetch_one(self._sql["cancel_queued"], turn_id=found["id"]):
-                await self._drop_unsent(connection, found["id"])
-                await connection.execute(
-                    self._sql["ready_lane"], key=found["lane"], kind=LaneKind.JOB.value
-                )
-                await connection.notify(TURN_CHANNEL)  # it may have held others back
-                return True
-            asked = await connection.fetch_one(self._sql["request_cancel"], turn_id=found["id"])
-            if asked:
-                await connection.notify(CANCEL_CHANNEL, str(found["id"]))
-            return asked is not None
-
     async def _lock(self, connection: Connection, lease: Lease) -> None:
         # A statement of its own: what follows then sees every turn committed before the lock.
         held = await connection.fetch_one(
@@ -186,7 +168,7 @@ class TurnStore:
             raise LaneLostError(f"lane {lease.lane!r} is no longer ours (fence {lease.fence})")
 
     async def _drop_unsent(self, connection: Connection, turn_id: int) -> None:
-        await connection.execute(self._sql["drop_unsent"], turn_id=turn_id, why="cancelled")
+        await connection.execute(self._sql["drop_unsent"], turn_id=turn_id, why=CANCELLED)
 
     async def _refuse_cancelled(self, connection: Connection, turn: StoredTurn) -> None:
         row = await connection.fetch_one(self._sql["is_cancel_requested"], turn_id=turn.id)

@@ -39,7 +39,7 @@ class Turn:
         self._journal = journal
         self._sending = sending
         self._steps = steps
-        self._next_n = 0
+        self._next_n = stored.first_n
 
     @property
     def trigger_id(self) -> str:
@@ -62,8 +62,13 @@ class Turn:
         return self._stored.created_at_ms
 
     @property
-    def sent(self) -> int:
-        """How many rows the handler has sent so far; the reply's rows come after them."""
+    def first_n(self) -> int:
+        """The number of this run's first row; another one when the question was changed."""
+        return self._stored.first_n
+
+    @property
+    def next_n(self) -> int:
+        """The number of the next row; the reply's rows come after what was sent already."""
         return self._next_n
 
     async def step(
@@ -140,5 +145,5 @@ class TurnHandler(Protocol):
     async def handle(self, turn: Turn) -> Sequence[Outgoing]:
         """Do what the trigger asks and return what to say. May run again after a crash."""
 
-    def apologise(self, stored: StoredTurn, error: LycatraError) -> Sequence[Outgoing]:
-        """Say in one line why there is no answer. Pure: it must not fail."""
+    async def apologise(self, stored: StoredTurn, error: LycatraError) -> Sequence[Outgoing]:
+        """Say in one line why there is no answer. It should ask nothing but the database."""

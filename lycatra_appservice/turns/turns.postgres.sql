@@ -67,9 +67,9 @@ SELECT key FROM lane WHERE key = :lane FOR UPDATE
 WITH held AS (SELECT 1 FROM lane WHERE key = :lane AND owner = :owner AND fence = :fence FOR SHARE),
 versioned AS (
   UPDATE turn SET journal_ver = :journal_ver WHERE id = :turn_id AND journal_ver IS NULL AND EXISTS (SELECT 1 FROM held))
-INSERT INTO step (turn_id, name, state, args_hash, output, at)
+INSERT INTO step (turn_id, name, state, args_hash, output, changes, at)
 SELECT CAST(:turn_id AS bigint), CAST(:name AS text), CAST(:state AS text), CAST(:args_hash AS text),
-       CAST(:output AS text), lycatra_now() FROM held
+       CAST(:output AS text), CAST(:changes AS integer), lycatra_now() FROM held
 ON CONFLICT (turn_id, name) DO UPDATE SET state = excluded.state, output = excluded.output, at = excluded.at
 RETURNING name
 

@@ -81,10 +81,12 @@ WHERE id = :turn_id AND state = 'running' AND cancel_requested = 0
 RETURNING id
 
 -- name: set_ended
--- What did nothing and said nothing was not meant for us: its words are not kept.
+-- What did nothing and said nothing was not meant for us: its words are not kept. Nor are those
+-- of an edit, which stand in the turn that it is about, or nowhere.
 UPDATE turn SET state = :state, error = :error, finished_at = lycatra_now(),
-  input = CASE WHEN EXISTS (SELECT 1 FROM send WHERE turn_id = :turn_id)
-                 OR EXISTS (SELECT 1 FROM step WHERE turn_id = :turn_id) THEN input ELSE '{}' END
+  input = CASE WHEN CAST(:forget AS integer) = 0
+                AND (EXISTS (SELECT 1 FROM send WHERE turn_id = :turn_id)
+                  OR EXISTS (SELECT 1 FROM step WHERE turn_id = :turn_id)) THEN input ELSE '{}' END
 WHERE id = :turn_id AND state IN ('running', 'sending')
 RETURNING id
 
@@ -103,9 +105,6 @@ UPDATE lane SET owner = NULL, lease_until = NULL, ready_at = (
     FROM turn t WHERE t.lane = :lane AND t.state IN ('queued', 'running', 'sending')
     ORDER BY t.id LIMIT 1)
 WHERE key = :lane AND owner = :owner AND fence = :fence
-
--- name: find_turn
-SELECT id, lane, state FROM turn WHERE trigger_id = :trigger_id
 
 -- name: cancel_queued
 UPDATE turn SET state = 'cancelled', finished_at = lycatra_now()

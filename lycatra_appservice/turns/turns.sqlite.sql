@@ -26,8 +26,8 @@ SELECT key FROM lane WHERE key = :lane
 UPDATE turn SET journal_ver = :journal_ver WHERE id = :turn_id AND journal_ver IS NULL
 
 -- name: journal
-INSERT INTO step (turn_id, name, state, args_hash, output, at)
-SELECT :turn_id, :name, :state, :args_hash, :output, lycatra_now()
+INSERT INTO step (turn_id, name, state, args_hash, output, changes, at)
+SELECT :turn_id, :name, :state, :args_hash, :output, :changes, lycatra_now()
 FROM lane WHERE key = :lane AND owner = :owner AND fence = :fence
 ON CONFLICT (turn_id, name) DO UPDATE SET state = excluded.state, output = excluded.output, at = excluded.at
 RETURNING name

@@ -6,8 +6,13 @@ from typing import Final
 
 from lycatra_appservice.db.connection import Database
 from lycatra_appservice.db.statements import Dialect, Statements
-from lycatra_appservice.model import LaneKind
-from lycatra_appservice.turns.records import JOURNAL_MAX, JOURNAL_MIN, TURN_CHANNEL, Lease
+from lycatra_appservice.turns.records import (
+    JOURNAL_MAX,
+    JOURNAL_MIN,
+    TURN_CHANNEL,
+    Lease,
+    kind_of_lane,
+)
 from lycatra_appservice.turns.store import list_parameter, milliseconds
 
 _KEEP_REPLICAS: Final = timedelta(days=1)  # for people who ask who was here
@@ -84,7 +89,7 @@ class Upkeep:
                     self._sql["is_stranded"], lane=lane
                 ):
                     await connection.execute(
-                        self._sql["ready_lane"], key=lane, kind=_kind_of(lane).value
+                        self._sql["ready_lane"], key=lane, kind=kind_of_lane(lane).value
                     )
                     await connection.notify(TURN_CHANNEL)
                     corrected += 1
@@ -138,11 +143,3 @@ class Upkeep:
 
     def _list(self, values: Sequence[str]) -> object:
         return list_parameter(values, self._database.dialect)
-
-
-def _kind_of(lane: str) -> LaneKind:
-    """The kind of a lane whose row is gone, from its key (see `lane_of_room`)."""
-    for kind in LaneKind:
-        if lane == kind or lane.startswith(f"{kind}|") or lane.endswith(f"|{kind}"):
-            return kind
-    return LaneKind.JOB

@@ -13,7 +13,7 @@ from lycatra_appservice.db.connection import Signals
 from lycatra_appservice.errors import StoreUnavailableError
 from lycatra_appservice.model import LaneKind
 from lycatra_appservice.turns.lane_task import LaneTask, Stop
-from lycatra_appservice.turns.records import CANCEL_CHANNEL, TURN_CHANNEL, Lease
+from lycatra_appservice.turns.records import CANCEL_CHANNEL, TURN_CHANNEL, Lease, was_taken
 from lycatra_appservice.turns.runner import TurnRunner
 from lycatra_appservice.turns.store import TurnStore
 from lycatra_appservice.turns.upkeep import Upkeep
@@ -125,10 +125,14 @@ class Worker:
         self._notified = True
         self._wake.set()
 
-    def _on_cancel(self, turn_id: str) -> None:
+    def _on_cancel(self, hint: str) -> None:
         for lane in self._running.tasks.values():
-            if lane.turn_id is not None and str(lane.turn_id) == turn_id:
+            if lane.turn_id is not None and str(lane.turn_id) == hint:
                 lane.stop(Stop.BY_PERSON)
+            elif was_taken(lane.lease, hint):
+                # Its turn begins anew; the beat would find out, too, but only later.
+                logger.info("turn_interrupted", extra={"lane": lane.lease.lane})
+                lane.stop(Stop.LANE_LOST)
 
     async def _claim_loop(self) -> None:
         while not self._draining.is_set():

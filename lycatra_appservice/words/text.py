@@ -21,5 +21,5 @@ class Text:
         object.__setattr__(self, "values", MappingProxyType(values))
 
 
-Said: TypeAlias = "Text | str"  # a str was written by a person, a model or a tool
-Value: TypeAlias = "Said | int | Sequence[Said]"
+Said: TypeAlias = Text | str  # a str was written by a person, a model or a tool
+Value: TypeAlias = Said | int | Sequence[Said]

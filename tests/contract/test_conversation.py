@@ -1,6 +1,7 @@
 """What was said before, on both databases."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -12,11 +13,16 @@ from lycatra_appservice.agent.messages import (
     ToolCall,
     ToolMessage,
     UserMessage,
+    message_to_json,
 )
 from lycatra_appservice.chat.conversation import ConversationStore, conversation_of
 from lycatra_appservice.db.connection import Database
-from lycatra_appservice.model import EventID, Inbound, RoomID, UserID
-from tests.support.turns import query
+from lycatra_appservice.db.migrate import migrate
+from lycatra_appservice.db.open import open_database
+from lycatra_appservice.model import EventID, Inbound, LaneKind, RoomID, UserID
+from lycatra_appservice.turns.records import Trigger
+from lycatra_appservice.turns.revisions import Replaced, Revisions
+from tests.support.turns import Engine, query, trigger, until
 
 CALL = ToolCall(id="call_0", name="list_updates", arguments='{"limit": 3')
 TURN: Sequence[Message] = [
@@ -28,33 +34,40 @@ TURN: Sequence[Message] = [
 
 
 @pytest.fixture
-def store(database: Database) -> ConversationStore:
+async def store(database: Database) -> ConversationStore:
+    engine = Engine(database)
+    await engine.inbox.store([trigger("$a", "!a"), trigger("$b", "!b")])
+    await engine.store.claim(LaneKind.ASK, 2)
     return ConversationStore(database)
+
+
+def other_words(name: str) -> Trigger:
+    return trigger(name, f"!{name[1:]}", words="other")
 
 
 async def test_a_conversation_comes_back_as_it_was_in_its_order(store: ConversationStore) -> None:
     later: Sequence[Message] = [UserMessage(text="and now?"), AssistantMessage(text="Four.")]
 
     assert await store.load("!room") == []
-    await store.append("!room", "$b", TURN)
-    await store.append("!room", "$a", later)
+    await store.append("!room", "$b", TURN, run=0)
+    await store.append("!room", "$a", later, run=0)
 
     assert await store.load("!room") == [*TURN, *later]
 
 
 async def test_a_turn_that_is_added_again_changes_nothing(store: ConversationStore) -> None:
-    await store.append("!room", "$a", TURN)
-    await store.append("!room", "$a", TURN)
-    await store.append("!room", "$a", [UserMessage(text="other words"), *TURN[1:]])
+    await store.append("!room", "$a", TURN, run=0)
+    await store.append("!room", "$a", TURN, run=0)
+    await store.append("!room", "$a", [UserMessage(text="other words"), *TURN[1:]], run=0)
     async with asyncio.timeout(20):
-        await asyncio.gather(*(store.append("!room", "$a", TURN) for _ in range(5)))
+        await asyncio.gather(*(store.append("!room", "$a", TURN, run=0) for _ in range(5)))
 
     assert await store.load("!room") == TURN
 
 
 async def test_conversations_do_not_mix(store: ConversationStore) -> None:
-    await store.append("!room", "$a", TURN)
-    await store.append("!room|$thread", "$b", [UserMessage(text="in the thread")])
+    await store.append("!room", "$a", TURN, run=0)
+    await store.append("!room|$thread", "$b", [UserMessage(text="in the thread")], run=0)
 
     assert await store.load("!room") == TURN
     assert await store.load("!room|$thread") == [UserMessage(text="in the thread")]
@@ -63,19 +76,79 @@ async def test_conversations_do_not_mix(store: ConversationStore) -> None:
 async def test_of_a_long_conversation_the_latest_come_back(store: ConversationStore) -> None:
     said = [UserMessage(text=str(n)) for n in range(250)]
 
-    await store.append("!room", "$a", said)
+    await store.append("!room", "$a", said, run=0)
 
     assert await store.load("!room") == said[-200:]
 
 
 async def test_what_is_old_is_forgotten(store: ConversationStore, database: Database) -> None:
-    await store.append("!room", "$a", TURN)
+    await store.append("!room", "$a", TURN, run=0)
     await query(database, "UPDATE history SET at = at - 86400000")
-    await store.append("!room", "$b", [UserMessage(text="new")])
+    await store.append("!room", "$b", [UserMessage(text="new")], run=0)
 
     await store.forget(timedelta(hours=23))
 
     assert await store.load("!room") == [UserMessage(text="new")]
+
+
+async def test_of_a_question_with_other_words_only_the_last_run_is_remembered(
+    store: ConversationStore, database: Database
+) -> None:
+    revisions = Revisions(database, [store])
+    await store.append("!a", "$a", TURN, run=0)
+
+    assert await revisions.replace(other_words("$a"), reopen=False) is Replaced.RESTARTED
+
+    assert await store.load("!a") == []
+    await store.append("!a", "$a", TURN, run=0)  # who is late has not noticed yet
+    assert await store.load("!a") == []
+    await Engine(database, "two").store.claim(LaneKind.ASK, 1)
+    await store.append("!a", "$a", TURN, run=0)
+    await store.append("!a", "$a", TURN[:1], run=1)
+    assert await store.load("!a") == TURN[:1]
+
+
+async def test_a_turn_that_has_ended_adds_nothing(
+    store: ConversationStore, database: Database
+) -> None:
+    await query(database, "UPDATE turn SET state = 'cancelled' WHERE trigger_id = '$a'")
+
+    await store.append("!a", "$a", TURN, run=0)
+    await store.reset("!a", "$a", run=0)
+
+    assert await query(database, "SELECT * FROM history") == []
+
+
+async def test_what_is_being_added_while_the_words_change_is_not_left_over(
+    postgres_dsn: str,
+) -> None:
+    database = (await open_database(postgres_dsn)).database
+    await migrate(database)
+    engine, store = Engine(database), ConversationStore(database)
+    await engine.inbox.store([trigger("$a", "!a")])
+    await engine.store.claim(LaneKind.ASK, 1)
+    async with asyncio.timeout(20):
+        async with database.transaction() as adding:
+            await adding.execute(
+                store._sql["append"],
+                conversation="!room",
+                trigger_id="$a",
+                position=0,
+                message=json.dumps(message_to_json(TURN[0])),
+                run=0,
+            )
+            replacing = asyncio.create_task(
+                Revisions(database, [store]).replace(other_words("$a"), reopen=False)
+            )
+            await asyncio.create_task(until(lambda: somebody_waits_for_a_lock(database)))
+        assert await replacing is Replaced.RESTARTED
+
+    assert await store.load("!room") == []
+    await database.close()
+
+
+async def somebody_waits_for_a_lock(database: Database) -> bool:
+    return bool(await query(database, "SELECT 1 FROM pg_locks WHERE NOT granted"))
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 from pydantic import SecretStr
 
-from lycatra_appservice.chat.addressing import Addressing
 from lycatra_appservice.chat.commands import CommandWords
+from lycatra_appservice.chat.reading import make_reader
 from lycatra_appservice.db.migrate import UpgradableDatabase
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.intake.classify import Classifier
@@ -71,7 +71,7 @@ class Watch:
 
     async def push(self, *events: JSON) -> None:
         found = self.sorter.sort(events, via="push")
-        await self.inbox.store(found.triggers)
+        await self.inbox.store(found.triggers, alongside=found.alongside)
 
     async def stored(self) -> Sequence[str]:
         return list(await turn_states(self.database))
@@ -91,7 +91,7 @@ async def watch(database: UpgradableDatabase) -> AsyncIterator[Watch]:
             stub.add_user(user)
         client = MatrixClient(session, stub.url, SecretStr(AS_TOKEN))
         rooms = RoomStore(database, client, USERS)
-        classifier = Classifier(USERS, Addressing(USERS), CommandWords(TOOLS, ("!",)))
+        classifier = Classifier(USERS, make_reader(USERS, CommandWords(TOOLS, ("!",))))
         sorter, inbox, figures = EventSorter(classifier, rooms), Inbox(database), Figures()
         gaps = GapCheck(database, client, USERS, FoundEventStore(database, inbox, sorter), figures)
         yield Watch(stub, database, gaps, inbox, sorter, rooms, figures)
@@ -186,6 +186,43 @@ async def test_an_invitation_and_a_kick_are_found(watch: Watch) -> None:
         "job|join|!new",  # another one after the first was refused, say
     ]
     assert lanes[1]["trigger_id"] == "$kick"
+
+
+async def test_of_two_invitations_into_one_room_the_homeservers_own_counts(watch: Watch) -> None:
+    await watch.begin()
+    real = {
+        "type": "m.room.member",
+        "sender": "@stranger:elsewhere.org",
+        "state_key": MAIN,
+        "content": {"membership": "invite"},
+    }
+    create = {"type": "m.room.create", "state_key": "", "content": {"type": "m.space"}}
+    # The inviter's homeserver says what it likes; ours adds the real one at the end.
+    forged = {**real, "sender": PERSON, "event_id": "$forged"}
+    invited: JSON = {"invite_state": {"events": [forged, create, real]}}
+
+    await watch.check(main={"rooms": {"invite": {"!new": invited}}})
+
+    [row] = await query(watch.database, "SELECT input FROM turn")
+    event = json.loads(row["input"])["event"]
+    assert event["sender"] == "@stranger:elsewhere.org"
+    assert event["unsigned"]["invite_room_state"] == [forged, create, real]
+
+
+async def test_what_is_known_of_a_room_is_forgotten_with_what_is_found_of_it(
+    watch: Watch,
+) -> None:
+    await watch.begin()
+    watch.stub.add_room(ROOM, MAIN, UPDATES)
+    await watch.rooms.view(ROOM)
+    other = RoomID("!other")
+    watch.stub.add_room(other, MAIN)
+    await watch.rooms.view(other)
+
+    await watch.check(main=joined(member("$gone", PERSON, "leave", before="join")))
+
+    assert await watch.rooms.known(ROOM) is None
+    assert await watch.rooms.known(other) is not None
 
 
 async def test_what_is_found_is_stored_in_one_commit_with_the_mark(watch: Watch) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from datetime import timedelta
 from itertools import product
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from lycatra_appservice.db.connection import Database
+from lycatra_appservice.db.connection import Connection, Database
 from lycatra_appservice.db.migrate import UpgradableDatabase, migrate
 from lycatra_appservice.db.open import open_database
 from lycatra_appservice.errors import StoreUnavailableError
@@ -153,6 +153,30 @@ async def test_somebody_elses_transaction_that_fails_takes_the_turns_along(
     assert await query(database, "SELECT id FROM dead_letter") == []
 
 
+async def test_what_goes_alongside_is_told_only_of_what_is_new(database: Database) -> None:
+    told: list[set[str]] = []
+
+    async def note(connection: Connection, new: Set[str]) -> None:
+        told.append(set(new))
+
+    inbox = Inbox(database)
+    assert await inbox.store([trigger("$a")], alongside=note) == 1
+    assert await inbox.store([trigger("$a"), trigger("$b")], alongside=note) == 1
+    assert await inbox.store([trigger("$b")], alongside=note) == 0
+
+    assert told == [{"$a"}, {"$b"}]
+
+
+async def test_nothing_is_stored_without_what_goes_alongside(database: Database) -> None:
+    async def break_off(connection: Connection, new: Set[str]) -> None:
+        raise StoreUnavailableError("away")
+
+    with pytest.raises(StoreUnavailableError):
+        await Inbox(database).store([trigger("$a")], alongside=break_off)
+
+    assert await turn_states(database) == {}
+
+
 async def test_any_json_comes_back_as_it_was(database: Database) -> None:
     content = {"body": "nul \0, lone \ud800, \U0001f44d", "n": float("inf"), "\0": [None]}
     engine = Engine(database)
@@ -248,7 +272,7 @@ class Traffic:
     async def tidy(self, engine: Engine, rooms: Sequence[str]) -> None:
         while self.pushing:
             for room in rooms:
-                await engine.store.cancel(f"$from {rooms[0]}, 19, {room}")
+                await engine.revisions.cancel(f"$from {rooms[0]}, 19, {room}")
             await engine.upkeep.sweep()
             await engine.upkeep.forget(turns=MONTH, sends=MONTH, dead_letters=MONTH)
 

@@ -418,7 +418,7 @@ async def test_a_queued_turn_is_cancelled_at_once_and_the_next_one_comes(
     engine = Engine(database)
     await engine.inbox.store([trigger("$a"), trigger("$b")])
 
-    assert await engine.store.cancel("$a")
+    assert await engine.revisions.cancel("$a")
 
     assert (await claim_one(engine))[1].trigger_id == "$b"
     assert await turn_states(database) == {"$a": "cancelled", "$b": "running"}
@@ -431,7 +431,7 @@ async def test_a_cancelled_back_off_holds_up_nobody(database: Database) -> None:
     await engine.journal.write_send(lease, turn, 0, message("draft"))
     await engine.store.put_back(lease, turn, timedelta(hours=1), failed=True)
 
-    assert await engine.store.cancel("$a")
+    assert await engine.revisions.cancel("$a")
 
     assert (await claim_one(engine))[1].trigger_id == "$b"
     assert (await engine.upkeep.figures())[1] == 0  # its draft is not waited for
@@ -444,7 +444,7 @@ async def test_a_running_turn_is_asked_to_stop_and_says_nothing_more(database: D
     await engine.journal.write_send(lease, turn, 0, message("draft"))
     assert not await engine.journal.is_cancel_requested(turn)
 
-    assert await engine.store.cancel("$a")
+    assert await engine.revisions.cancel("$a")
 
     assert await engine.journal.is_cancel_requested(turn)
     with pytest.raises(CancelledByPersonError):
@@ -461,8 +461,8 @@ async def test_what_has_ended_or_never_was_cannot_be_cancelled(database: Databas
     lease, turn = await claim_one(engine)
     await engine.store.finish(lease, turn, "done", go_on=False)
 
-    assert not await engine.store.cancel("$a")
-    assert not await engine.store.cancel("$never")
+    assert not await engine.revisions.cancel("$a")
+    assert not await engine.revisions.cancel("$never")
     assert await turn_states(database) == {"$a": "done"}
 
 

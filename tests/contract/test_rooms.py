@@ -12,6 +12,7 @@ from lycatra_appservice.db.connection import Database
 from lycatra_appservice.db.open import open_database
 from lycatra_appservice.matrix.client import MatrixClient
 from lycatra_appservice.matrix.errors import HomeserverUnavailableError, MatrixError
+from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.rooms import ROOM_CHANNEL, RoomStore
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, EventID, RoomID, UserID
@@ -68,6 +69,12 @@ def changed(kind: str, content: JSON, key: str = "") -> dict[str, JSON]:
 
 def member(user: str, membership: JSON, name: JSON = None) -> dict[str, JSON]:
     return changed("member", {"membership": membership, "displayname": name}, user)
+
+
+async def apply(database: Database, known: RoomStore, *events: Mapping[str, JSON]) -> None:
+    """As the way in does it, with what it stores."""
+    async with database.transaction() as connection:
+        await known.keep(connection, events)
 
 
 def reads(stub: HomeserverStub) -> int:
@@ -142,6 +149,18 @@ async def test_a_room_without_us_is_refused_and_leaves_nothing_behind(
     assert await query(database, "SELECT * FROM room") == []
 
 
+async def test_a_room_that_is_still_shown_to_who_has_left_it_is_not_ours(
+    known: RoomStore, stub: HomeserverStub, database: Database
+) -> None:
+    seat(stub, {PERSON: "join", MAIN: "leave"})
+    stub.add_room(ROOM, MAIN)  # as Synapse does, which shows it as it was then
+
+    with pytest.raises(MatrixError):
+        await known.view(ROOM, MAIN)
+
+    assert await query(database, "SELECT * FROM room") == []
+
+
 async def test_a_homeserver_that_is_away_is_not_taken_for_a_refusal(
     known: RoomStore, stub: HomeserverStub, database: Database
 ) -> None:
@@ -165,18 +184,20 @@ async def test_two_who_read_a_room_at_once_know_the_same(
     assert views == [views[0]] * 5
 
 
-async def test_members_are_followed(known: RoomStore, stub: HomeserverStub) -> None:
+async def test_members_are_followed(
+    known: RoomStore, stub: HomeserverStub, database: Database
+) -> None:
     seat(stub, {PERSON: "join", MAIN: "join"})
     await known.view(ROOM)
 
-    await known.apply(member(OTHER, "invite", "Otter"))
-    await known.apply(member(UPDATES, "join"))
+    await apply(database, known, member(OTHER, "invite", "Otter"))
+    await apply(database, known, member(UPDATES, "join"))
     assert (await known.view(ROOM)).people == {PERSON: "per", OTHER: "Otter"}
     assert (await known.view(ROOM)).ours == {MAIN, UPDATES}
 
-    await known.apply(member(OTHER, "ban"))
-    await known.apply(member(PERSON, "join", "Paul"))
-    await known.apply(member(MAIN, "leave"))
+    await apply(database, known, member(OTHER, "ban"))
+    await apply(database, known, member(PERSON, "join", "Paul"))
+    await apply(database, known, member(MAIN, "leave"))
     assert (await known.view(ROOM)).people == {PERSON: "Paul"}
     assert (await known.view(ROOM)).ours == {UPDATES}
     assert reads(stub) == 1
@@ -186,15 +207,15 @@ async def test_a_change_in_a_room_that_is_not_known_is_not_kept(
     known: RoomStore, database: Database
 ) -> None:
     for change in (member(PERSON, "join"), changed("name", {"name": "x"})):
-        await known.apply(change)
-    await known.apply(changed("encryption", {}))
+        await apply(database, known, change)
+    await apply(database, known, changed("encryption", {}))
 
     assert await query(database, "SELECT * FROM room") == []
     assert await query(database, "SELECT * FROM member") == []
 
 
 async def test_what_changes_while_a_room_is_read_is_newer_than_what_is_read(
-    known: RoomStore, stub: HomeserverStub
+    known: RoomStore, stub: HomeserverStub, database: Database
 ) -> None:
     seat(stub, {PERSON: "join", OTHER: "join", MAIN: "join"}, name={"name": "Kitchen"})
     go_on = asyncio.Event()
@@ -210,10 +231,10 @@ async def test_what_changes_while_a_room_is_read_is_newer_than_what_is_read(
     reading = asyncio.create_task(known.view(ROOM))
     await until_true(lambda: reads(stub) > 0)
 
-    await known.apply(member(OTHER, "leave"))
-    await known.apply(member(THIRD, "join", "Third"))
-    await known.apply(changed("encryption", {}))
-    await known.apply(changed("name", {"name": "Garden"}))
+    await apply(database, known, member(OTHER, "leave"))
+    await apply(database, known, member(THIRD, "join", "Third"))
+    await apply(database, known, changed("encryption", {}))
+    await apply(database, known, changed("name", {"name": "Garden"}))
     go_on.set()
 
     async with asyncio.timeout(10):
@@ -223,7 +244,9 @@ async def test_what_changes_while_a_room_is_read_is_newer_than_what_is_read(
     assert view.name == "Garden"
 
 
-async def test_a_malformed_change_changes_nothing(known: RoomStore, stub: HomeserverStub) -> None:
+async def test_a_malformed_change_changes_nothing(
+    known: RoomStore, stub: HomeserverStub, database: Database
+) -> None:
     seat(stub, {PERSON: "join", MAIN: "join"})
     before = await known.view(ROOM)
 
@@ -239,18 +262,18 @@ async def test_a_malformed_change_changes_nothing(known: RoomStore, stub: Homese
         changed("join_rules", {"join_rule": {"a": 1}}),
         changed("tombstone", {"replacement_room": "\0"}),
     ):
-        await known.apply(change)
+        await apply(database, known, change)
 
     assert await known.view(ROOM) == before
 
 
 async def test_malformed_power_levels_read_as_the_defaults(
-    known: RoomStore, stub: HomeserverStub
+    known: RoomStore, stub: HomeserverStub, database: Database
 ) -> None:
     seat(stub, {PERSON: "join", MAIN: "join"})
     await known.view(ROOM)
 
-    await known.apply(changed("power_levels", {"users": "\0", "invite": "many"}))
+    await apply(database, known, changed("power_levels", {"users": "\0", "invite": "many"}))
 
     power = (await known.view(ROOM)).power
     assert (power.of(PERSON), power.may_invite(PERSON)) == (0, True)
@@ -258,7 +281,7 @@ async def test_malformed_power_levels_read_as_the_defaults(
 
 
 async def test_names_are_kept_as_far_as_a_database_takes_them(
-    known: RoomStore, stub: HomeserverStub
+    known: RoomStore, stub: HomeserverStub, database: Database
 ) -> None:
     odd = "a\0b\ud800\U0001f44d" + "x" * 1000
     seat(stub, {PERSON: "join", MAIN: "join"}, name={"name": odd})
@@ -266,8 +289,8 @@ async def test_names_are_kept_as_far_as_a_database_takes_them(
     kept = ("ab?\U0001f44d" + "x" * 1000)[:200]
 
     view = await known.view(ROOM)
-    await known.apply(changed("name", {"name": f"new {odd}"}))
-    await known.apply(member(OTHER, "join", odd))
+    await apply(database, known, changed("name", {"name": f"new {odd}"}))
+    await apply(database, known, member(OTHER, "join", odd))
 
     assert (view.name, view.people[PERSON]) == (kept, kept)
     renamed = await known.view(ROOM)
@@ -281,11 +304,11 @@ async def test_a_room_is_forgotten_when_the_last_of_us_has_left(
     seat(stub, {PERSON: "join", MAIN: "join", UPDATES: "join"})
     await known.view(ROOM)
 
-    await known.apply(member(MAIN, "leave"))
+    await apply(database, known, member(MAIN, "leave"))
     await known.drop_if_left(ROOM)
     assert len(await query(database, "SELECT * FROM room")) == 1
 
-    await known.apply(member(UPDATES, "ban"))
+    await apply(database, known, member(UPDATES, "ban"))
     await known.drop_if_left(ROOM)
     assert await query(database, "SELECT * FROM room") == []
     assert await query(database, "SELECT * FROM member") == []
@@ -301,17 +324,187 @@ async def test_a_dropped_room_is_read_anew(known: RoomStore, stub: HomeserverStu
     assert (await known.view(ROOM)).people.keys() == {PERSON, OTHER}
 
 
+# Readings that overlap
+
+
+def old_state(stub: HomeserverStub) -> Failure:
+    """An answer with the state as it is now, which arrives when `hang` is set."""
+    state = [
+        {"type": kind, "state_key": key, "content": content}
+        for (_, kind, key), content in stub.state.items()
+    ]
+    answer = json.dumps(state).encode()
+    slow = Failure(method="GET", contains="/state", status=200, hang=asyncio.Event(), raw=answer)
+    return stub.fail(slow)
+
+
+async def test_a_reading_that_fails_does_not_spoil_another_one(
+    known: RoomStore, stub: HomeserverStub, database: Database, client: MatrixClient
+) -> None:
+    seat(stub, {PERSON: "join", OTHER: "join", MAIN: "join"})
+    elsewhere = RoomStore(database, client, USERS)
+    slow = old_state(stub)
+    reading = asyncio.create_task(known.view(ROOM))
+    await until_true(lambda: reads(stub) == 1)
+    stub.fail(Failure(method="GET", contains="/state", status=502, raw=b""))
+    with pytest.raises(HomeserverUnavailableError):
+        await elsewhere.view(ROOM)
+
+    await apply(database, known, member(OTHER, "leave"))
+    stub.state[ROOM, "m.room.member", OTHER] = {"membership": "leave"}
+    assert slow.hang is not None
+    slow.hang.set()
+
+    async with asyncio.timeout(10):
+        assert (await reading).people == {PERSON: "per"}
+
+
+async def test_what_was_read_of_a_room_that_was_dropped_meanwhile_is_not_kept(
+    known: RoomStore, stub: HomeserverStub, database: Database, client: MatrixClient
+) -> None:
+    seat(stub, {PERSON: "join", OTHER: "join", MAIN: "join"})
+    slow = old_state(stub)
+    reading = asyncio.create_task(known.view(ROOM))
+    await until_true(lambda: reads(stub) == 1)
+
+    stub.state[ROOM, "m.room.member", OTHER] = {"membership": "leave"}
+    await known.drop(ROOM)
+    assert (await RoomStore(database, client, USERS).view(ROOM)).people == {PERSON: "per"}
+    assert slow.hang is not None
+    slow.hang.set()
+
+    async with asyncio.timeout(10):
+        assert (await reading).people == {PERSON: "per"}
+
+
+async def test_what_a_crashed_reader_has_kept_is_not_believed(
+    known: RoomStore, stub: HomeserverStub, database: Database
+) -> None:
+    await query(
+        database,
+        "INSERT INTO room (id, membership, reading, state_at) "
+        "VALUES (:room, 'reading', 'gone', lycatra_now() - 3600000)",
+        room=ROOM,
+    )
+    await apply(database, known, member(OTHER, "join"))
+    seat(stub, {PERSON: "join", MAIN: "join"})
+
+    assert (await known.view(ROOM)).people == {PERSON: "per"}
+
+
+async def test_whoever_reads_a_room_whole_says_so_once(
+    database: Database, client: MatrixClient, stub: HomeserverStub
+) -> None:
+    read: list[RoomID] = []
+
+    async def note(room: RoomView) -> None:
+        read.append(room.room_id)
+
+    stores = [RoomStore(database, client, USERS, note) for _ in range(5)]
+    seat(stub, {PERSON: "join", MAIN: "join"})
+
+    async with asyncio.timeout(20):
+        await asyncio.gather(*(store.view(ROOM) for store in stores))
+    await stores[0].view(ROOM)
+
+    assert read == [ROOM]
+
+
+# Coming and going
+
+
+async def test_who_was_sent_away_is_gone_until_let_in_again(
+    known: RoomStore, stub: HomeserverStub, database: Database
+) -> None:
+    seat(stub, {PERSON: "join", MAIN: "join", UPDATES: "join"})
+    await known.view(ROOM)
+
+    async def gone_after(membership: str, sender: UserID) -> frozenset[UserID]:
+        await apply(database, known, {**member(UPDATES, membership), "sender": sender})
+        return (await known.view(ROOM)).gone
+
+    assert await gone_after("leave", UPDATES) == frozenset()
+    assert await gone_after("invite", PERSON) == frozenset()
+    assert await gone_after("leave", PERSON) == {UPDATES}
+    assert await gone_after("invite", OTHER) == {UPDATES}  # and refused, because OTHER may not
+    assert await gone_after("leave", UPDATES) == {UPDATES}
+    assert await gone_after("join", UPDATES) == frozenset()
+    assert await gone_after("ban", PERSON) == {UPDATES}
+
+
+async def test_a_room_without_people_is_deserted_only_if_there_were_some(
+    known: RoomStore, stub: HomeserverStub, database: Database
+) -> None:
+    table: list[tuple[dict[str, str], bool]] = [
+        ({MAIN: "join"}, False),
+        ({MAIN: "join", UPDATES: "leave"}, False),
+        ({PERSON: "leave", MAIN: "join"}, True),
+        ({PERSON: "ban", MAIN: "join"}, True),
+        ({PERSON: "leave", OTHER: "invite", MAIN: "join"}, False),
+        ({PERSON: "leave", OTHER: "join", MAIN: "join"}, False),
+    ]
+    for n, (members, is_deserted) in enumerate(table):
+        seat(stub, members, f"!room{n}")
+        view = await known.view(RoomID(f"!room{n}"))
+
+        assert view.is_deserted is is_deserted, members
+        assert await known.has_people(view.room_id) is bool(view.people)
+
+
+async def test_rooms_that_lead_to_another_one_are_known(
+    known: RoomStore, stub: HomeserverStub, database: Database
+) -> None:
+    new = RoomID("!new")
+    seat(stub, {PERSON: "join", MAIN: "join"}, tombstone={"replacement_room": "!other"})
+    seat(stub, {PERSON: "join", MAIN: "join"}, "!second", tombstone={"replacement_room": new})
+    assert await known.rooms_upgraded_to(new) == []
+    await known.view(ROOM)
+    await known.view(RoomID("!second"))
+    assert await known.rooms_upgraded_to(new) == ["!second"]
+
+    await apply(database, known, changed("tombstone", {"replacement_room": new}))
+    await apply(database, known, changed("tombstone", {"replacement_room": "!x"}, "another key"))
+    assert await known.rooms_upgraded_to(new) == [ROOM, "!second"]
+
+
+async def test_settings_are_carried_over_and_never_over_others(
+    known: RoomStore, database: Database
+) -> None:
+    put = (
+        "INSERT INTO room_settings (room, chosen, set_by, at) "
+        "VALUES (:room, :chosen, '@person:hs.test', 7)"
+    )
+    await query(database, put, room=ROOM, chosen='{"reply": "plain"}')
+
+    async def chosen_in(room: RoomID) -> list[str]:
+        rows = await query(
+            database, "SELECT chosen FROM room_settings WHERE room = :room", room=room
+        )
+        return [row["chosen"] for row in rows]
+
+    new, own = RoomID("!new"), RoomID("!own")
+    await query(database, put, room=own, chosen='{"reply": "thread"}')
+    for _ in range(2):
+        await known.carry_settings_over(ROOM, new)
+        await known.carry_settings_over(ROOM, own)
+        await known.carry_settings_over(RoomID("!none"), RoomID("!nothing"))
+
+    assert await chosen_in(new) == ['{"reply": "plain"}']
+    assert await chosen_in(own) == ['{"reply": "thread"}']
+    assert await chosen_in(RoomID("!nothing")) == []
+
+
 # Encryption
 
 
 async def test_encryption_is_seen_in_the_state_and_when_it_is_turned_on(
-    known: RoomStore, stub: HomeserverStub
+    known: RoomStore, stub: HomeserverStub, database: Database
 ) -> None:
     seat(stub, {PERSON: "join", MAIN: "join"})
     assert not (await known.view(ROOM)).encrypted
     assert not await known.is_encrypted(ROOM)
 
-    await known.apply(changed("encryption", {"algorithm": "m.megolm.v1"}))
+    await apply(database, known, changed("encryption", {"algorithm": "m.megolm.v1"}))
 
     assert (await known.view(ROOM)).encrypted
     assert await known.is_encrypted(ROOM)
@@ -342,7 +535,7 @@ async def test_while_the_homeserver_is_away_nobody_knows(
 
 
 async def test_a_crowd_is_remembered_until_its_members_change(
-    known: RoomStore, stub: HomeserverStub
+    known: RoomStore, stub: HomeserverStub, database: Database
 ) -> None:
     seat(stub, {PERSON: "join", OTHER: "join", THIRD: "invite", MAIN: "join"})
     assert not known.is_crowd(ROOM)  # when in doubt: no
@@ -350,7 +543,7 @@ async def test_a_crowd_is_remembered_until_its_members_change(
     await known.view(ROOM)
     assert known.is_crowd(ROOM)
 
-    await known.apply(member(THIRD, "leave"))
+    await apply(database, known, member(THIRD, "leave"))
     assert not known.is_crowd(ROOM)
     await known.view(ROOM)
     assert not known.is_crowd(ROOM)
@@ -370,7 +563,7 @@ async def test_a_crowd_that_another_replica_saw_shrink_is_no_crowd_here_either(
         await here.view(ROOM)
         assert here.is_crowd(ROOM)
 
-        await seen_there.apply(member(THIRD, "leave"))
+        await apply(opened.database, seen_there, member(THIRD, "leave"))
         await until_true(lambda: not here.is_crowd(ROOM))
     finally:
         listening.cancel()
@@ -417,10 +610,29 @@ async def test_who_of_us_said_something_is_known(known: RoomStore, database: Dat
     assert not await known.answers_in(None)
 
 
-async def test_of_all_who_want_to_say_something_once_one_does(known: RoomStore) -> None:
-    async with asyncio.timeout(20):
-        firsts = await asyncio.gather(*(known.say_once("greeting", f"${n}") for n in range(10)))
+async def test_whether_a_turn_has_brought_one_of_us_in_is_known(
+    known: RoomStore, database: Database
+) -> None:
+    await query(
+        database,
+        "INSERT INTO turn (lane, trigger_id, run_at, created_at, input) "
+        "VALUES ('job|join|!room', '$invite', 0, 0, '{}')",
+    )
+    for n, (user, sent_at) in enumerate([(MAIN, 7), (UPDATES, None)]):
+        await query(
+            database,
+            "INSERT INTO send "
+            "(turn_id, n, trigger_id, kind, room, sender, txn_id, content, sent_at) "
+            "SELECT id, CAST(:n AS integer), trigger_id, 'join', CAST(:room AS text), "
+            "CAST(:sender AS text), CAST(:txn AS text), '{}', CAST(:sent_at AS bigint) FROM turn",
+            n=n,
+            room=ROOM,
+            sender=user,
+            txn=f"txn{n}",
+            sent_at=sent_at,
+        )
 
-    assert sorted(firsts) == [False] * 9 + [True]
-    assert await known.say_once("another", "$0")
-    assert await known.say_once("another", "$0")  # it crashed before it could say it
+    assert await known.was_let_in(ROOM, MAIN, "$invite")
+    assert not await known.was_let_in(ROOM, UPDATES, "$invite")
+    assert not await known.was_let_in(RoomID("!other"), MAIN, "$invite")
+    assert not await known.was_let_in(ROOM, MAIN, "$other")

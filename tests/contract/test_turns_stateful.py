@@ -1,7 +1,10 @@
-"""Whatever two replicas do in whatever order: lanes keep their order, and each turn ends once."""
+"""Whatever two replicas do in whatever order: lanes keep their order, each turn ends once.
+
+And what it says belongs to the words that it had last.
+"""
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,10 +22,12 @@ from lycatra_appservice.turns.records import (
     OpenSend,
     StoredTurn,
 )
+from lycatra_appservice.turns.revisions import Replaced, Revisions
 from tests.support.turns import Engine, message, query, trigger
 
 ROOMS = 3
 ENDED = ("done", "failed", "cancelled")
+_words = iter(range(1_000_000))
 _runs = iter(range(1_000_000))  # each example has trigger ids and rooms of its own
 
 
@@ -53,8 +58,12 @@ class World:
         self.held: list[list[Held]] = [[], []]
         self.pushed: list[str] = []
         self.sent: defaultdict[str, list[str]] = defaultdict(list)  # trigger ids by lane
-        self.steps: list[str] = []
+        self.steps: list[tuple[str, int]] = []  # with the run
+        self.words: dict[str, str] = {}  # the last that were accepted
+        self.said: dict[str, str] = {}
         self.ends: list[str] = []
+        self.being_edited: set[str] = set()  # in life a room's edits come one by one
+        self.edits: Counter[Replaced] = Counter()
 
     async def do(self, batch: Sequence[Do]) -> None:
         """Do some things at the same time; two of them never are about one held turn."""
@@ -73,7 +82,8 @@ class World:
         try:
             await WITH_TURN[do.what](self, engine, held, item)
         except LaneLostError:
-            held.remove(item)
+            if item in held:  # unless it crashed meanwhile
+                held.remove(item)
 
     # --- without a turn ---
 
@@ -108,7 +118,24 @@ class World:
 
     async def cancel(self, engine: Engine, do: Do) -> None:
         if self.pushed:
-            await engine.store.cancel(self.pushed[do.pick % len(self.pushed)])
+            await engine.revisions.cancel(self.pushed[do.pick % len(self.pushed)])
+
+    async def edit(self, engine: Engine, do: Do) -> None:
+        if not self.pushed:
+            return
+        # The latest, which are probably open.
+        name = self.pushed[-1 - do.pick % min(4, len(self.pushed))]
+        if name in self.being_edited:
+            return
+        self.being_edited.add(name)
+        words, room = f"words {next(_words)}", f"!{self.name}.{do.pick % ROOMS}"
+        outcome = await Revisions(engine.database).replace(
+            trigger(name, room, words=words), reopen=False
+        )
+        self.being_edited.remove(name)
+        if outcome in (Replaced.QUEUED, Replaced.RESTARTED):
+            self.words[name] = words
+            self.edits[outcome] += 1
 
     async def end_back_offs(self, engine: Engine, do: Do) -> None:
         await query(engine.database, "UPDATE turn SET run_at = 0")
@@ -125,7 +152,7 @@ class World:
             await engine.journal.record(
                 item.lease, item.turn, "step", "hash", done=True, output=None
             )
-            self.steps.append(item.turn.trigger_id)
+            self.steps.append((item.turn.trigger_id, item.turn.first_n))
 
     async def begin(self, engine: Engine, held: list[Held], item: Held) -> None:
         if item.turn.state == "sending":
@@ -133,18 +160,23 @@ class World:
         elif item.pending is None:
             try:
                 item.pending = await engine.store.begin_sending(
-                    item.lease, item.turn, 0, [message(item.turn.trigger_id)]
+                    item.lease,
+                    item.turn,
+                    item.turn.first_n,
+                    [message(str(item.turn.input.get("words", "")))],
                 )
             except CancelledByPersonError:
                 await self._end(engine, held, item, "cancelled", go_on=False)
 
     async def mark(self, engine: Engine, held: list[Held], item: Held) -> None:
         if item.pending:
+            body = str(item.pending[0].row.content["body"])
             await engine.journal.mark_sent(
                 item.lease, item.pending[0].row, Delivered(EventID("$sent"))
             )
             item.pending = []
             self.sent[item.turn.lane].append(item.turn.trigger_id)
+            self.said[item.turn.trigger_id] = body
 
     async def go_on(self, engine: Engine, held: list[Held], item: Held) -> None:
         if item.pending == []:
@@ -197,6 +229,7 @@ WITHOUT_TURN: dict[str, Callable[[World, Engine, Do], Awaitable[None]]] = {
     "let leases end": World.let_leases_end,
     "crash": World.crash,
     "cancel": World.cancel,
+    "edit": World.edit,
     "end back-offs": World.end_back_offs,
     "sweep": World.sweep,
 }
@@ -213,6 +246,7 @@ WITH_TURN: dict[str, Callable[[World, Engine, list[Held], Held], Awaitable[None]
 WEIGHED = [
     *("enqueue", "claim", "begin", "mark", "go on", "leave", "journal") * 3,
     *("beat", "free", "let leases end", "crash", "cancel", "end back-offs", "sweep"),
+    *("edit", "edit"),
     *("hand over", "fail"),
 ]
 SOMETHING = st.builds(
@@ -251,10 +285,15 @@ async def test_lanes_keep_their_order_and_each_turn_ends_once_whatever_happens(
     assert all(turn["finished_at"] for turn in turns)
     assert len(set(world.ends)) == len(world.ends)
     assert len(set(world.steps)) == len(world.steps)
+
+    for name, words in world.words.items():
+        assert world.said.get(name, words) == words
     done = {turn["trigger_id"] for turn in turns if turn["state"] == "done"}
     order = [turn["trigger_id"] for turn in turns]
     for sent in world.sent.values():
-        assert sent == sorted(set(sent), key=order.index)
+        assert len(sent) == len(set(sent))
+        unmoved = [name for name in sent if name not in world.words]
+        assert unmoved == sorted(unmoved, key=order.index)
     said = {name for sent in world.sent.values() for name in sent}
     assert done <= said
     assert (await engine.upkeep.figures())[:2] == ({}, 0)

@@ -296,7 +296,7 @@ async def test_an_answer_that_cannot_be_stored_is_a_failure_of_its_handler(
 
 
 class SpeechlessHandler(ScriptedHandler):
-    def apologise(self, stored: StoredTurn, error: Exception) -> Sequence[Outgoing]:
+    async def apologise(self, stored: StoredTurn, error: Exception) -> Sequence[Outgoing]:
         raise LookupError("no words")
 
 
@@ -391,7 +391,7 @@ async def test_a_change_that_had_started_is_not_repeated_but_told_of(
 
     assert await until_ended(heir.database) == {"$a": "failed", "$b": "done"}
     assert changes == 1
-    assert rooms.said() == [f"sorry: {OutcomeUnknownError.user_message}", "answer to $b"]
+    assert rooms.said() == [f"sorry: {OutcomeUnknownError().user_message}", "answer to $b"]
 
 
 async def test_a_change_that_fails_is_not_repeated_either(
@@ -415,7 +415,7 @@ async def test_a_change_that_fails_is_not_repeated_either(
 
     assert await until_ended(replica.database) == {"$a": "failed"}
     assert changes == 1
-    assert rooms.said() == [f"sorry: {OutcomeUnknownError.user_message}"]
+    assert rooms.said() == [f"sorry: {OutcomeUnknownError().user_message}"]
 
 
 async def test_a_step_with_other_arguments_than_journaled_fails_loudly(
@@ -450,7 +450,7 @@ async def test_an_early_send_gives_the_same_event_again_after_a_crash(
         if len(drafts) == 1:
             await gate(turn)
         edit = replace(message("final"), kind=SendKind.EDIT, target_n=0)
-        return [edit, message(f"sent {turn.sent}")]
+        return [edit, message(f"sent {turn.next_n}")]
 
     handler.scripts["$a"] = drafting
     replica = await replicas.add(handler)
@@ -947,7 +947,7 @@ async def test_a_person_can_stop_a_running_turn_and_the_lane_goes_on(
     await replica.start()
     await gate.wait_entered()
 
-    assert await asyncio.gather(*(replica.store.cancel("$a") for _ in range(5)))
+    assert await asyncio.gather(*(replica.revisions.cancel("$a") for _ in range(5)))
 
     assert await until_ended(replica.database) == {"$a": "cancelled", "$b": "done"}
     assert rooms.said() == ["answer to $b"]
@@ -992,8 +992,8 @@ async def test_a_turn_stopped_while_its_worker_died_is_not_taken_up_again(
     claims = {turn.id: (lease, turn) for lease, turn in await replica.store.claim(LaneKind.ASK, 2)}
     lease, turn = claims[min(claims)]
     await replica.store.begin_sending(lease, turn, 0, [message("answer")])
-    await replica.store.cancel("$a")
-    await replica.store.cancel("$c")
+    await replica.revisions.cancel("$a")
+    await replica.revisions.cancel("$c")
 
     heir = await take_over(replicas, replica, handler)
 
@@ -1025,7 +1025,7 @@ async def test_a_journal_that_nobody_can_replay_ends_with_a_sentence(
 
     assert await until_ended(replica.database) == {"$a": "failed", "$b": "done"}
     error = OutcomeUnknownError if started else InterruptedByUpdateError
-    assert rooms.said() == [f"sorry: {error.user_message}", "answer to $b"]
+    assert rooms.said() == [f"sorry: {error().user_message}", "answer to $b"]
     assert handler.runs["$a"] == 0
 
 

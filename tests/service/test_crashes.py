@@ -156,6 +156,7 @@ async def test_a_kill_between_the_send_and_its_mark_sends_nothing_again(
     async with replica:
         room = await stage.room()
         await room.said_to("!list updates")  # brings the virtual user into the room
+        await tables.until_idle()  # the greeting is over, too
         homeserver.set(Mode.HOLD_ANSWERS)
         asked = await room.ask("!list updates limit=1")
         await until_said(room, asked)

@@ -110,8 +110,11 @@ class HomeserverStub:
         self.aliases: dict[str, str] = {}
         self.media: dict[str, tuple[str, bytes | None]] = {}  # mxc -> owner, bytes
         self.state: dict[tuple[str, str, str], JSON] = {}  # room, type, state key -> content
+        self.senders: dict[tuple[str, str, str], str] = {}  # of that state, where it matters
         self.syncs: list[JSON] = []  # answers, each used once; then empty ones
         self.transactions: dict[tuple[str, str | None, str, str], str] = {}
+        self.creators: dict[str, str] = {}  # of rooms that were made here
+        self.encrypts_new_rooms = False
         self._count = 0
 
     def add_user(self, user: str, *, device: str | None = "LYC") -> None:
@@ -169,6 +172,7 @@ class _Routes:
                 web.get(f"{v3}/sync", self._sync),
                 web.post(f"{v3}/createRoom", self._create_room),
                 web.get(f"{v3}/directory/room/{{alias}}", self._resolve),
+                web.delete(f"{v3}/directory/room/{{alias}}", self._drop_alias),
                 web.post(f"{v3}/join/{{room}}", self._join),
                 web.post(f"{room}/leave", self._leave),
                 web.post(f"{room}/invite", self._invite),
@@ -275,7 +279,23 @@ class _Routes:
         room.members.update(dict.fromkeys(body.get("invite", ()), "invite"))
         if "room_alias_name" in body:
             self._stub.aliases[alias] = room_id
+        self._found_state(room_id, request.query["user_id"], room.members)
         return web.json_response({"room_id": room_id})
+
+    def _found_state(self, room_id: str, creator: str, members: Mapping[str, str]) -> None:
+        state = self._stub.state
+        self._stub.creators[room_id] = creator
+        state[room_id, "m.room.create", ""] = {"room_version": "11"}
+        state[room_id, "m.room.power_levels", ""] = {"users": {creator: 100}}
+        for user, membership in members.items():
+            state[room_id, "m.room.member", user] = {"membership": membership}
+        if self._stub.encrypts_new_rooms:
+            state[room_id, "m.room.encryption", ""] = {"algorithm": "m.megolm.v1.aes-sha2"}
+
+    async def _drop_alias(self, request: web.Request) -> web.Response:
+        _found(self._stub.aliases, request.match_info["alias"])
+        del self._stub.aliases[request.match_info["alias"]]
+        return web.json_response({})
 
     async def _resolve(self, request: web.Request) -> web.Response:
         room_id = _found(self._stub.aliases, request.match_info["alias"])
@@ -287,12 +307,13 @@ class _Routes:
         membership = room.members.get(user)
         if membership == "ban" or (room.invite_only and membership not in {"join", "invite"}):
             raise RefusedError(403, "M_FORBIDDEN", "You are not invited to this room.")
-        room.members[user] = "join"
+        self._set_member(room_id, user, "join", user)
         return web.json_response({"room_id": room_id})
 
     async def _leave(self, request: web.Request) -> web.Response:
-        room = self._room(request, "join", "invite")
-        room.members[request.query["user_id"]] = "leave"
+        self._room(request, "join", "invite")
+        user = request.query["user_id"]
+        self._set_member(request.match_info["room"], user, "leave", user)
         return web.json_response({})
 
     async def _invite(self, request: web.Request) -> web.Response:
@@ -300,8 +321,14 @@ class _Routes:
         user = (await request.json())["user_id"]
         if request.query["user_id"] in room.silenced or room.members.get(user) in {"join", "ban"}:
             raise RefusedError(403, "M_FORBIDDEN", f"{user} is already in the room.")
-        room.members[user] = "invite"
+        self._set_member(request.match_info["room"], user, "invite", request.query["user_id"])
         return web.json_response({})
+
+    def _set_member(self, room_id: str, user: str, membership: str, sender: str) -> None:
+        self._stub.rooms[room_id].members[user] = membership
+        place = (room_id, "m.room.member", user)
+        self._stub.state[place] = {**self._stub.state.get(place, {}), "membership": membership}
+        self._stub.senders[place] = sender
 
     async def _members(self, request: web.Request) -> web.Response:
         members = self._room(request, "join").members.items()
@@ -315,20 +342,32 @@ class _Routes:
     async def _all_state(self, request: web.Request) -> web.Response:
         self._room(request, "join")
         events = [
-            {"type": kind, "state_key": key, "content": content}
-            for (room_id, kind, key), content in self._stub.state.items()
-            if room_id == request.match_info["room"]
+            {"type": place[1], "state_key": place[2], "content": content, **self._sender(place)}
+            for place, content in self._stub.state.items()
+            if place[0] == request.match_info["room"]
         ]
         return web.json_response(events)
+
+    def _sender(self, place: tuple[str, str, str]) -> dict[str, str]:
+        sender = self._stub.senders.get(place)
+        if place[1] == "m.room.create":
+            sender = self._stub.creators.get(place[0])
+        return {} if sender is None else {"sender": sender}
 
     async def _get_state(self, request: web.Request) -> web.Response:
         self._room(request, "join")
         return web.json_response(_found(self._stub.state, _state_place(request)))
 
     async def _put_state(self, request: web.Request) -> web.Response:
-        self._room(request, "join")
-        self._stub.state[_state_place(request)] = await request.json()
-        return web.json_response({"event_id": f"$state{self._stub.new_id()}"})
+        room = self._room(request, "join")
+        room_id, kind, key = place = _state_place(request)
+        content = await request.json()
+        self._stub.state[place] = content
+        event = {"type": kind, "state_key": key, "content": content}
+        if kind == "m.room.member":
+            room.members[key] = content["membership"]
+        event_id = self._stub.add_event(room_id, {**event, "sender": request.query["user_id"]})
+        return web.json_response({"event_id": event_id})
 
     # Events
 
@@ -355,8 +394,14 @@ class _Routes:
 
     async def _messages(self, request: web.Request) -> web.Response:
         room, query = self._room(request, "join", "leave"), request.query
-        senders = json.loads(query.get("filter", "{}")).get("senders")
-        events = [event for event in room.events if senders is None or event["sender"] in senders]
+        wanted = json.loads(query.get("filter", "{}"))
+        senders, types = wanted.get("senders"), wanted.get("types")
+        events = [
+            event
+            for event in room.events
+            if (senders is None or event["sender"] in senders)
+            and (types is None or event["type"] in types)
+        ]
         if query["dir"] == "b":
             events.reverse()
         start, limit = int(query.get("from", "0")), int(query["limit"])

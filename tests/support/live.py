@@ -1,6 +1,6 @@
 """A running service that the tests of a module share."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,8 +36,10 @@ class Live:
 
 
 @asynccontextmanager
-async def open_live(site: Site, folder: Path) -> AsyncIterator[Live]:
-    """A service on SQLite with a scripted model, ready to answer."""
+async def open_live(
+    site: Site, folder: Path, *, more: Mapping[str, JSON] | None = None
+) -> AsyncIterator[Live]:
+    """A service on SQLite with a scripted model, ready to answer; `more` are its settings."""
     model = ModelServer()
     await model.start()
     try:
@@ -45,7 +47,8 @@ async def open_live(site: Site, folder: Path) -> AsyncIterator[Live]:
             gate = await stage.enter(Gate())
             gate.open()
             url = sqlite_in(folder)
-            replica = await stage.replica(url, more=_settings(site, model, gate))
+            settings = {**_settings(site, model, gate), **(more or {})}
+            replica = await stage.replica(url, more=settings)
             await replica.start()
             yield Live(stage=stage, replica=replica, model=model, gate=gate, tables=Tables(url))
     finally:

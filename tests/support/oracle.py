@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from lycatra_appservice.model import JSON
 
 _MARK = "org.lycatra.reply"
+_FOUND_INVITATION = "$lycatra-invite-"  # without an event id of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +28,16 @@ class Findings:
 def examine(events: Sequence[JSON], asked: Sequence[str]) -> Findings:
     """Hold a room's whole timeline, oldest first, against the questions of one lane, in order.
 
-    An edit is no outcome. Every part of an answer must be there exactly once.
+    An edit is no outcome, nor is a greeting: it answers an invitation. Every part of an answer
+    must be there exactly once.
     """
+    invitations = {event["event_id"] for event in events if "state_key" in event}
     parts: Counter[tuple[str, int]] = Counter()
     wanted: dict[str, int] = {}
     finished: list[str] = []
     for event in events:
         mark = _mark_of(event)
-        if mark is None:
+        if mark is None or mark["to"] in invitations or mark["to"].startswith(_FOUND_INVITATION):
             continue
         parts[mark["to"], mark["part"]] += 1
         wanted[mark["to"]] = mark["of"]

@@ -16,20 +16,35 @@ from pydantic import SecretStr
 from lycatra_appservice.agent.backend import Backend
 from lycatra_appservice.agent.chat_completions import ChatCompletionsBackend
 from lycatra_appservice.agent.loop import Agent, Window
-from lycatra_appservice.chat.addressing import Addressing
+from lycatra_appservice.app.coming_and_going import Ground, build_coming_and_going
+from lycatra_appservice.app.second_thoughts import as_trigger_by, build_second_thoughts
+from lycatra_appservice.chat.arrival import Arrival
+from lycatra_appservice.chat.asides import Asides
 from lycatra_appservice.chat.commands import CommandWords
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.conversation import ConversationStore
+from lycatra_appservice.chat.direct_line import DirectLine
+from lycatra_appservice.chat.encrypted_rooms import EncryptedRooms
 from lycatra_appservice.chat.handlers.ask import AskHandler
 from lycatra_appservice.chat.handlers.command import CommandHandler
+from lycatra_appservice.chat.handlers.control import ControlHandler
 from lycatra_appservice.chat.handlers.dispatch import Dispatcher, Handlers
-from lycatra_appservice.chat.handlers.invitation import InvitationHandler
-from lycatra_appservice.chat.handlers.message import MessageHandler
-from lycatra_appservice.chat.handlers.nothing import NothingHandler
-from lycatra_appservice.chat.handlers.state import StateHandler
+from lycatra_appservice.chat.handlers.encrypted import EncryptedHandler
+from lycatra_appservice.chat.handlers.message import Answerers, MessageHandler
+from lycatra_appservice.chat.help_page import HelpPage
+from lycatra_appservice.chat.ignored import Ignored
 from lycatra_appservice.chat.language import Tongue
+from lycatra_appservice.chat.reading import make_reader
+from lycatra_appservice.chat.room_jobs import RoomJobs
+from lycatra_appservice.chat.room_settings import RoomSettingsStore
 from lycatra_appservice.chat.router import Router
+from lycatra_appservice.chat.setting_words import make_settings
+from lycatra_appservice.chat.settings_page import SettingsPage
+from lycatra_appservice.chat.situations import Situations
+from lycatra_appservice.chat.threads import ThreadStore
 from lycatra_appservice.chat.typing import TypingNotice
+from lycatra_appservice.chat.unasked import NoticeStore, Unasked
+from lycatra_appservice.chat.welcome import Welcome
 from lycatra_appservice.db.connection import Database
 from lycatra_appservice.db.migrate import migrate
 from lycatra_appservice.db.open import open_database
@@ -38,9 +53,14 @@ from lycatra_appservice.intake.classify import Classifier
 from lycatra_appservice.intake.sorter import EventSorter
 from lycatra_appservice.matrix.client import MatrixClient
 from lycatra_appservice.matrix.delivery import MatrixDeliverer
+from lycatra_appservice.matrix.direct_rooms import DirectRooms
+from lycatra_appservice.matrix.encrypted_notice import DIRECT_ROOM, ENCRYPTED_ROOM
 from lycatra_appservice.matrix.rooms import RoomStore
+from lycatra_appservice.matrix.shared_rooms import SharedRooms
 from lycatra_appservice.matrix.users import VirtualUsers
-from lycatra_appservice.model import JSON, EventID, Outgoing, RoomID, UserID
+from lycatra_appservice.model import JSON, EventID, Level, Outgoing, RoomID, UserID
+from lycatra_appservice.settings import Invitations
+from lycatra_appservice.settings import Rooms as RoomDefaults
 from lycatra_appservice.toolkit.access import Access
 from lycatra_appservice.toolkit.base import (
     Effect,
@@ -75,6 +95,8 @@ MAIN: Final = UserID("@lycatra:hs.test")
 ASSISTANT: Final = UserID("@lycatra_assistant:hs.test")
 SERVICES: Final = UserID("@lycatra_services:hs.test")
 UPDATES: Final = UserID("@lycatra_updates:hs.test")
+OTHER_BOT: Final = UserID("@other_bot:hs.test")
+IGNORED: Final = Ignored([OTHER_BOT])
 EVERYBODY: Final = (PERSON, OTHER, MAIN, ASSISTANT, SERVICES, UPDATES)
 ROOM: Final = RoomID("!room-of-version-12")
 NOW: Final = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -117,6 +139,7 @@ TOOLS: Final[Mapping[str, Sequence[Tool[ToolArgs]]]] = {
         a_tool(name="get_status", run=fail, args=NoArgs),
         a_tool(name="crash_hard", run=crash, args=NoArgs),
         a_tool(name="restart_service", args=NoArgs, effect=Effect.CHANGE),
+        a_tool(name="search_journal", args=NoArgs, level=Level.OPERATOR),
     ],
     "updates": [a_tool(name="list_updates", run=list_updates, args=ListArgs)],
 }
@@ -156,20 +179,24 @@ class Scene:
         users: VirtualUsers,
         client: MatrixClient,
         patience: timedelta,
+        limits: Invitations,
     ) -> None:
         self.stub = stub
         self.database = database
         self.users = users
         self.client = client
-        self.rooms = RoomStore(database, client, users)
         self.engine = Engine(database)
+        jobs = RoomJobs(self.engine.inbox)
+        self.rooms = RoomStore(database, client, users, jobs.after_reading)
+        self.limits = limits
         self.joins = 0
         self.patience = patience
         self.figures = Figures()
         self.scheduled: list[str] = []
+        self.model: ModelSettings | None = None
         self._commands = CommandWords(TOOLS, ("!", "/"))
-        self._addressing = Addressing(users)
-        classifier = Classifier(users, self._addressing, self._commands)
+        self._reader = make_reader(users, self._commands)
+        classifier = Classifier(users, self._reader, IGNORED)
         self.sorter = EventSorter(classifier, self.rooms)
         self._ids = itertools.count(1)
         self.runner: TurnRunner
@@ -177,6 +204,9 @@ class Scene:
     def build(self, registry: Registry, gate: Gate, access: Access, agent: Agent | None) -> None:
         """Put the handlers together."""
         composer = Composer(self.users, Tongue(load_catalogue()))
+        notices = NoticeStore(self.database)
+        unasked = Unasked(notices, RoomDefaults(), self.figures)
+        asides = Asides(notices)
         ask = AskHandler(
             agent,
             gate,
@@ -184,24 +214,95 @@ class Scene:
             access,
             ConversationStore(self.database),
             composer,
+            asides,
             TypingNotice(self.client),
             ZoneInfo("UTC"),
             lambda: NOW,
             self.patience,
         )
         command = CommandHandler(gate, registry, self.users, composer)
-        router = Router(self.users, self._addressing, self._commands)
-        message = MessageHandler(self.users, self.rooms, router, composer, command, ask)
+        router = Router(self.users, self._reader, has_model=agent is not None)
+        settings = SettingsPage(
+            make_settings(load_catalogue().languages),
+            RoomDefaults(),
+            RoomSettingsStore(self.database),
+            access,
+        )
+        help_page = HelpPage(
+            gate, registry, self.users, self._commands, has_model=agent is not None
+        )
+        control = ControlHandler(access, help_page, settings, composer)
+        ground = Ground(
+            users=self.users,
+            rooms=self.rooms,
+            client=self.client,
+            database=self.database,
+            inbox=self.engine.inbox,
+            access=access,
+            registry=registry,
+            limits=self.limits,
+            defaults=RoomDefaults(),
+        )
+        second = build_second_thoughts(
+            ground,
+            ConversationStore(self.database),
+            composer,
+            as_trigger_by(self.sorter),
+        )
+        message = MessageHandler(
+            self.users,
+            self.rooms,
+            Situations(self.rooms, ThreadStore(self.database), IGNORED),
+            router,
+            composer,
+            Answerers(command=command, ask=ask, stop=second.stop, control=control),
+            unasked,
+            asides,
+        )
+        welcome = Welcome(
+            gate,
+            registry,
+            access,
+            self.users,
+            Tongue(load_catalogue()),
+            RoomDefaults(),
+            self.model,
+        )
+        shared = SharedRooms(self.database, self.rooms, self.users)
+        direct = DirectRooms(self.client, self.users, shared.direct_with)
+        encrypted = EncryptedRooms(
+            self.users,
+            self.rooms,
+            shared,
+            direct,
+            self.engine.inbox,
+            unasked,
+            access,
+            welcome,
+        )
+        coming = build_coming_and_going(
+            ground,
+            Arrival(unasked, welcome, encrypted),
+            DirectLine(self.users, direct, Tongue(load_catalogue())),
+            encrypted,
+            self.figures,
+            self._note_join,
+        )
         handlers = Handlers(
             message=message,
-            edit=NothingHandler(),
-            redaction=NothingHandler(),
-            reaction=NothingHandler(),
-            encrypted=NothingHandler(),
-            invitation=InvitationHandler(self.users, self.rooms, access, self._note_join),
-            state=StateHandler(self.users, self.rooms),
+            edit=second.edit,
+            redaction=second.redaction,
+            reaction=second.reaction,
+            encrypted=EncryptedHandler(self.users, self.rooms, encrypted),
+            invitation=coming.invitation,
+            state=coming.state,
             schedules={"nightly": self._job},
-            jobs={},
+            jobs={
+                **coming.jobs,
+                **second.jobs,
+                ENCRYPTED_ROOM: encrypted.explain,
+                DIRECT_ROOM: encrypted.begin,
+            },
         )
         dispatcher = Dispatcher(self.users, handlers)
         journal = Journal(self.database, "one")
@@ -277,7 +378,7 @@ class Scene:
         """Store events as the way in does."""
         found = self.sorter.sort(events, via=via)
         assert not found.dead_letters
-        await self.engine.inbox.store(found.triggers)
+        await self.engine.inbox.store(found.triggers, alongside=found.alongside)
 
     async def work(self) -> None:
         """Run turns until none is ready."""
@@ -300,9 +401,9 @@ class Scene:
     def said(self, room_id: RoomID = ROOM) -> Sequence[Said]:
         """All messages of ours in a room, in order."""
         return [
-            Said(UserID(event["sender"]), event["content"]["body"], event["content"])
+            Said(UserID(event["sender"]), event["content"].get("body", ""), event["content"])
             for event in self.stub.rooms[room_id].events
-            if event["type"] == "m.room.message"
+            if event["type"] == "m.room.message" and event["sender"] in self.users.all
         ]
 
     def last_event_id(self, room_id: RoomID = ROOM) -> EventID:
@@ -321,13 +422,20 @@ async def open_scene(
     model_url: str | None = None,
     lists: Lists | None = None,
     patience: timedelta = timedelta(seconds=60),
+    limits: Invitations | None = None,
+    beside: Scene | None = None,
 ) -> AsyncIterator[Scene]:
-    """A scene on SQLite; without `model_url` no model is configured."""
+    """A scene on SQLite; without `model_url` no model is configured.
+
+    `beside` shares its homeserver, and nothing else.
+    """
     users = VirtualUsers(server_name=SERVER_NAME, namespaces=NAMESPACES)
     registry = Registry(NAMESPACES, TOOLS)
     access = Access(lists or Lists(viewer=["*:hs.test"]))
     async with AsyncExitStack() as stack:
-        stub = await stack.enter_async_context(running_homeserver_stub())
+        stub = beside.stub if beside else None
+        if stub is None:
+            stub = await stack.enter_async_context(running_homeserver_stub())
         for user in (users.sender, *users.all):
             stub.add_user(user)
         database = (await open_database(f"sqlite:///{folder / 'lycatra.db'}")).database
@@ -346,7 +454,8 @@ async def open_scene(
         backend = _backend(model_url)
         if backend is not None:
             stack.push_async_callback(backend.aclose)
-        scene = Scene(stub, database, users, client, patience)
+        scene = Scene(stub, database, users, client, patience, limits or Invitations())
+        scene.model = ModelSettings(base_url=model_url) if model_url else None
         scene.build(registry, Gate(registry, access, contexts, Calls()), access, _agent(backend))
         yield scene
 

@@ -129,6 +129,7 @@ class Stage:
         homeserver_url: str | None = None,
         more: Mapping[str, JSON] | None = None,
         behind_proxy: bool = True,
+        more_tools: bool = False,
     ) -> Lycatra:
         """A new replica, not started yet; it is stopped with the stage."""
         self._replicas += 1
@@ -141,7 +142,8 @@ class Stage:
             model_url=model_url,
             more=more,
         )
-        replica = Lycatra(self.folder, config, f"replica{self._replicas}")
+        name = f"replica{self._replicas}"
+        replica = Lycatra(self.folder, config, name, more_tools=more_tools)
         self._stack.push_async_callback(replica.stop)
         if behind_proxy:
             self.proxy.targets.append(replica.port)

@@ -17,6 +17,7 @@ from lycatra_appservice.turns.delivery import Delivered, Delivery, SendRow
 from lycatra_appservice.turns.inbox import Inbox
 from lycatra_appservice.turns.journal import Journal
 from lycatra_appservice.turns.records import StoredTurn, Trigger, lane_of_room
+from lycatra_appservice.turns.revisions import Revisions
 from lycatra_appservice.turns.runner import DEADLINES, TurnRunner
 from lycatra_appservice.turns.sending import Sending
 from lycatra_appservice.turns.store import TurnStore
@@ -123,6 +124,7 @@ class Engine:
         self.store = TurnStore(database, owner, lease)
         self.journal = Journal(database, owner)
         self.upkeep = Upkeep(database, owner, lease)
+        self.revisions = Revisions(database)
 
 
 class ScriptedHandler:
@@ -140,7 +142,7 @@ class ScriptedHandler:
             return await script(turn)
         return [message(f"answer to {turn.trigger_id}", str(turn.input.get("room", ROOM)))]
 
-    def apologise(self, stored: StoredTurn, error: LycatraError) -> Sequence[Outgoing]:
+    async def apologise(self, stored: StoredTurn, error: LycatraError) -> Sequence[Outgoing]:
         """Say the error's own words."""
         return [message(f"sorry: {error.user_message}", str(stored.input.get("room", ROOM)))]
 
@@ -199,7 +201,9 @@ class Figures:
         self.recovered_lanes = 0
         self.lost_leases = 0
         self.resends_found = 0
+        self.unasked_ones: Counter[tuple[str, str]] = Counter()
         self.dropped: Counter[str] = Counter()
+        self.invitations: Counter[str] = Counter()
         self.break_on_start: list[Exception] = []
 
     def turn_started(self, kind: LaneKind, waited: timedelta) -> None:
@@ -226,6 +230,14 @@ class Figures:
     def lease_lost(self) -> None:
         """Count it."""
         self.lost_leases += 1
+
+    def unasked(self, kind: str, outcome: str) -> None:
+        """Count it."""
+        self.unasked_ones[kind, outcome] += 1
+
+    def invited(self, outcome: str) -> None:
+        """Count it."""
+        self.invitations[outcome] += 1
 
     def resend_found(self) -> None:
         """Count it."""

@@ -191,6 +191,54 @@ def test_scalars_are_those_of_yaml_1_2(text: str, value: object) -> None:
     assert read_yaml(f"a: {text}").values == {"a": value}
 
 
+def test_mistakes_about_rooms_tell_what_is_possible(tmp_path: Path) -> None:
+    assert mistakes(
+        tmp_path,
+        SMALLEST
+        + """\
+rooms:
+  reply: threads
+  virtual_users: some
+  stream: yes
+  language: german
+  quiet: [welcome, hello]
+  reply_place: x
+invitations:
+  per_person_and_hour: 0
+  per_server_and_hour: many
+  per_room: 3
+""",
+    ) == [
+        "config.yaml:8: rooms.reply: should be 'auto', 'thread' or 'plain' "
+        "(auto answers in threads where three people or more are)",
+        "config.yaml:9: rooms.virtual_users: should be 'all', 'on_demand' or 'label' "
+        "(all brings them along, label lets @lycatra speak for them)",
+        "config.yaml:10: rooms.stream: should be 'on', 'off' or 'silent' "
+        "(whether answers are shown while they are written)",
+        "config.yaml:11: rooms.language: is no language that is known here; "
+        "known are auto, en, de (of fixed messages; auto follows the question)",
+        "config.yaml:12: rooms.quiet.1: should be 'welcome', 'too_old', 'edited' or 'hints'",
+        "config.yaml:13: rooms.reply_place: is not a setting; did you mean 'reply'?",
+        "config.yaml:15: invitations.per_person_and_hour: "
+        "should be greater than or equal to 1 (rooms, 1 or more)",
+        "config.yaml:16: invitations.per_server_and_hour: "
+        "should be a whole number (rooms, 1 or more)",
+        "config.yaml:17: invitations.per_room: is not a setting; "
+        "did you mean 'per_room_and_hour'?",
+    ]
+
+
+def test_kinds_of_quiet_messages_may_be_one_line_and_switches_need_no_quotes(
+    tmp_path: Path,
+) -> None:
+    text = SMALLEST + "rooms:\n  stream: off\n  quiet: welcome, edited\n"
+    assert load(tmp_path, text).rooms.quiet == ("welcome", "edited")
+    assert load(tmp_path, text).rooms.stream == "off"
+    environ = {"LYCATRA_ROOMS__QUIET": "hints", "LYCATRA_ROOMS__REPLY": "plain"}
+    assert load(tmp_path, environ=environ).rooms.quiet == ("hints",)
+    assert load(tmp_path, environ=environ).rooms.reply == "plain"
+
+
 # --- the environment
 
 
@@ -400,8 +448,7 @@ def test_a_section_of_tools_is_checked_by_its_namespace(tmp_path: Path) -> None:
     assert problems == [
         "config.yaml:8: tools.servicez: is no namespace of tools; did you mean 'services'?",
         "config.yaml:11: tools.services.checks.0.url: is missing",
-        "config.yaml:12: tools.services.checks.1.port: should be a valid integer, "
-        "unable to parse string as an integer",
+        "config.yaml:12: tools.services.checks.1.port: should be a whole number",
         "config.yaml:12: tools.services.checks.1.prot: is not a setting; did you mean 'port'?",
     ]
 

@@ -1,19 +1,26 @@
 """A command: the tool runs at once, without a model, and its own virtual user answers."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
 
 from lycatra_appservice.chat import messages
+from lycatra_appservice.chat.attachments import long_text_in_file
+from lycatra_appservice.chat.commands import Command, UnclearArguments, UnknownCommand
 from lycatra_appservice.chat.compose import Composer
-from lycatra_appservice.chat.router import RunTool
-from lycatra_appservice.errors import InvalidArgumentsError, ToolError
+from lycatra_appservice.chat.control import ControlWord
+from lycatra_appservice.chat.routes import Explain, RunTool, RunTools
+from lycatra_appservice.errors import ToolError
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.users import VirtualUsers
-from lycatra_appservice.model import JSON, Caller, Face, Inbound, Outgoing, Reply
+from lycatra_appservice.model import JSON, Caller, Face, Inbound, Outgoing, Reply, UserID
 from lycatra_appservice.toolkit.base import Effect
 from lycatra_appservice.toolkit.registry import Registry
-from lycatra_appservice.toolkit.toolbox import Gate
+from lycatra_appservice.toolkit.toolbox import Gate, Toolbox
 from lycatra_appservice.turns.turn import Turn
 from lycatra_appservice.words.text import Said
+
+_SUGGESTIONS: Final = 3
 
 
 class CommandHandler:
@@ -27,33 +34,71 @@ class CommandHandler:
         self._users = users
         self._composer = composer
 
-    def only_reads(self, route: RunTool) -> bool:
+    def only_reads(self, route: RunTool | RunTools) -> bool:
         """Whether running it changes nothing."""
-        tool = self._registry.tool(route.command.tool)
-        return tool is not None and tool.effect is Effect.READ
+        tools = [self._registry.tool(command.tool) for command in _commands_of(route)]
+        return all(tool is not None and tool.effect is Effect.READ for tool in tools)
 
     async def handle(
-        self, route: RunTool, turn: Turn, inbound: Inbound, room: RoomView
+        self, route: RunTool | RunTools | Explain, turn: Turn, inbound: Inbound, room: RoomView
     ) -> Sequence[Outgoing]:
-        """Run the tool and show what it gave, or why it did not run."""
+        """Run one tool or several, in order, and show what they gave, or why they did not run."""
         caller = Caller(
             user_id=inbound.sender,
             face=Face.COMMAND,
             room_id=inbound.room_id,
             on_behalf_of_turn=turn.trigger_id,
         )
-        command = route.command
+        if isinstance(route, Explain):
+            said = _explanation(route.problem, self._gate.open(caller))
+            reply = Reply(markdown=said, sender=route.speaker, notice=True)
+            return self._composer.answer(reply, inbound, room)
+        answers = [
+            await self._answer(command, caller, inbound, room) for command in _commands_of(route)
+        ]
+        return [row for rows in answers for row in rows]
+
+    async def _answer(
+        self, command: Command, caller: Caller, inbound: Inbound, room: RoomView
+    ) -> Sequence[Outgoing]:
         # No step: what only reads may be read again after a crash, as nothing was said yet, and
         # a commit less is a good part of a command's time.
-        said = await self._run(caller, command.tool, command.arguments)
-        namespace = self._registry.namespace_of(command.tool)
-        reply = Reply(markdown=said, sender=self._users.of(namespace.name), notice=True)
+        speaker = self._users.of(self._registry.namespace_of(command.tool).name)
+        reply = await self._run(caller, command.tool, command.arguments, speaker)
         return self._composer.answer(reply, inbound, room)
 
-    async def _run(self, caller: Caller, tool: str, arguments: JSON) -> Said:
+    async def _run(self, caller: Caller, tool: str, arguments: JSON, speaker: UserID) -> Reply:
         try:
             result = await self._gate.open(caller).call(tool, arguments)
         except ToolError as error:
-            problems = error.problems if isinstance(error, InvalidArgumentsError) else ()
-            return messages.tool_refused(error.user_message, problems)
-        return f"{result.markdown}\n\n*{result.note}*" if result.note else result.markdown
+            return Reply(markdown=error.said, sender=speaker, notice=True)
+        # The note stays outside of the file that a long text becomes: it is to be read.
+        found = long_text_in_file(
+            Reply(
+                markdown=result.markdown,
+                sender=speaker,
+                notice=True,
+                files=result.files,
+                subject=tool,
+            )
+        )
+        if not result.note:
+            return found
+        return replace(found, markdown=messages.with_note(found.markdown, result.note))
+
+
+def _commands_of(route: RunTool | RunTools) -> Sequence[Command]:
+    return route.commands if isinstance(route, RunTools) else (route.command,)
+
+
+def _explanation(problem: UnknownCommand | UnclearArguments, toolbox: Toolbox) -> Said:
+    """What is wrong with a command, without a word about tools that are not for everybody."""
+    if isinstance(problem, UnclearArguments):
+        try:
+            toolbox.tool(problem.tool)
+        except ToolError as refused:
+            return refused.said
+        return messages.unclear_arguments(problem.problem, problem.example)
+    visible = {*ControlWord, *(tool.name for tool in toolbox.tools())}
+    meant = [name for name in problem.suggestions if name in visible][:_SUGGESTIONS]
+    return messages.unknown_command(problem.words, [name.replace("_", " ") for name in meant])

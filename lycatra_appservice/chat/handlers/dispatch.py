@@ -73,15 +73,18 @@ class Dispatcher:
         handler = self._by_type.get(event.get("type", ""))
         return await handler.handle(turn, event) if handler else ()
 
-    def apologise(self, stored: StoredTurn, error: LycatraError) -> Sequence[Outgoing]:
+    async def apologise(self, stored: StoredTurn, error: LycatraError) -> Sequence[Outgoing]:
         """Say in one line why there is no answer; nothing where nobody asked."""
-        event = mapping(stored.input.get("event"))
-        # A journal shows that the message turned out to be ours, in a DM for example.
-        ours = stored.journaled or stored.input.get("surely")
-        if event.get("type") != "m.room.message" or not ours:
+        if mapping(stored.input.get("event")).get("type") != "m.room.message":
             return ()
-        inbound = _inbound(stored.input, stored.created_at_ms)
-        return self._handlers.message.apologise(inbound, error)
+        # A journal shows that the message turned out to be ours, in a DM for example.
+        surely_ours = stored.journaled or bool(stored.input.get("surely"))
+        return await self._handlers.message.apologise(
+            _inbound(stored.input, stored.created_at_ms),
+            error,
+            at_ms=stored.created_at_ms,
+            surely_ours=surely_ours,
+        )
 
     def _job_of(self, trigger_id: str) -> Job | None:
         """None also for a job of a newer version, or one that was given up: it is simply over."""

@@ -2,35 +2,58 @@
 
 import logging
 from collections.abc import Sequence
-from typing import Final, assert_never
+from dataclasses import dataclass
+from typing import Protocol, assert_never
 
 from lycatra_appservice.chat import messages
-from lycatra_appservice.chat.commands import UnknownCommand
+from lycatra_appservice.chat.asides import Asides
 from lycatra_appservice.chat.compose import Composer
+from lycatra_appservice.chat.control import ControlWord
 from lycatra_appservice.chat.handlers.ask import AskHandler
 from lycatra_appservice.chat.handlers.command import CommandHandler
-from lycatra_appservice.chat.router import (
+from lycatra_appservice.chat.places import placed
+from lycatra_appservice.chat.router import Router, Situation, is_too_old
+from lycatra_appservice.chat.routes import (
+    Acknowledge,
     Ask,
+    Control,
     Explain,
     Ignore,
-    Reset,
     Route,
-    Router,
     RunTool,
-    Situation,
-    is_too_old,
+    RunTools,
+    Unseen,
 )
+from lycatra_appservice.chat.situations import Situations
+from lycatra_appservice.chat.unasked import Kind, Unasked
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.matrix.errors import MatrixError
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.rooms import RoomStore
 from lycatra_appservice.matrix.users import VirtualUsers
-from lycatra_appservice.model import Inbound, Outgoing, Reply
+from lycatra_appservice.model import Inbound, Outgoing, Reply, RoomID
 from lycatra_appservice.turns.turn import Turn
 
 logger = logging.getLogger(__name__)
 
-_HOUR_MS: Final = 3_600_000
+
+class SteeringHandler(Protocol):
+    """Does what a control word asks."""
+
+    async def handle(
+        self, route: Control, turn: Turn, inbound: Inbound, room: RoomView
+    ) -> Sequence[Outgoing]:
+        """Return what to say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answerers:
+    """One for each thing that a message can ask for. `control` has all words that are left."""
+
+    command: CommandHandler
+    ask: AskHandler
+    stop: SteeringHandler
+    control: SteeringHandler
 
 
 class MessageHandler:
@@ -40,58 +63,91 @@ class MessageHandler:
         self,
         users: VirtualUsers,
         rooms: RoomStore,
+        situations: Situations,
         router: Router,
         composer: Composer,
-        command: CommandHandler,
-        ask: AskHandler,
+        answerers: Answerers,
+        unasked: Unasked,
+        asides: Asides,
     ) -> None:
         self._users = users
         self._rooms = rooms
+        self._situations = situations
         self._router = router
         self._composer = composer
-        self._command = command
-        self._ask = ask
+        self._answerers = answerers
+        self._unasked = unasked
+        self._asides = asides
 
     async def handle(self, turn: Turn, inbound: Inbound) -> Sequence[Outgoing]:
         """Answer, or return nothing for a message that is not ours after all."""
         room = await self._room(inbound)
         if room is None:
             return ()
-        route = self._router.route(
-            Situation(
-                inbound=inbound,
-                room=room,
-                replied_to=await self._rooms.speaker_of(inbound.reply_to),
-                in_our_thread=await self._rooms.answers_in(inbound.thread),
-            )
-        )
+        situation = await self._situations.of(inbound, room, turn.created_at_ms)
+        route = self._router.route(situation)
+        if room.successor is not None and not isinstance(route, Ignore):
+            return await self._moved(room.successor, turn, situation)
         if not isinstance(route, Ignore) and self._is_too_old(route, inbound):
-            return await self._too_old(turn, inbound, room)
-        return await self._act(turn, route, inbound, room)
+            return await self._too_old(route, turn, situation)
+        return await self._act(route, turn, situation)
 
-    def apologise(self, inbound: Inbound, error: LycatraError) -> Sequence[Outgoing]:
-        """Say in one line why there is no answer."""
-        speaker = self._router.named_first(inbound)
-        reply = Reply(markdown=messages.failed(error.user_message), sender=speaker)
-        return self._composer.messages(reply, inbound)
-
-    async def _act(
-        self, turn: Turn, route: Route, inbound: Inbound, room: RoomView
+    async def apologise(
+        self, inbound: Inbound, error: LycatraError, *, at_ms: int, surely_ours: bool
     ) -> Sequence[Outgoing]:
+        """Say in one line why there is no answer, by who would have given it.
+
+        `at_ms` is when the message was stored. Asks only the database: what failed may have been
+        the homeserver. In a room that it does not know only the message's words tell whose it is.
+        """
+        said = messages.failed(error.said)
+        room = await self._rooms.known(inbound.room_id)
+        if room is None:
+            reply = Reply(markdown=said, sender=self._router.named_first(inbound))
+            return self._composer.messages(reply, inbound) if surely_ours else ()
+        situation = await self._situations.of(inbound, room, at_ms)
+        route = self._router.route(situation)
+        if isinstance(route, Ignore):
+            return ()
+        speaker = self._router.speaker(situation)
+        reply = Reply(markdown=said, sender=speaker)
+        return self._composer.answer(reply, situation.inbound, room, brings=False)
+
+    async def _act(self, route: Route, turn: Turn, situation: Situation) -> Sequence[Outgoing]:
+        inbound, room = situation.inbound, situation.room
         match route:
             case Ignore(why):
                 logger.debug("ignored", extra={"why": why})
                 return ()
-            case Explain():
-                return self._composer.answer(_explanation(route), inbound, room)
-            case RunTool():
-                return await self._command.handle(route, turn, inbound, room)
+            case Explain() | RunTool() | RunTools():
+                return await self._answerers.command.handle(route, turn, inbound, room)
             case Ask():
-                return await self._ask.handle(route, turn, inbound, room)
-            case Reset():
-                return await self._ask.reset(route, turn, inbound, room)
+                question = placed(inbound, room, self._composer.settings(room).reply)
+                await self._situations.note_voice(question, turn.created_at_ms)
+                return await self._answerers.ask.handle(route, turn, question, room)
+            case Control():
+                return await self._steer(route, turn, situation)
+            case Acknowledge(speaker, key):
+                return [self._composer.acknowledgement(speaker, key, inbound, room)]
+            case Unseen():
+                return await self._unseen(route, turn, situation)
             case _:
                 assert_never(route)
+
+    async def _steer(self, route: Control, turn: Turn, situation: Situation) -> Sequence[Outgoing]:
+        inbound, room = situation.inbound, situation.room
+        if route.word is ControlWord.RESET:
+            return await self._answerers.ask.reset(route, turn, inbound, room)
+        is_stop = route.word is ControlWord.STOP
+        handler = self._answerers.stop if is_stop else self._answerers.control
+        return await handler.handle(route, turn, inbound, room)
+
+    async def _unseen(self, route: Unseen, turn: Turn, situation: Situation) -> Sequence[Outgoing]:
+        if not await self._asides.cannot_see(turn, situation.room.room_id):
+            return ()
+        said = messages.unseen(route.msgtype)
+        reply = Reply(markdown=said, sender=route.speaker, notice=True)
+        return self._composer.answer(reply, situation.inbound, situation.room)
 
     async def _room(self, inbound: Inbound) -> RoomView | None:
         try:
@@ -103,28 +159,35 @@ class MessageHandler:
             return None
 
     def _is_too_old(self, route: Route, inbound: Inbound) -> bool:
-        only_reads = isinstance(route, RunTool) and self._command.only_reads(route)
+        match route:
+            case RunTool() | RunTools():
+                only_reads = self._answerers.command.only_reads(route)
+            case Control(word=ControlWord.HELP | ControlWord.WHOAMI):
+                only_reads = True
+            case _:
+                only_reads = False
         return is_too_old(inbound.age, only_reads=only_reads)
 
-    async def _too_old(self, turn: Turn, inbound: Inbound, room: RoomView) -> Sequence[Outgoing]:
+    async def _moved(
+        self, successor: RoomID, turn: Turn, situation: Situation
+    ) -> Sequence[Outgoing]:
+        """One line per room and hour, instead of answers in a room that was upgraded."""
+        if not await self._asides.has_moved(turn, situation.room.room_id):
+            return ()
+        said = messages.room_has_moved(successor)
+        host = situation.room.host(self._users.main)
+        reply = Reply(markdown=said, sender=host, notice=True)
+        return self._composer.answer(reply, situation.inbound, situation.room)
+
+    async def _too_old(self, route: Route, turn: Turn, situation: Situation) -> Sequence[Outgoing]:
         """One line per room and hour, however much has piled up."""
-        hour = turn.created_at_ms // _HOUR_MS  # when it came, not when it was written
-        key = f"too_old|{inbound.room_id}|{hour}"
-        first = await turn.step("say_once", lambda: self._rooms.say_once(key, turn.trigger_id))
-        if not first:
+        if isinstance(route, Acknowledge):
+            return ()  # nobody misses it
+        if not await self._unasked.may(turn, situation.room, Kind.TOO_OLD):
             return ()
         reply = Reply(
-            markdown=messages.too_old(inbound.age),
-            sender=room.host(self._users.main),
+            markdown=messages.too_old(situation.inbound.age),
+            sender=situation.room.host(self._users.main),
             notice=True,
         )
-        return self._composer.answer(reply, inbound, room)
-
-
-def _explanation(route: Explain) -> Reply:
-    problem = route.problem
-    if isinstance(problem, UnknownCommand):
-        said = messages.unknown_command(problem.words, problem.suggestions)
-    else:
-        said = messages.unclear_arguments(problem.problem, problem.example)
-    return Reply(markdown=said, sender=route.speaker, notice=True)
+        return self._composer.answer(reply, situation.inbound, situation.room)

@@ -12,6 +12,10 @@ ALTER TABLE room ADD COLUMN power text;
 ALTER TABLE room ADD COLUMN creators text;
 ALTER TABLE room ADD COLUMN predecessor text;
 ALTER TABLE room ADD COLUMN successor text;
+-- By whom it is being read: what was dropped meanwhile is not filled with what is old by then.
+ALTER TABLE room ADD COLUMN reading text;
+-- Who was sent away does not come back by himself.
+ALTER TABLE member ADD COLUMN sent_away integer NOT NULL DEFAULT 0;
 
 CREATE TABLE room_settings (
   room text PRIMARY KEY,
@@ -25,6 +29,7 @@ ALTER TABLE notice ADD COLUMN expires_at integer;
 CREATE TABLE invitation (
   event_id text PRIMARY KEY,
   room text NOT NULL,
+  user_id text NOT NULL,
   inviter text NOT NULL,
   server text NOT NULL,
   outcome text NOT NULL,

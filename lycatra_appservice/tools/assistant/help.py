@@ -1,14 +1,19 @@
 """The tool that tells a person what they may do here."""
 
-import re
 from collections.abc import Sequence
 from itertools import groupby
 from operator import attrgetter
 
-from lycatra_appservice.toolkit.base import Tool, ToolArgs, ToolContext, ToolResult, ToolSummary
+from lycatra_appservice.toolkit.base import (
+    Tool,
+    ToolArgs,
+    ToolContext,
+    ToolResult,
+    ToolSummary,
+    first_sentence,
+)
 
 _ITSELF = "help"
-_SENTENCE_END = re.compile(r"[.:;](?=\s|$)")
 _HOW_TO_ASK = "Ask in your own words: in a direct chat just so, in a room begin with my name."
 
 
@@ -44,7 +49,7 @@ def _commands(by_namespace: dict[str, list[ToolSummary]]) -> Sequence[str]:
     lines = ["Or give a command, and I show the facts at once:", ""]
     for namespace, members in by_namespace.items():
         lines += [
-            f"- **{namespace}**: `!{tool.example}` {_first_sentence(tool.summary)}"
+            f"- **{namespace}**: `!{tool.example}` {first_sentence(tool.summary)}"
             for tool in members
         ]
     return lines
@@ -53,14 +58,9 @@ def _commands(by_namespace: dict[str, list[ToolSummary]]) -> Sequence[str]:
 def _as_json(tool: ToolSummary) -> dict[str, str]:
     return {
         "name": tool.name,
-        "summary": _first_sentence(tool.summary),
+        "summary": first_sentence(tool.summary),
         "example": f"!{tool.example}",
     }
-
-
-def _first_sentence(summary: str) -> str:
-    end = _SENTENCE_END.search(summary)
-    return summary[: end.start()] if end else summary
 
 
 TOOL = Tool(

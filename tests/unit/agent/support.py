@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from lycatra_appservice.agent.messages import Message
 from lycatra_appservice.agent.prompt import Question
 from lycatra_appservice.errors import UnknownToolError
-from lycatra_appservice.model import JSON, UserID
+from lycatra_appservice.model import JSON, File, UserID
 
 ASKER = UserID("@person:example.org")
 Handler = Callable[[Mapping[str, JSON]], Awaitable[JSON]]
@@ -19,6 +19,7 @@ Handler = Callable[[Mapping[str, JSON]], Awaitable[JSON]]
 class Finding:
     data: JSON
     note: str | None = None
+    files: Sequence[File] = ()
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ from lycatra_appservice.errors import (
     ToolTimeoutError,
 )
 from lycatra_appservice.model import JSON
+from lycatra_appservice.words.catalogue import in_english
+from lycatra_appservice.words.text import Text
 from tests.support.model_server import (
     DONE,
     Asked,
@@ -114,7 +116,7 @@ async def test_a_question_without_tools_is_one_request(
 ) -> None:
     server.will(says("Hel", "lo"))
     answer = await ask(agent, toolbox)
-    assert (answer.text, answer.used, answer.truncated) == ("Hello", (), False)
+    assert (answer.said, answer.used, answer.truncated) == ("Hello", (), False)
     assert answer.messages == [
         UserMessage(text="What changed?", name=ASKER),
         AssistantMessage(text="Hello"),
@@ -126,7 +128,7 @@ async def test_a_tool_is_asked_and_its_facts_reach_the_model(
 ) -> None:
     server.will(calls(("list_updates", '{"limit": 3}')), says("Version 2.3."))
     answer = await ask(agent, toolbox)
-    assert (answer.text, answer.used) == ("Version 2.3.", ("list_updates",))
+    assert (answer.said, answer.used) == ("Version 2.3.", ("list_updates",))
     assert toolbox.called == [("list_updates", {"limit": 3})]
     [(call_id, text)] = results_in(server.asked[1])
     assert call_id == "call_0"
@@ -194,7 +196,7 @@ async def test_a_resumed_turn_asks_nobody_again(
     stored = Journal(done=json.loads(json.dumps(journal.done)))
     server.will(says("Version 2.3."))
     answer = await ask(agent, toolbox, stored)
-    assert (answer.text, answer.used) == ("Version 2.3.", ("list_updates",))
+    assert (answer.said, answer.used) == ("Version 2.3.", ("list_updates",))
     assert stored.ran == ["2:model"]
     assert len(toolbox.called) == 1
     assert server.asked[2].body == server.asked[1].body
@@ -217,7 +219,7 @@ async def test_a_tools_refusal_is_told_to_the_model(
 ) -> None:
     server.will(calls(("list_updates", '{"limit": 0}')), says("It did not work."))
     answer = await ask(agent, Toolbox({"list_updates": raising(error)}))
-    assert (answer.text, answer.used) == ("It did not work.", ())
+    assert (answer.said, answer.used) == ("It did not work.", ())
     [(_, text)] = results_in(server.asked[1])
     assert set(data_of(text)) == {"error", "hint"}
     for words in told:
@@ -241,7 +243,7 @@ async def test_a_wrong_call_is_told_precisely_and_may_be_repaired(
 ) -> None:
     server.will(calls((name, arguments)), calls(("list_updates", "{}")), says("Version 2.3."))
     answer = await ask(agent, toolbox)
-    assert answer.text == "Version 2.3."
+    assert answer.said == "Version 2.3."
     [(call_id, text)] = results_in(server.asked[1])
     assert call_id == "call_0"
     assert told in text
@@ -261,16 +263,16 @@ async def test_the_third_wrong_call_of_one_tool_ends_in_a_plain_sentence(
 ) -> None:
     server.will(calls(call), calls(call), calls(call))
     answer = await ask(agent, toolbox)
-    assert "could not work out how to ask" in answer.text
-    assert call[0] in answer.text
-    assert answer.messages[-1] == AssistantMessage(text=answer.text)
+    assert "could not work out how to ask" in in_english(answer.said)
+    assert call[0] in in_english(answer.said)
+    assert answer.messages[-1] == AssistantMessage(text=in_english(answer.said))
 
 
 async def test_wrong_calls_made_together_count_once(
     server: ModelServer, agent: Agent, toolbox: Toolbox
 ) -> None:
     server.will(calls(*[("list_updates", "{oops")] * 4), says("Sorry."))
-    assert (await ask(agent, toolbox)).text == "Sorry."
+    assert (await ask(agent, toolbox)).said == "Sorry."
 
 
 async def test_the_same_call_is_not_run_a_third_time_and_the_model_must_answer(
@@ -283,7 +285,7 @@ async def test_the_same_call_is_not_run_a_third_time_and_the_model_must_answer(
         says("Enough."),
     )
     answer = await ask(agent, toolbox)
-    assert answer.text == "Enough."
+    assert answer.said == "Enough."
     assert len(toolbox.called) == 2
     assert server.asked[3].body["tool_choice"] == "none"
     assert "Not run" in results_in(server.asked[3])[2][1]
@@ -294,7 +296,7 @@ async def test_an_endless_caller_gets_eight_requests_and_one_last(
 ) -> None:
     server.will(*(calls(("list_updates", f'{{"limit": {n}}}')) for n in range(8)), says("All."))
     answer = await ask(agent, toolbox)
-    assert (answer.text, answer.requests) == ("All.", 9)
+    assert (answer.said, answer.requests) == ("All.", 9)
     assert ["tool_choice" in each.body for each in server.asked] == [False] * 8 + [True]
     assert server.asked[8].body["tools"] == server.asked[0].body["tools"]
 
@@ -305,7 +307,7 @@ async def test_calls_in_the_last_answer_are_ignored(
     server.will(*(calls(("list_updates", f'{{"limit": {n}}}')) for n in range(9)))
     answer = await ask(agent, toolbox)
     assert len(toolbox.called) == 8
-    assert "gave me no answer" in answer.text
+    assert "gave me no answer" in in_english(answer.said)
 
 
 async def test_too_many_calls_at_once_are_answered_but_not_run(
@@ -324,7 +326,7 @@ async def test_an_empty_answer_is_nudged_once(
     server: ModelServer, agent: Agent, toolbox: Toolbox, empty: str
 ) -> None:
     server.will(says(empty), says("Here."))
-    assert (await ask(agent, toolbox)).text == "Here."
+    assert (await ask(agent, toolbox)).said == "Here."
     assert "Your answer was empty" in server.asked[1].messages[-1]["content"]
     assert [each["role"] for each in server.asked[1].messages] == ["system", "user"]
 
@@ -334,7 +336,7 @@ async def test_a_model_that_stays_empty_ends_in_a_plain_apology(
 ) -> None:
     server.will(says(""), calls(("list_updates", "{}")), says(""))
     answer = await ask(agent, toolbox)
-    assert "gave me no answer" in answer.text
+    assert "gave me no answer" in in_english(answer.said)
     assert "Your answer was empty" not in results_in(server.asked[2])[0][1]
 
 
@@ -342,7 +344,7 @@ async def test_a_withheld_answer_is_said_to_be_withheld(
     server: ModelServer, agent: Agent, toolbox: Toolbox
 ) -> None:
     server.will(writes(delta("content_filter"), DONE))
-    assert "does not let it answer" in (await ask(agent, toolbox)).text
+    assert (await ask(agent, toolbox)).said == Text("withheld")
 
 
 @pytest.mark.parametrize(
@@ -359,7 +361,7 @@ async def test_a_cut_answer_is_kept_and_says_so(
     server.will(reply)
     answer = await ask(agent, toolbox)
     assert answer.truncated
-    assert answer.text.startswith("It is half\n\n*(")
+    assert in_english(answer.said).startswith("It is half\n\n*(")
     assert answer.messages[-1] == AssistantMessage(text="It is half")
 
 
@@ -392,7 +394,7 @@ async def test_a_server_in_trouble_is_asked_twice_more(
     server: ModelServer, agent: Agent, toolbox: Toolbox, waiting: Waiting, status: int
 ) -> None:
     server.will(refuses(status), refuses(status), says("Here."))
-    assert (await ask(agent, toolbox)).text == "Here."
+    assert (await ask(agent, toolbox)).said == "Here."
     assert waiting.seconds == [0.5, 1.5]
 
 
@@ -507,7 +509,7 @@ async def test_an_overflow_is_trimmed_once_and_asked_again(
         history.append(AssistantMessage(text=f"answer {number} " + "x" * 500))
     server.will(refuses(400, {"code": "context_length_exceeded"}), says("Here."))
     answer = await ask(agent, toolbox, history=history)
-    assert (answer.text, answer.forgot) == ("Here.", True)
+    assert (answer.said, answer.forgot) == ("Here.", True)
     before, after = (json.dumps(each.messages) for each in server.asked)
     assert len(after) < 0.6 * len(before)
     assert "question 19" in after

@@ -25,6 +25,14 @@ def test_the_rules_are_the_same_for_everybody_and_come_first() -> None:
     assert len(rules) > 0.8 * len(here)
 
 
+def test_the_model_is_to_answer_in_the_language_of_the_question() -> None:
+    # Tools speak English, and small models go on in the language that they read last.
+    how = system_message(question(), "Lycatra").text.partition("How to answer:")[2]
+    assert how.lstrip().startswith(
+        "- In the language of the question, even if tools or earlier messages use another.\n"
+    )
+
+
 def test_the_prompt_leaves_room_for_the_tools() -> None:
     assert len(system_message(question(), "Lycatra").text) / CHARS_PER_TOKEN < 550
 

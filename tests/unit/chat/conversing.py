@@ -7,10 +7,13 @@ from typing import Literal
 
 from lycatra_appservice.chat.addressing import Addressing
 from lycatra_appservice.chat.commands import CommandWords
+from lycatra_appservice.chat.reading import make_reader
+from lycatra_appservice.chat.small_talk import SmallTalk
 from lycatra_appservice.matrix.events import read_inbound
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, Inbound, UserID
 from lycatra_appservice.toolkit.base import Field, ToolArgs
+from lycatra_appservice.words.catalogue import load_catalogue
 from tests.support.toolbench import a_tool
 
 
@@ -33,7 +36,8 @@ UPDATES = USERS.of("updates")
 SERVICES = USERS.of("services")
 DOCS = USERS.of("docs")
 PERSON = UserID("@person:hs.test")
-ADDRESSING = Addressing(USERS)
+TALK = SmallTalk(language.phrases for language in load_catalogue().languages)
+ADDRESSING = Addressing(USERS, TALK.before_a_name)
 
 
 class ListArgs(ToolArgs):
@@ -77,10 +81,11 @@ TOOLS = {
         ),
         a_tool(name="get_uptime", args=NoArgs, also_called=("summary",)),
     ],
-    "docs": [a_tool(name="search_docs", args=SearchArgs, also_called=("help",))],
+    "docs": [a_tool(name="search_docs", args=SearchArgs, also_called=("manual",))],
     "assistant": [a_tool(name="help", args=NoArgs)],
 }
 COMMANDS = CommandWords(TOOLS, ("!", "/"))
+READER = make_reader(USERS, COMMANDS)
 
 
 def pill(user: str, shown: str = "somebody") -> str:

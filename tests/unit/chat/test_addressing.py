@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lycatra_appservice.chat.addressing import Addressing
+from lycatra_appservice.chat.small_talk import BLANKS
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, UserID
 from tests.unit.chat.conversing import (
@@ -15,6 +16,7 @@ from tests.unit.chat.conversing import (
     MAIN,
     PERSON,
     SERVICES,
+    TALK,
     UPDATES,
     Named,
     inbound,
@@ -68,7 +70,6 @@ def test_a_name_at_the_beginning_is_enough(
     "body",
     [
         "I like lycatra",
-        "hey lycatra, what is new?",
         "ask @lycatra about it",
         "ask Lycatra Updates about it",
         "`lycatra` is its name",
@@ -271,6 +272,29 @@ def test_letters_that_are_equal_only_without_case_do_no_harm(name: str) -> None:
     assert set(Addressing(users).of(inbound(f"{name}: hello")).users) <= set(users.all)
 
 
+@pytest.mark.parametrize(
+    ("shown", "written"),
+    [
+        ("Lycatra \u2728", "lycatra \u2728: hello"),
+        ("Ly\u2764\ufe0f", "ly\u2764: hello"),
+        ("Ly\u2764", "ly\u2764\ufe0f hello"),
+        ("M\u00f6we", "@M\u00f6we hello"),
+        ("M\u00f6we", "mo\u0308we, hello"),
+        ("Mo\u0308we", "M\u00d6WE hello"),
+        ("Die Schl\u00fcssel", "die  schl\u00fcssel hello"),
+        ("C++ (new)", "c++ (new) hello"),
+        ("Hi Bot", "hi bot hello"),
+    ],
+)
+def test_display_names_may_hold_anything(shown: str, written: str) -> None:
+    users = VirtualUsers(server_name="hs.test", namespaces=[], display_name=shown)
+
+    addressed = Addressing(users, TALK.before_a_name).of(inbound(written))
+
+    assert addressed.users == (users.main,)
+    assert addressed.words == "hello"
+
+
 NAMES = st.sampled_from([MAIN, UPDATES, "lycatra", "Lycatra Updates", "docs", "@", ":", ",", ">"])
 ANYTHING = st.lists(st.one_of(NAMES, st.text(max_size=20), st.just("\n")), max_size=8)
 
@@ -281,7 +305,7 @@ def test_the_words_are_always_the_end_of_what_was_written(pieces: Sequence[str])
 
     addressed = ADDRESSING.of(inbound(body, body))
 
-    assert body.rstrip().endswith(addressed.words)
+    assert body.rstrip(BLANKS).endswith(addressed.words)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,9 @@ from lycatra_appservice.chat.commands import (
     UnclearArguments,
     UnknownCommand,
 )
+from lycatra_appservice.chat.control import ControlWord, Steering
 from lycatra_appservice.model import JSON
+from lycatra_appservice.words.catalogue import in_english
 from tests.support.toolbench import a_tool
 from tests.unit.chat.conversing import COMMANDS, TOOLS, NoArgs
 
@@ -106,10 +108,60 @@ def test_what_could_be_several_tools_or_none_is_no_command(words: str) -> None:
 
 
 def test_a_tools_own_name_is_stronger_than_anothers_other_name() -> None:
-    parsed = COMMANDS.parse("help")
+    tools = {
+        "docs": [a_tool(name="search_docs", args=NoArgs, also_called=("get uptime",))],
+        "services": [a_tool(name="get_uptime", args=NoArgs)],
+    }
 
-    assert isinstance(parsed, Command)
-    assert parsed.tool == "help"
+    assert CommandWords(tools, "!").parse("get uptime") == Command("get_uptime", {})
+
+
+def test_a_reserved_word_alone_calls_no_tool() -> None:
+    tools = {
+        "services": [
+            a_tool(name="stop_service", args=NoArgs, also_called=("status", "reset it")),
+            a_tool(name="help", args=NoArgs),
+        ]
+    }
+    commands = CommandWords(tools, "!")
+
+    for words in ("stop", "status", "help", "stop now"):
+        assert not commands.calls_a_tool(words)
+        assert not commands.calls_a_tool(words, "services")
+    for words in ("stop service", "services stop", "reset it"):
+        assert commands.parse(words) == Command("stop_service", {})
+        assert commands.control(words) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "steering"),
+    [
+        ("help", Steering(ControlWord.HELP)),
+        ("HELP?", Steering(ControlWord.HELP)),
+        ("help updates", Steering(ControlWord.HELP, "updates")),
+        ("help  list\nupdates ", Steering(ControlWord.HELP, "list\nupdates")),
+        ("settings reply plain", Steering(ControlWord.SETTINGS, "reply plain")),
+        ("settings: reply=plain", Steering(ControlWord.SETTINGS, "reply=plain")),
+        ("whoami", Steering(ControlWord.WHOAMI)),
+        ("stop!", Steering(ControlWord.STOP)),
+        ("stop !", Steering(ControlWord.STOP)),
+        ("reset", Steering(ControlWord.RESET)),
+        # These take no words: somebody means something else.
+        ("stop nginx", None),
+        ("reset the router", None),
+        ("whoami really", None),
+        ("helpful", None),
+        ("help/updates", None),
+        ("status", None),
+        ("approve 4711", None),
+        ("", None),
+        (" ", None),
+    ],
+)
+def test_a_control_word_is_read_with_what_follows_it(
+    words: str, steering: Steering | None
+) -> None:
+    assert COMMANDS.control(words) == steering
 
 
 def test_a_namespace_of_two_words_is_called_by_both() -> None:
@@ -126,7 +178,7 @@ def test_a_namespace_of_two_words_is_called_by_both() -> None:
         ("updates list", "updates", "list_updates"),
         ("List!", "updates", "list_updates"),
         ("health", "services", "get_service_status"),
-        ("help", "docs", "search_docs"),
+        ("manual", "docs", "search_docs"),
     ],
 )
 def test_to_its_own_user_a_short_word_is_enough(words: str, namespace: str, tool: str) -> None:
@@ -234,7 +286,7 @@ def test_a_tool_with_one_text_takes_all_words() -> None:
 @pytest.mark.parametrize(
     ("words", "problem"),
     [
-        ("help me", "`me`"),
+        ("get uptime me", "`me`"),
         ("get uptime 3", "`3`"),
         ("get uptime `x` @room\n#", "`'x'`"),
         ("list updates {", "JSON"),
@@ -249,19 +301,21 @@ def test_what_cannot_be_arguments_is_told_with_an_example(words: str, problem: s
     parsed = COMMANDS.parse(words)
 
     assert isinstance(parsed, UnclearArguments)
-    assert problem in parsed.problem
+    assert problem in in_english(parsed.problem)
     assert isinstance(COMMANDS.parse(parsed.example), Command)
 
 
 @pytest.mark.parametrize(
     ("words", "suggestions"),
     [
-        ("list update", ["list updates"]),
-        ("lst updates", ["list updates"]),
-        ("listupdates", ["list updates"]),
-        ("get servce status now", ["get service status"]),
+        ("list update", ["list_updates"]),
+        ("lst updates", ["list_updates"]),
+        ("listupdates", ["list_updates"]),
+        ("get servce status now", ["get_service_status"]),
         ("helo", ["help"]),
-        ("halth", ["get service status"]),
+        ("stp", ["stop"]),
+        ("seting", ["settings"]),
+        ("halth", ["get_service_status"]),
         ("xyzzy", []),
         ("?", []),
         ("", []),

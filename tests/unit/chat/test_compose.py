@@ -1,6 +1,7 @@
 """From a reply to the rows that go into the room."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -87,13 +88,13 @@ def test_an_answer_in_a_thread_stays_in_it() -> None:
 
     assert message.content["m.relates_to"] == {
         **THREAD,
-        "is_falling_back": True,
+        "is_falling_back": False,  # it answers this very message
         "m.in_reply_to": {"event_id": "$message"},
     }
 
 
 def test_all_parts_of_a_long_answer_come_from_one_user_who_comes_in_once() -> None:
-    rows = answer(UPDATES, room(MAIN), "\n\n".join(["word " * 200] * 90))
+    rows = answer(UPDATES, room(MAIN), "\n\n".join(["\U0001f600" * 200] * 55))
 
     assert [row.kind for row in rows[:2]] == [SendKind.JOIN, SendKind.MESSAGE]
     assert len(rows) > 2
@@ -103,3 +104,15 @@ def test_all_parts_of_a_long_answer_come_from_one_user_who_comes_in_once() -> No
 
 def test_the_same_reply_gives_the_same_rows() -> None:
     assert answer(UPDATES, room(MAIN)) == answer(UPDATES, room(MAIN))
+
+
+def test_a_room_that_chose_lists_gets_its_tables_as_such() -> None:
+    where = replace(room(MAIN), chosen={"tables": "list"})
+    words = "| name | state |\n|--|--|\n| api | up |"
+
+    [listed] = answer(MAIN, where, words)
+    [drawn] = answer(MAIN, room(MAIN), words)
+
+    assert listed.content["body"] == "- api · state: up"
+    assert "<table>" not in listed.content["formatted_body"]
+    assert "<table>" in drawn.content["formatted_body"]

@@ -48,6 +48,20 @@ def test_mistakes_end_with_two_and_one_line_each(lycatra: Lycatra, folder: Path)
     ]
 
 
+def test_an_unknown_language_is_named_with_the_known_ones(lycatra: Lycatra, folder: Path) -> None:
+    write_config(folder, SMALLEST + "rooms: {language: tlh}\n")
+    outcome = lycatra("check")
+    assert outcome.code == 2
+    [line] = outcome.err.splitlines()
+    assert "config.yaml:7: rooms.language" in line
+    assert "auto, en, de" in line
+
+
+@pytest.mark.parametrize("language", ["auto", "en", "de"])
+def test_a_language_of_the_catalogue_can_be_configured(folder: Path, language: str) -> None:
+    assert load(folder, COMPLETE + f"rooms: {{language: {language}}}\n").rooms.language == language
+
+
 def test_no_secret_is_shown(lycatra: Lycatra, folder: Path) -> None:
     write_config(
         folder,

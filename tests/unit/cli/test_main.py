@@ -43,7 +43,7 @@ def test_without_a_command_the_usage_is_shown(lycatra: Lycatra) -> None:
     [
         (SettingsError(["a: one", "b: two"]), 2, "lycatra: a: one\nlycatra: b: two\n"),
         (StoreUnavailableError("cannot open x.db"), 1, "lycatra: cannot open x.db\n"),
-        (StoreUnavailableError(), 1, f"lycatra: {StoreUnavailableError.user_message}\n"),
+        (StoreUnavailableError(), 1, f"lycatra: {StoreUnavailableError().user_message}\n"),
         (PermissionError(13, "Permission denied", "x"), 1, "lycatra: x: Permission denied\n"),
         (KeyboardInterrupt(), 130, ""),
     ],

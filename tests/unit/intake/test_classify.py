@@ -15,9 +15,9 @@ from lycatra_appservice.intake.classify import (
     Verdict,
 )
 from lycatra_appservice.model import JSON, LaneKind, RoomID
-from tests.unit.chat.conversing import ADDRESSING, COMMANDS, MAIN, PERSON, UPDATES, USERS, pill
+from tests.unit.chat.conversing import MAIN, PERSON, READER, UPDATES, USERS, pill
 
-CLASSIFIER = Classifier(USERS, ADDRESSING, COMMANDS)
+CLASSIFIER = Classifier(USERS, READER)
 ROOM = "!v12-has-no-server"
 NOPE = "@lycatra_nope:hs.test"
 
@@ -65,7 +65,7 @@ EDIT: JSON = {"rel_type": "m.replace", "event_id": "$other"}
         (text("good morning"), MAYBE_ASKED, NOT_ADDRESSED),
         (text("who is lycatra?"), MAYBE_ASKED, NOT_ADDRESSED),
         (text("lycatra: good morning"), ASKED, ASKED),
-        (text("lycatra"), ASKED, ASKED),
+        (text("lycatra"), COMMANDED, COMMANDED),
         (text(f"ask {MAIN}"), ASKED, ASKED),
         (text("x", formatted_body=pill(UPDATES)), ASKED, ASKED),
         (text("x", m_mentions={"user_ids": [UPDATES]}), ASKED, ASKED),
@@ -127,12 +127,20 @@ def test_a_text_message(message: JSON, alone: Verdict, in_a_crowd: Verdict) -> N
             Never("a bot's"),
         ),
         ({"msgtype": "m.text", "body": "lycatra: x", "org.lycatra.reply": {}}, Never("a bot's")),
-        ({"msgtype": "m.image", "body": "lycatra.png"}, Never("msgtype")),
+        # The body of a picture is the name of its file; in a DM it is meant for us all the same.
+        ({"msgtype": "m.image", "body": "lycatra.png"}, MAYBE_ASKED),
         ({"msgtype": "m.image", "body": "x", "m.mentions": {"user_ids": [MAIN]}}, ASKED),
-        ({"msgtype": "m.image", "body": "x", "m.mentions": {"user_ids": [PERSON]}}, MAYBE_ASKED),
-        ({"msgtype": "m.audio", "body": "lycatra: x"}, Never("msgtype")),
+        ({"msgtype": "m.image", "body": "lycatra: x", "filename": "a.png"}, ASKED),
+        ({"msgtype": "m.image", "body": "!list updates", "filename": "a.png"}, COMMANDED),
+        ({"msgtype": "m.audio", "body": "lycatra: x"}, MAYBE_ASKED),
+        ({"msgtype": "m.file", "body": "lycatra: x", "filename": 7}, MAYBE_ASKED),
+        ({"msgtype": "m.location", "body": "lycatra: x", "filename": "a"}, MAYBE_ASKED),
         ({"msgtype": "org.example.new", "body": "lycatra: x"}, Never("msgtype")),
-        ({"msgtype": "org.example.new", "body": "x", "formatted_body": pill(MAIN)}, ASKED),
+        (
+            {"msgtype": "org.example.new", "body": "x", "formatted_body": pill(MAIN)},
+            Never("msgtype"),
+        ),
+        ({"msgtype": "m.key.verification.request", "body": "lycatra: x"}, Never("msgtype")),
         ({"msgtype": 7, "body": "lycatra: x"}, Never("msgtype")),
         ({"body": "lycatra: x"}, Never("msgtype")),
         ({}, Never("msgtype")),

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lycatra_appservice.chat.addressing import Addressing
 from lycatra_appservice.chat.commands import CommandWords
+from lycatra_appservice.chat.reading import make_reader
 from lycatra_appservice.intake.classify import Classifier, Malformed, Never, Ours, Verdict
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON
@@ -16,7 +16,7 @@ from lycatra_appservice.toolkit.discovery import discover
 REGISTRY = discover()
 USERS = VirtualUsers(server_name="hs.test", namespaces=REGISTRY.namespaces)
 TOOLS = {each.name: REGISTRY.tools_of(each.name) for each in REGISTRY.namespaces}
-CLASSIFIER = Classifier(USERS, Addressing(USERS), CommandWords(TOOLS, ("!", "/")))
+CLASSIFIER = Classifier(USERS, make_reader(USERS, CommandWords(TOOLS, ("!", "/"))))
 
 PIECES = st.sampled_from(
     [
@@ -25,6 +25,18 @@ PIECES = st.sampled_from(
         *(USERS.localpart_of(user) for user in USERS.all),
         *(USERS.display_name(user) for user in USERS.all),
         *("!list updates", "/help", "!", "@", ":", ",", " ", "\n", "> ", "`", "```", "news", "<"),
+        *(
+            "hey",
+            "good morning",
+            "thanks",
+            "Hallo",
+            "stop",
+            "?",
+            "\u200b",
+            "\u200f",
+            "\uff20",
+            "\uff0c",
+        ),
     ]
 )
 BODIES = st.lists(PIECES, max_size=5).map("".join)
@@ -32,11 +44,14 @@ PILLS = (
     f'<a href="https://matrix.to/#/{USERS.main}">Lycatra</a>',
     f"<A HREF='https://matrix.to/#/{USERS.main}'>Lycatra</A>",
 )
-LINKS = st.sampled_from(["", "<p>news</p>", f"<code>{PILLS[0]}</code>", *PILLS])
+LINKS = st.sampled_from(
+    ["", "<p>news</p>", "<p>lycatra: hello</p>", f"<code>{PILLS[0]}</code>", *PILLS]
+)
 CONTENTS = st.fixed_dictionaries(
     {"body": BODIES},
     optional={
         "msgtype": st.sampled_from(["m.text", "m.emote", "m.notice", "m.image"]),
+        "filename": st.sampled_from(["a.png", "lycatra", 7]),
         "formatted_body": LINKS,
         "m.mentions": st.sampled_from([{}, {"user_ids": [USERS.main]}, {"user_ids": 1}, [], "x"]),
         "m.relates_to": st.sampled_from(
@@ -77,6 +92,12 @@ def in_a_dm(event: JSON) -> Verdict:
 @example({"msgtype": "m.text", "body": f"ask {USERS.main.upper()}"})
 @example({"msgtype": "m.text", "body": "updates, what is new?"})
 @example({"msgtype": "m.text", "body": " !list updates"})
+@example({"msgtype": "m.text", "body": "\u200e!list updates"})
+@example({"msgtype": "m.text", "body": "\u200f lycatra: hello"})
+@example({"msgtype": "m.text", "body": "hey lycatra"})
+@example({"msgtype": "m.text", "body": "Good  Morning, @lycatra"})
+@example({"msgtype": "m.text", "body": "", "formatted_body": "<p>lycatra: hello</p>"})
+@example({"msgtype": "m.image", "body": "lycatra: what?", "filename": "a.png"})
 @example({"msgtype": "m.text", "body": "a", "m.relates_to": {"m.in_reply_to": {"event_id": "$a"}}})
 def test_whoever_names_us_in_a_crowd_is_heard_as_in_a_dm(content: Mapping[str, JSON]) -> None:
     fully_read = in_a_dm(message(content))

@@ -16,6 +16,7 @@ from aiohttp.pytest_plugin import AiohttpClient
 from aiohttp.test_utils import TestClient
 from pydantic import SecretStr
 
+from lycatra_appservice.db.connection import Connection
 from lycatra_appservice.db.migrate import UpgradableDatabase, migrate
 from lycatra_appservice.db.open import open_database
 from lycatra_appservice.db.statements import parse_statement
@@ -25,7 +26,7 @@ from lycatra_appservice.intake.sorter import EventSorter
 from lycatra_appservice.intake.token import HomeserverToken
 from lycatra_appservice.model import JSON, RoomID
 from lycatra_appservice.turns.inbox import Inbox
-from tests.unit.chat.conversing import ADDRESSING, COMMANDS, MAIN, PERSON, UPDATES, USERS
+from tests.unit.chat.conversing import MAIN, PERSON, READER, UPDATES, USERS
 
 TOKEN = "homeserver-token"
 OLD_TOKEN = "homeserver-token-of-before"
@@ -55,6 +56,7 @@ class Crowds:
     """Rooms in which only what names us can be meant for us."""
 
     rooms: set[str] = field(default_factory=set)
+    kept: list[str] = field(default_factory=list)
 
     def is_crowd(self, room_id: RoomID) -> bool:
         return room_id in self.rooms
@@ -64,6 +66,12 @@ class Crowds:
 
     async def recall(self, room_ids: Iterable[RoomID]) -> None:
         raise AssertionError("a push has no time for that")
+
+    async def keep(self, connection: Connection, events: Sequence[JSON]) -> None:
+        self.kept += [event["event_id"] for event in events]
+
+    async def drop_in(self, connection: Connection, room_ids: Iterable[RoomID]) -> None:
+        raise AssertionError("what is pushed is the latest")
 
 
 @dataclass
@@ -119,7 +127,7 @@ async def way_in(aiohttp_client: AiohttpClient, tmp_path: Path) -> AsyncIterator
     intake = Intake(
         HomeserverToken([SecretStr(TOKEN), SecretStr(OLD_TOKEN)]),
         Inbox(database),
-        EventSorter(Classifier(USERS, ADDRESSING, COMMANDS), crowds),
+        EventSorter(Classifier(USERS, READER), crowds),
         USERS,
         figures,
         beat,

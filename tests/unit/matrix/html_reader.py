@@ -13,7 +13,7 @@ SPECIFIED_ATTRIBUTES = {("a", "href"), ("ol", "start"), ("code", "class")}
 
 
 class ReadHtml(HTMLParser):
-    """The elements, attributes and text nodes of a fragment."""
+    """The elements, attributes and text nodes of a fragment, and whatever is wrong with it."""
 
     def __init__(self, html: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -23,9 +23,11 @@ class ReadHtml(HTMLParser):
         self.classes: list[str] = []
         self.texts: list[str] = []
         self.oddities: list[str] = []
-        self.depth = self.deepest = 0
+        self.deepest = 0
+        self._open: list[str] = []
         self.feed(html)
         self.close()
+        self.oddities += [f"<{tag}> has no end" for tag in self._open]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
@@ -33,11 +35,12 @@ class ReadHtml(HTMLParser):
         self.links += [value or "" for name, value in attrs if name == "href"]
         self.classes += [value or "" for name, value in attrs if name == "class"]
         if tag not in {"br", "hr", "img"}:
-            self.depth += 1
-            self.deepest = max(self.deepest, self.depth)
+            self._open.append(tag)
+            self.deepest = max(self.deepest, len(self._open))
 
     def handle_endtag(self, tag: str) -> None:
-        self.depth -= 1
+        if not self._open or self._open.pop() != tag:
+            self.oddities.append(f"</{tag}> ends nothing")
 
     def handle_data(self, data: str) -> None:
         self.texts.append(data)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from lycatra_appservice.matrix.render import MAX_CONTENT_BYTES, render_message
+from lycatra_appservice.matrix.tables import TableLook
 from lycatra_appservice.model import JSON, Address, EventID, Reply, RoomID, UserID
 
 ALICE, BOB = UserID("@alice:hs.test"), UserID("@bob:hs.test")
@@ -17,11 +18,12 @@ def render(
     notice: bool = False,
     address: Address = ADDRESS,
     max_bytes: int = MAX_CONTENT_BYTES,
+    tables: TableLook = "table",
 ) -> Sequence[dict[str, JSON]]:
     reply = Reply(
         markdown=markdown, sender=UserID("@lycatra:hs.test"), notice=notice, mentions=mentions
     )
-    return render_message(reply, address, MARKER, max_bytes=max_bytes)
+    return render_message(reply, address, MARKER, max_bytes=max_bytes, tables=tables)
 
 
 def only(markdown: str, *, mentions: Sequence[UserID] = ()) -> dict[str, JSON]:

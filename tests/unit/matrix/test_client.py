@@ -34,7 +34,8 @@ async def test_every_call_about_a_room_names_its_user_and_device(
     await client.put_state(ROOM, "m.room.topic", {"topic": "x"}, as_user=main)
     assert await client.state_event(ROOM, "m.room.topic", as_user=main) == {"topic": "x"}
     assert await client.state_event(ROOM, "m.room.name", as_user=main) is None
-    assert [event["type"] for event in await client.state(ROOM, as_user=main)] == ["m.room.topic"]
+    types = [event["type"] for event in await client.state(ROOM, as_user=main)]
+    assert types == ["m.room.member", "m.room.topic"]
     assert {event["state_key"] for event in await client.members(ROOM, as_user=main)} == set(
         stub.rooms[ROOM].members
     )

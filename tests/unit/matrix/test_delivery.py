@@ -489,12 +489,25 @@ async def test_a_text_too_large_is_shortened_once(
     assert isinstance(verdict, Amended)
     assert verdict.content is not None
     assert verdict.content["body"].startswith("üüü")
-    assert "shortened" in verdict.content["body"]
+    assert "Ask for less at once" in verdict.content["body"]
     assert verdict.content["org.lycatra.reply"] == MARKER
     assert len(str(verdict.content).encode()) < 20_000
     stub.fail(scripted(413, "M_TOO_LARGE"))
     again = row(users.main, content=verdict.content)
     assert isinstance(await deliverer.deliver(again, look_first=False), Dropped)
+
+
+async def test_a_shortened_text_says_so_in_its_own_language(
+    deliverer: MatrixDeliverer, users: VirtualUsers, stub: HomeserverStub
+) -> None:
+    long = {**TEXT, "body": "Das ist nicht neu. " * 3_000}
+    stub.fail(scripted(413, "M_TOO_LARGE"))
+
+    verdict = await deliverer.deliver(row(users.main, content=long), look_first=False)
+
+    assert isinstance(verdict, Amended)
+    assert verdict.content is not None
+    assert verdict.content["body"].endswith("Frag nach weniger auf einmal.)")
 
 
 async def test_an_edit_too_large_stays_an_edit(
@@ -511,7 +524,7 @@ async def test_an_edit_too_large_stays_an_edit(
     assert isinstance(verdict, Amended)
     assert verdict.content is not None
     assert verdict.content["m.relates_to"] == {"rel_type": "m.replace"}
-    assert "shortened" in verdict.content["m.new_content"]["body"]
+    assert "Ask for less at once" in verdict.content["m.new_content"]["body"]
 
 
 # Encrypted rooms

@@ -83,20 +83,21 @@ def test_an_edit_is_read_as_its_new_content() -> None:
     assert inbound.mentions == {"@new:hs.test"}
 
 
-def test_relations_are_told_apart() -> None:
-    thread = read(
-        {
-            "m.relates_to": {
-                "rel_type": "m.thread",
-                "event_id": "$root",
-                "is_falling_back": True,
-                "m.in_reply_to": {"event_id": "$last"},
-            }
-        }
-    )
+@pytest.mark.parametrize(
+    ("falling_back", "reply_to"), [(True, None), (False, "$last"), (None, "$last")]
+)
+def test_relations_are_told_apart(falling_back: bool | None, reply_to: str | None) -> None:
+    relation: dict[str, JSON] = {
+        "rel_type": "m.thread",
+        "event_id": "$root",
+        "m.in_reply_to": {"event_id": "$last"},
+    }
+    if falling_back is not None:
+        relation["is_falling_back"] = falling_back
+    thread = read({"m.relates_to": relation})
     annotation = read({"m.relates_to": {"rel_type": "m.annotation", "event_id": "$b"}})
 
-    assert (thread.thread, thread.reply_to, thread.replaces) == ("$root", "$last", None)
+    assert (thread.thread, thread.reply_to, thread.replaces) == ("$root", reply_to, None)
     assert (annotation.thread, annotation.reply_to, annotation.replaces) == (None, None, None)
 
 

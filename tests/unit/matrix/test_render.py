@@ -6,8 +6,6 @@ from lycatra_appservice.matrix.render import MAX_EDIT_BYTES, as_edit, encoded_si
 from lycatra_appservice.model import Address, EventID, Reply, RoomID, UserID
 from tests.unit.matrix.rendering import ADDRESS, ALICE, BOB, MARKER, body, html, only, render
 
-THREAD = Address(room_id=RoomID("!r"), reply_to=EventID("$q2"), thread=EventID("$root"))
-
 
 def test_a_reply_has_everything_that_a_client_needs() -> None:
     assert only("**Up**, _well_.") == {
@@ -31,14 +29,34 @@ def test_a_plain_address_relates_to_nothing() -> None:
     assert "m.relates_to" not in content
 
 
-def test_an_answer_in_a_thread_falls_back_to_a_reply() -> None:
-    (content,) = render("hi", address=THREAD)
+@pytest.mark.parametrize(
+    ("reply_to", "is_falling_back", "shown_to"),
+    [("$q2", False, "$q2"), ("$root", True, "$root"), (None, True, "$root")],
+    ids=["to a message in it", "to its root", "to nothing"],
+)
+def test_in_a_thread_an_answer_is_a_genuine_reply_to_a_message_in_it(
+    reply_to: str | None, is_falling_back: bool, shown_to: str
+) -> None:
+    place = Address(
+        room_id=RoomID("!r"),
+        reply_to=EventID(reply_to) if reply_to else None,
+        thread=EventID("$root"),
+    )
+    (content,) = render("hi", address=place)
+
     assert content["m.relates_to"] == {
         "rel_type": "m.thread",
         "event_id": "$root",
-        "is_falling_back": True,
-        "m.in_reply_to": {"event_id": "$q2"},
+        "is_falling_back": is_falling_back,
+        "m.in_reply_to": {"event_id": shown_to},
     }
+
+
+def test_a_reply_quotes_nobody() -> None:
+    (content,) = render("hi")
+
+    assert content["body"] == "hi"
+    assert "mx-reply" not in content["formatted_body"]
 
 
 def test_who_is_mentioned_is_named_once_and_may_be_linked() -> None:
@@ -74,21 +92,6 @@ def test_who_is_mentioned_is_named_once_and_may_be_linked() -> None:
 )
 def test_the_plain_body_reads_well_alone(markdown: str, plain: str) -> None:
     assert body(markdown) == plain
-
-
-def test_a_table_is_a_table_and_reads_as_one_in_the_body() -> None:
-    source = "| name | version |\n|:--|--:|\n| api | **1.2** |\n| database | 3 |"
-
-    assert body(source) == ("name     | version\n---------+--------\napi      | 1.2\ndatabase | 3")
-    assert "<td>api</td>" in html(source)
-    assert "style" not in html(source)
-
-
-def test_a_table_too_wide_for_columns_keeps_its_bars() -> None:
-    wide = "x" * 120
-    source = f"| name | {wide} |\n|--|--|\n| a | b |"
-
-    assert body(source) == f"name | {wide}\na | b"
 
 
 def test_lines_stay_lines_in_html() -> None:

@@ -73,6 +73,9 @@ def test_all_parts_stand_in_the_thread() -> None:
     assert len(relations) > 1
     assert {relation["rel_type"] for relation in relations} == {"m.thread"}
     assert {relation["event_id"] for relation in relations} == {"$root"}
+    assert {relation["m.in_reply_to"]["event_id"] for relation in relations} == {"$q"}
+    genuine = [not relation["is_falling_back"] for relation in relations]
+    assert genuine == [True, *([False] * (len(relations) - 1))]
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 import json
 import re
+from typing import Any, get_args
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lycatra_appservice.matrix.render import MAX_CONTENT_BYTES, encoded_size
+from lycatra_appservice.matrix.tables import TableLook
 from lycatra_appservice.model import UserID
 from tests.unit.matrix.html_reader import SPECIFIED, SPECIFIED_ATTRIBUTES, ReadHtml
 from tests.unit.matrix.rendering import ALICE, BOB, body, html, only, render
@@ -174,32 +176,86 @@ FRAGMENTS = st.sampled_from(
         *("@room", "@ro", "om", "@", "@bob:hs.test", "@alice:hs.test", "https://matrix.to/#/"),
         *("[", "](", ")", "](https://e.org)", "](javascript:x)", "![", "<", ">", "<img src=x>"),
         *("*", "**", "_", "~~", "`", "```", "~~~", "\n", "\n\n", "    ", "- ", "1. ", "> ", "# "),
-        *("|", "|-|-|\n", "&#64;", "&lt;", "&#x202e;", "\\", "\x00", "\ud800", "\u202e", "\r"),
+        *("|", "|-|-|\n", "\n|a|@room|\n|-|-|\n|", "<br>", "&#64;", "&lt;", "&#x202e;", "\\"),
+        *("\x00", "\ud800", "\u202e", "\r", "@lycatra:hs.test", "lycatra: ", "room|\n", "hs.test"),
         *("!", "/", "matrix:u/", "%40", "http://", "<!--", "-->", "<script>", "]: ", "\u200d"),
     ]
 )
 TEXTS = st.lists(FRAGMENTS | st.text(max_size=6), max_size=40).map("".join)
+# Not after a letter: that is an e-mail address, in which no client sees a user.
+STRANGER = re.compile(r"(?<![\w.+-])@(bob|lycatra):hs\.test")
+LOOKS = st.sampled_from(get_args(TableLook))
 
 
-@settings(deadline=None, max_examples=400)
-@given(TEXTS)
-@example("@ro[om](/x)")
-@example("@\u200droom")
-def test_no_text_becomes_more_than_text(markdown: str) -> None:
-    for content in render(markdown):
+@settings(deadline=None, max_examples=300)
+@given(TEXTS, LOOKS)
+@example("@ro[om](/x)", "table")
+@example("@\u200droom", "table")
+@example("|@bob|\n|-|\n|x|", "list")
+def test_no_text_becomes_more_than_text(markdown: str, tables: TableLook) -> None:
+    contents = render(markdown, tables=tables)
+
+    for content in contents:
         check_safe(content)
+    assert render(markdown, tables=tables) == contents
 
 
-@settings(deadline=None, max_examples=200)
-@given(TEXTS)
-def test_only_who_was_asked_for_is_mentioned(markdown: str) -> None:
-    for content in render(markdown, mentions=[ALICE]):
+@settings(deadline=None, max_examples=150)
+@given(TEXTS, LOOKS)
+def test_only_who_was_asked_for_is_mentioned(markdown: str, tables: TableLook) -> None:
+    for content in render(markdown, mentions=[ALICE], tables=tables):
         check_safe(content, mentioned=frozenset({ALICE}))
+        assert not STRANGER.search(outside_of_code(content))
+
+
+@settings(deadline=None, max_examples=50)
+@given(TEXTS, LOOKS, st.integers(min_value=700, max_value=3000), st.integers(5, 60))
+def test_parts_of_any_text_fit_any_size(
+    markdown: str, tables: TableLook, max_bytes: int, times: int
+) -> None:
+    for content in render(markdown * times, max_bytes=max_bytes, tables=tables):
+        check_safe(content)
+        assert encoded_size(content) <= max_bytes
+
+
+LINES = st.lists(st.text("ab {}<&>\"'|*_[]é\U0001f600", max_size=40), min_size=1, max_size=60)
 
 
 @settings(deadline=None, max_examples=60)
-@given(TEXTS, st.integers(min_value=700, max_value=3000), st.integers(min_value=5, max_value=60))
-def test_parts_of_any_text_fit_any_size(markdown: str, max_bytes: int, times: int) -> None:
-    for content in render(markdown * times, max_bytes=max_bytes):
-        check_safe(content)
-        assert encoded_size(content) <= max_bytes
+@given(
+    st.lists(st.tuples(LINES, st.sampled_from(["", "py", "c++"])), min_size=1, max_size=4),
+    st.integers(min_value=1500, max_value=4000),
+)
+def test_code_that_is_cut_anywhere_stays_code_in_every_part(
+    blocks: list[tuple[list[str], str]], max_bytes: int
+) -> None:
+    numbered = [
+        [f"{n}.{m} {text}".rstrip() for m, text in enumerate(lines)]
+        for n, (lines, _) in enumerate(blocks)
+    ]
+    source = "\n\nbetween\n\n".join(
+        "\n".join([f"```{language}", *lines, "```"])
+        for lines, (_, language) in zip(numbered, blocks, strict=True)
+    )
+
+    contents = render(source, max_bytes=max_bytes)
+
+    shown: list[str] = []
+    for content in contents:
+        assert ReadHtml(content["formatted_body"]).oddities == []
+        is_code = False
+        for line in content["body"].split("\n"):
+            if line.startswith("```"):
+                is_code = not is_code
+            elif is_code:
+                shown.append(line)
+            else:
+                assert line in {"between", ""}
+        assert not is_code
+    assert shown == [line for lines in numbered for line in lines]
+
+
+def outside_of_code(content: dict[str, Any]) -> str:
+    """What a client could take for a mention: code never is one."""
+    html = re.sub(r"<code.*?</code>", "", content.get("formatted_body", ""), flags=re.DOTALL)
+    return "".join(ReadHtml(html).texts)

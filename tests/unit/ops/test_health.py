@@ -85,7 +85,7 @@ async def test_healthz_tells_version_and_every_part(aiohttp_client: AiohttpClien
     ("error", "detail"),
     [
         (UnwellError("404 for\n/models"), "404 for /models"),
-        (StoreUnavailableError("host db.internal"), StoreUnavailableError.user_message),
+        (StoreUnavailableError("host db.internal"), StoreUnavailableError().user_message),
         (ConnectionRefusedError("127.0.0.1"), "cannot be reached"),
         (aiohttp.ClientPayloadError("secret"), "cannot be reached"),
         (KeyError("a bug in the probe"), "could not be checked; the log says why"),

@@ -2,6 +2,7 @@ from datetime import timedelta
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from lycatra_appservice.chat.unasked import UnaskedObserver
 from lycatra_appservice.intake.routes import IntakeObserver
 from lycatra_appservice.model import Face, LaneKind
 from lycatra_appservice.ops.metrics import Metrics
@@ -10,7 +11,9 @@ from lycatra_appservice.turns.runner import TurnObserver
 from lycatra_appservice.turns.worker import WorkerObserver
 
 # mypy holds it to what the stages report to.
-_: tuple[TurnObserver, WorkerObserver, CallObserver, IntakeObserver] = (Metrics(),) * 4
+_: tuple[TurnObserver, WorkerObserver, CallObserver, IntakeObserver, UnaskedObserver] = (
+    Metrics(),
+) * 5
 
 
 def samples(metrics: Metrics) -> dict[str, float]:
@@ -34,6 +37,9 @@ def test_every_series_shows_as_zero_before_anything_happened() -> None:
     assert seen["lycatra_recoveries_total|reason=dead_owner"] == 0
     assert seen["lycatra_rows_dropped_total|reason=room_lost"] == 0
     assert seen["lycatra_llm_seconds_count|outcome=ok"] == 0
+    for kind in ("welcome", "too_old", "edited", "encrypted"):
+        for outcome in ("said", "held_back", "quiet"):
+            assert seen[f"lycatra_unasked_total|kind={kind}|outcome={outcome}"] == 0
     for name in (
         "lycatra_lost_leases_total",
         "lycatra_resends_found_total",

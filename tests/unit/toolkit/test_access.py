@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from lycatra_appservice.errors import SettingsError
 from lycatra_appservice.model import Caller, Face, Level, UserID
 from lycatra_appservice.toolkit.access import Access
+from lycatra_appservice.words.catalogue import in_english
 from tests.support.toolbench import Lists, a_tool
 
 HOME = "example.org"
@@ -135,8 +136,9 @@ def test_a_refusal_says_what_is_missing_and_who_could(lists: Lists, who: str) ->
 
     assert not decision.allowed
     assert not decision.hidden
-    assert decision.why == "`search_logs` needs an operator, and you are a viewer here."
-    assert decision.who_could == who
+    why, who_could = in_english(decision.why), in_english(decision.who_could)
+    assert why == "`search_logs` needs an operator, and you are a viewer here."
+    assert who_could == who
 
 
 def test_a_hidden_tool_is_hidden_from_an_admin_too() -> None:

@@ -76,7 +76,9 @@ async def test_a_problem_names_the_field_and_what_it_takes(
 
 async def test_an_error_inside_a_list_names_the_place() -> None:
     async with bench([a_tool(name="order_item", args=OrderArgs)]) as on:
-        with pytest.raises(InvalidArgumentsError, match=r"`extras\.1`: .*'small' or 'large'"):
+        with pytest.raises(
+            InvalidArgumentsError, match=r"`extras\.1` must be one of `small`, `large`, not `x`"
+        ):
             await on.toolbox().call("order_item", {"item": "a", "extras": ["small", "x"]})
 
 
@@ -94,8 +96,8 @@ async def test_huge_and_many_wrong_arguments_give_a_short_answer() -> None:
             await on.toolbox().call("order_item", raw)
 
     assert len(caught.value.user_message) < 1500
-    assert "\n" not in caught.value.user_message
-    assert caught.value.problems[-1] == "and 995 more problems"
+    assert len(caught.value.user_message.splitlines()) == 1 + 9  # no line of somebody's own
+    assert caught.value.problems[-1] == "and 995 more"
 
 
 async def test_a_mistake_in_a_tools_own_check_is_the_tools_not_the_persons() -> None:

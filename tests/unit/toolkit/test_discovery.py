@@ -86,6 +86,12 @@ def test_a_new_file_is_a_new_tool_and_a_new_folder_a_new_namespace(
         ({"pots/__init__.py": namespace("pots")}, "pots/__init__.py", "has no tool"),
         ({"pots/__init__.py": namespace("lids")}, "pots/__init__.py", "the folder 'pots'"),
         ({"sender/__init__.py": namespace("sender")}, "sender/__init__.py", "technical user"),
+        ({"audit/__init__.py": namespace("audit")}, "audit/__init__.py", "steers Lycatra"),
+        (
+            {"pots/__init__.py": namespace("pots"), "pots/stop.py": tool("stop")},
+            "pots/stop.py",
+            "steers Lycatra",
+        ),
         ({"list_pots.py": tool("list_pots")}, "list_pots.py", "needs a folder"),
         (
             {"pots/__init__.py": namespace("pots"), "pots/list_pots.py": "tool = 1"},

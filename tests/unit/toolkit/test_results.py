@@ -13,6 +13,8 @@ from lycatra_appservice.errors import NotAllowedError
 from lycatra_appservice.model import UserID
 from lycatra_appservice.toolkit.base import Scope, ToolArgs, ToolContext, ToolResult
 from lycatra_appservice.toolkit.results import MAX_DATA_BYTES, MAX_MARKDOWN_BYTES, bounded
+from lycatra_appservice.words.catalogue import in_english
+from lycatra_appservice.words.text import Text
 from tests.support.toolbench import OPERATOR, STRANGER, VIEWER, Lists, a_tool, bench, echo
 
 MINUTE = timedelta(seconds=60)
@@ -40,7 +42,9 @@ def test_a_long_list_loses_its_end_and_the_note_counts_what_went() -> None:
     assert kept == entries[: len(kept)]
     assert size(result.data) <= MAX_DATA_BYTES < size({"entries": entries[: len(kept) + 2]})
     assert result.data["total"] == 500
-    assert result.note == f"Hm; truncated, {500 - len(kept)} more"
+    left_out = Text("left_out", n=500 - len(kept))
+    assert result.note == Text("and_also", first="Hm", second=left_out)
+    assert f"Hm; too much for one answer: {500 - len(kept)} more" in in_english(result.note)
 
 
 def test_a_small_result_is_left_alone() -> None:
@@ -58,7 +62,7 @@ def test_one_long_text_is_cut() -> None:
     result = bounded(ToolResult(data={"log": "x" * 100_000}, markdown=""))
     assert result.data["log"] == "x" * 500 + "…"
     assert result.note
-    assert result.note.startswith("truncated, ")
+    assert "bytes left out" in in_english(result.note)
 
 
 @settings(deadline=None)
@@ -70,14 +74,14 @@ def test_whatever_a_tool_gives_fits_and_says_when_it_was_cut(data: Any) -> None:
 
 
 def test_long_markdown_ends_after_a_whole_line_with_its_code_block_closed() -> None:
-    text = "```\n" + "ünïcode line\n" * 10_000
+    text = "```\n" + "ünïcode line\n" * 60_000
     result = bounded(ToolResult(data={}, markdown=text))
 
     lines = result.markdown.splitlines()
     assert set(lines[1:-3]) == {"ünïcode line"}
-    assert lines[-3:] == ["```", "", "… (truncated)"]
+    assert lines[-3:] == ["```", "", "…"]
     assert len(result.markdown.encode()) <= MAX_MARKDOWN_BYTES + 30
-    assert result.note == "truncated, the full text is longer"
+    assert result.note == Text("text_cut")
 
 
 def counting() -> tuple[list[UserID], Callable[[ToolArgs, ToolContext], Any]]:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from lycatra_appservice.errors import InvalidArgumentsError, ToolFailedError
 from lycatra_appservice.tools.updates._settings import UpdatesSettings
+from lycatra_appservice.words.text import Text
 from tests.unit.tools.updates.conftest import ListUpdates
 
 LOG = [{"name": "deploys", "kind": "deploy_log", "path": "deploys.jsonl"}]
@@ -218,7 +219,7 @@ async def test_one_endless_update_is_cut(list_updates: ListUpdates, tmp_path: Pa
 
     [update] = result.data["updates"]
     assert update["title"] == "ü" * 300 + "…"
-    assert result.note == f"truncated, {30 - len(update['changes'])} more"
+    assert result.note == Text("left_out", n=30 - len(update["changes"]))
 
 
 @pytest.mark.parametrize(

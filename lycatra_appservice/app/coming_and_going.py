@@ -1,0 +1,87 @@
+"""Wiring of what brings our users into rooms, moves them on and lets them leave."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from lycatra_appservice.chat.company import Company
+from lycatra_appservice.chat.doorkeeper import Doorkeeper
+from lycatra_appservice.chat.handlers.dispatch import Job
+from lycatra_appservice.chat.handlers.invitation import (
+    DirectLine,
+    Greeter,
+    InvitationHandler,
+    InvitationObserver,
+)
+from lycatra_appservice.chat.handlers.state import EncryptedRooms, StateHandler
+from lycatra_appservice.chat.handlers.upgrade import Upgrades
+from lycatra_appservice.chat.leaving import Leaving
+from lycatra_appservice.chat.room_jobs import FOLLOW, TIDY, RoomJobs
+from lycatra_appservice.chat.room_settings import RoomDefaults
+from lycatra_appservice.db.connection import Database
+from lycatra_appservice.matrix.client import MatrixClient
+from lycatra_appservice.matrix.functional_members import FunctionalMembers
+from lycatra_appservice.matrix.invitations import InvitationStore, Limits
+from lycatra_appservice.matrix.rooms import RoomStore
+from lycatra_appservice.matrix.users import VirtualUsers
+from lycatra_appservice.toolkit.access import Access
+from lycatra_appservice.toolkit.registry import Registry
+from lycatra_appservice.turns.inbox import Inbox
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComingAndGoing:
+    """The handlers, and the jobs that they ask for."""
+
+    invitation: InvitationHandler
+    state: StateHandler
+    jobs: Mapping[str, Job]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What all of it stands on."""
+
+    users: VirtualUsers
+    rooms: RoomStore
+    client: MatrixClient
+    database: Database
+    inbox: Inbox
+    access: Access
+    registry: Registry
+    limits: Limits
+    defaults: RoomDefaults
+
+
+def build_coming_and_going(
+    ground: Ground,
+    greeter: Greeter,
+    direct_line: DirectLine,
+    encrypted: EncryptedRooms,
+    observer: InvitationObserver,
+    on_joined: Callable[[], Awaitable[None]],
+) -> ComingAndGoing:
+    """Put them together."""
+    users, rooms = ground.users, ground.rooms
+    functional = FunctionalMembers(ground.client, users.main)
+    upgrades = Upgrades(users, rooms, functional)
+    leaving = Leaving(users, rooms, ground.client)
+    store = InvitationStore(ground.database, ground.limits, users.server_name)
+    invitation = InvitationHandler(
+        users,
+        rooms,
+        Doorkeeper(users, ground.access, store, upgrades),
+        upgrades,
+        Company(users, ground.registry, ground.access, ground.defaults),
+        functional,
+        leaving,
+        greeter,
+        direct_line,
+        observer,
+        on_joined,
+    )
+    state = StateHandler(users, rooms, RoomJobs(ground.inbox), leaving, functional, encrypted)
+    return ComingAndGoing(
+        invitation=invitation,
+        state=state,
+        jobs={FOLLOW: upgrades.follow, TIDY: leaving.tidy},
+    )

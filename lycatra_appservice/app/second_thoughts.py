@@ -1,0 +1,70 @@
+"""Wiring of what people do to what they have asked: edits, redactions, reactions, `!stop`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lycatra_appservice.app.coming_and_going import Ground
+from lycatra_appservice.chat.asking import AsTrigger
+from lycatra_appservice.chat.compose import Composer
+from lycatra_appservice.chat.conversation import ConversationStore
+from lycatra_appservice.chat.handlers.dispatch import Job
+from lycatra_appservice.chat.handlers.edit import EditHandler
+from lycatra_appservice.chat.handlers.reaction import ReactionHandler
+from lycatra_appservice.chat.handlers.redaction import RedactionHandler
+from lycatra_appservice.chat.handlers.stop import StopHandler
+from lycatra_appservice.chat.originals import Originals
+from lycatra_appservice.chat.retraction import FORGET, Retraction
+from lycatra_appservice.chat.rewording import Rewording
+from lycatra_appservice.chat.stopping import Stopping
+from lycatra_appservice.chat.unasked import NoticeStore
+from lycatra_appservice.intake.sorter import EventSorter
+from lycatra_appservice.model import JSON
+from lycatra_appservice.turns.forgetting import Forgetting
+from lycatra_appservice.turns.known import KnownTurns
+from lycatra_appservice.turns.records import Trigger
+from lycatra_appservice.turns.revisions import Revisions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondThoughts:
+    """The handlers, and the jobs that they ask for."""
+
+    edit: EditHandler
+    redaction: RedactionHandler
+    reaction: ReactionHandler
+    stop: StopHandler
+    jobs: Mapping[str, Job]
+
+
+def as_trigger_by(sorter: EventSorter) -> AsTrigger:
+    """What the way in would store of an event, so that both agree on what is ours."""
+
+    def made(event: Mapping[str, JSON], via: str) -> Trigger | None:
+        triggers = sorter.sort([event], via=via).triggers
+        return triggers[0] if triggers else None
+
+    return made
+
+
+def build_second_thoughts(
+    ground: Ground,
+    conversations: ConversationStore,
+    composer: Composer,
+    as_trigger: AsTrigger,
+) -> SecondThoughts:
+    """Put them together."""
+    database, inbox = ground.database, ground.inbox
+    known = KnownTurns(database)
+    revisions = Revisions(database, [conversations])
+    originals = Originals(ground.client, ground.rooms, ground.users)
+    rewording = Rewording(known, originals, revisions, inbox, as_trigger)
+    stopping = Stopping(known, revisions, ground.access)
+    retraction = Retraction(known, Forgetting(database, [conversations]), ground.client)
+    notices = NoticeStore(database)
+    return SecondThoughts(
+        edit=EditHandler(ground.users, ground.rooms, rewording, composer, notices),
+        redaction=RedactionHandler(known, originals, revisions, rewording, inbox),
+        reaction=ReactionHandler(known, stopping, inbox, as_trigger),
+        stop=StopHandler(stopping, composer),
+        jobs={FORGET: retraction.run},
+    )

@@ -1,0 +1,83 @@
+"""Reactions: a stop sign ends a question, a number picks one of the choices that we offered."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from lycatra_appservice.chat.asking import MESSAGE, AsTrigger, aged
+from lycatra_appservice.chat.emoji import plain_emoji
+from lycatra_appservice.chat.router import is_too_old
+from lycatra_appservice.chat.stopping import Stopping
+from lycatra_appservice.chat.welcome import CHOICES
+from lycatra_appservice.matrix.events import age_of, is_id, mapping, text
+from lycatra_appservice.model import JSON, EventID, Outgoing, RoomID, UserID
+from lycatra_appservice.turns.inbox import Inbox
+from lycatra_appservice.turns.known import KnownTurns, OurMessage
+from lycatra_appservice.turns.turn import Turn
+
+_STOP_SIGNS: Final = frozenset({"\U0001f6d1", "\u23f9"})  # a stop sign, a stop button
+_VIA: Final = "pick"
+
+
+def pick_of(reaction_id: str) -> str:
+    """The trigger id of what a reaction has picked."""
+    return f"{_VIA}:{reaction_id}"
+
+
+class ReactionHandler:
+    """Keys are compared as people see them. Our own reactions never come here."""
+
+    def __init__(
+        self, known: KnownTurns, stopping: Stopping, inbox: Inbox, as_trigger: AsTrigger
+    ) -> None:
+        self._known = known
+        self._stopping = stopping
+        self._inbox = inbox
+        self._as_trigger = as_trigger
+
+    async def handle(self, turn: Turn, event: Mapping[str, JSON]) -> Sequence[Outgoing]:
+        """Do what the key says; what comes of it speaks for itself."""
+        relation = mapping(mapping(event.get("content")).get("m.relates_to"))
+        target, key = relation.get("event_id"), plain_emoji(text(relation.get("key")))
+        if relation.get("rel_type") != "m.annotation" or not is_id(target):
+            return ()
+        message = await self._known.find_message(EventID(target))
+        if message is not None and message.room_id != event["room_id"]:
+            return ()
+        if key in _STOP_SIGNS:
+            stopped = message.turn if message else await self._known.find(target)
+            if stopped is not None:
+                room_id, person = RoomID(event["room_id"]), UserID(event["sender"])
+                await self._stopping.stop_one(stopped, room_id, person)
+        elif message is not None:
+            await self._pick(turn, event, EventID(target), message, key)
+        return ()
+
+    async def _pick(
+        self,
+        turn: Turn,
+        event: Mapping[str, JSON],
+        target: EventID,
+        message: OurMessage,
+        key: str,
+    ) -> None:
+        """Ask what stands behind the key, as if this person had written it to who offered it."""
+        offered = mapping(message.content.get(CHOICES)).items()
+        choices = {plain_emoji(each): words for each, words in offered}
+        words = text(choices.get(key))
+        age = age_of(event, turn.input["age_ms"], turn.created_at_ms)
+        if not words or is_too_old(age, only_reads=False):
+            return
+        asked = {
+            **event,
+            "type": MESSAGE,
+            "event_id": target,
+            "content": {
+                "msgtype": "m.text",
+                "body": words,
+                "m.mentions": {"user_ids": [message.sender]},
+            },
+        }
+        trigger = self._as_trigger(aged(asked, age), _VIA)
+        if trigger is not None:
+            await self._inbox.store([replace(trigger, id=pick_of(turn.trigger_id))])

@@ -1,0 +1,83 @@
+"""Something is taken back: what it asked for stops at once, and what is known of it goes."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+
+from lycatra_appservice.chat.asking import is_redacted
+from lycatra_appservice.chat.handlers.reaction import pick_of
+from lycatra_appservice.chat.originals import Originals
+from lycatra_appservice.chat.retraction import FORGET
+from lycatra_appservice.chat.rewording import Rewording
+from lycatra_appservice.matrix.events import age_of, is_id, mapping
+from lycatra_appservice.model import JSON, EventID, LaneKind, Outgoing, RoomID
+from lycatra_appservice.turns.inbox import Inbox
+from lycatra_appservice.turns.known import KnownTurn, KnownTurns
+from lycatra_appservice.turns.records import Trigger, lane_of_job
+from lycatra_appservice.turns.revisions import Revisions
+from lycatra_appservice.turns.turn import Turn
+
+logger = logging.getLogger(__name__)
+
+
+class RedactionHandler:
+    """Follows redactions of what people asked, and of what we said. Says nothing itself."""
+
+    def __init__(
+        self,
+        known: KnownTurns,
+        originals: Originals,
+        revisions: Revisions,
+        rewording: Rewording,
+        inbox: Inbox,
+    ) -> None:
+        self._known = known
+        self._originals = originals
+        self._revisions = revisions
+        self._rewording = rewording
+        self._inbox = inbox
+
+    async def handle(self, turn: Turn, event: Mapping[str, JSON]) -> Sequence[Outgoing]:
+        """Stop it, and have it forgotten in a turn of its own, which may wait."""
+        redacted = _redacted(event)
+        if redacted is None:
+            return ()
+        known = await self._known.find(redacted)
+        if known is None and await self._known.find_message(redacted) is None:
+            return ()
+        room_id = RoomID(event["room_id"])
+        if not await self._is_honest(event, known, redacted):
+            logger.info("redaction_ignored", extra={"room_id": room_id, "sender": event["sender"]})
+            return ()
+        for trigger_id in (redacted, pick_of(redacted)):
+            await self._revisions.cancel(trigger_id)
+        age = age_of(event, turn.input["age_ms"], turn.created_at_ms)
+        reworded = await self._rewording.back(redacted, room_id, age)
+        await self._inbox.store([_forget(redacted, room_id, words_of=reworded)])
+        return ()
+
+    async def _is_honest(
+        self, event: Mapping[str, JSON], known: KnownTurn | None, redacted: EventID
+    ) -> bool:
+        """Its author may always; of others only the homeserver can tell, which knows who may."""
+        original = mapping(known.input.get("event")) if known is not None else {}
+        if all(original.get(key) == event[key] for key in ("sender", "room_id")):
+            return True
+        present = await self._originals.fetch(RoomID(event["room_id"]), redacted)
+        return present is not None and is_redacted(present)
+
+
+def _redacted(event: Mapping[str, JSON]) -> EventID | None:
+    """Since room version 11 it stands in the content."""
+    inside = mapping(event.get("content")).get("redacts")
+    redacted = inside if is_id(inside) else event.get("redacts")
+    return EventID(redacted) if is_id(redacted) else None
+
+
+def _forget(redacted: EventID, room_id: RoomID, *, words_of: str | None) -> Trigger:
+    return Trigger(
+        id=f"{FORGET}:{redacted}",
+        lane=lane_of_job(f"{FORGET}|{redacted}"),
+        kind=LaneKind.JOB,
+        input=json.dumps({"room_id": room_id, "words_of": words_of}),
+    )

@@ -1,0 +1,32 @@
+"""`!stop`: what runs and waits here ends, and one line says so."""
+
+from collections.abc import Sequence
+
+from lycatra_appservice.chat import messages
+from lycatra_appservice.chat.compose import Composer
+from lycatra_appservice.chat.routes import Control
+from lycatra_appservice.chat.stopping import Stopping
+from lycatra_appservice.matrix.room_view import RoomView
+from lycatra_appservice.model import JSON, Inbound, Outgoing, Reply
+from lycatra_appservice.turns.turn import Turn
+
+
+class StopHandler:
+    """Runs in the control lane, so that it overtakes what it stops."""
+
+    def __init__(self, stopping: Stopping, composer: Composer) -> None:
+        self._stopping = stopping
+        self._composer = composer
+
+    async def handle(
+        self, route: Control, turn: Turn, inbound: Inbound, room: RoomView
+    ) -> Sequence[Outgoing]:
+        """Stop the asker's questions, or everybody's for who may."""
+
+        async def stop() -> JSON:
+            return await self._stopping.stop_in(inbound.room_id, inbound.thread, inbound.sender)
+
+        stopped = await turn.step("stopped", stop)
+        said = messages.stopped(stopped, of_all=self._stopping.may_stop_all(inbound.sender))
+        reply = Reply(markdown=said, sender=route.speaker, notice=True)
+        return self._composer.answer(reply, inbound, room)

@@ -1,0 +1,130 @@
+"""What a room chose with `!settings`, over what the configuration says for all rooms."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, Protocol, TypeAlias, TypeVar, get_args
+
+from lycatra_appservice.db.connection import Database
+from lycatra_appservice.db.statements import Statements
+from lycatra_appservice.matrix.events import mapping
+from lycatra_appservice.model import JSON, RoomID, UserID
+
+ReplyPlace: TypeAlias = Literal["auto", "thread", "plain"]
+Presence: TypeAlias = Literal["all", "on_demand", "label"]
+Streaming: TypeAlias = Literal["on", "off", "silent"]
+TableLook: TypeAlias = Literal["table", "list"]
+QuietKind: TypeAlias = Literal["welcome", "too_old", "edited", "hints"]
+
+REPLY_PLACES: Final[Sequence[ReplyPlace]] = get_args(ReplyPlace)
+PRESENCES: Final[Sequence[Presence]] = get_args(Presence)
+STREAMINGS: Final[Sequence[Streaming]] = get_args(Streaming)
+TABLE_LOOKS: Final[Sequence[TableLook]] = get_args(TableLook)
+QUIET_KINDS: Final[Sequence[QuietKind]] = get_args(QuietKind)
+
+_LANGUAGE: Final = re.compile(r"auto|[a-z]{2}")
+_Chosen = TypeVar("_Chosen", bound=str)
+
+
+class RoomDefaults(Protocol):
+    """The `rooms` section of the configuration."""
+
+    @property
+    def reply(self) -> ReplyPlace:
+        """Where an answer goes."""
+
+    @property
+    def virtual_users(self) -> Presence:
+        """Whether the namespaces' users come into a group."""
+
+    @property
+    def stream(self) -> Streaming:
+        """Whether an answer is shown while it is written."""
+
+    @property
+    def tables(self) -> TableLook:
+        """How tables are drawn."""
+
+    @property
+    def language(self) -> str:
+        """Of fixed texts: `auto`, or a code."""
+
+    @property
+    def quiet(self) -> Iterable[QuietKind]:
+        """Kinds of unasked messages that are not wanted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomSettings:
+    """What holds in one room."""
+
+    reply: ReplyPlace = "auto"
+    virtual_users: Presence = "all"
+    stream: Streaming = "on"
+    tables: TableLook = "table"
+    language: str = "auto"  # or a code of two letters, perhaps one that the catalogue lacks
+    quiet: frozenset[QuietKind] = frozenset()
+
+    @classmethod
+    def of(cls, defaults: RoomDefaults, chosen: Mapping[str, JSON]) -> "RoomSettings":
+        """The room's own choice wins.
+
+        `chosen` is as stored, perhaps by a newer version: what cannot be read is the default.
+        """
+        return cls(
+            reply=_one_of(REPLY_PLACES, chosen.get("reply"), defaults.reply),
+            virtual_users=_one_of(PRESENCES, chosen.get("virtual_users"), defaults.virtual_users),
+            stream=_one_of(STREAMINGS, chosen.get("stream"), defaults.stream),
+            tables=_one_of(TABLE_LOOKS, chosen.get("tables"), defaults.tables),
+            language=_language(chosen.get("language"), defaults.language),
+            quiet=_some_of(QUIET_KINDS, chosen.get("quiet"), defaults.quiet),
+        )
+
+
+class RoomSettingsStore:
+    """The room_settings table: one row a room, with only what was chosen there.
+
+    What is set here is in `RoomView.chosen` of every replica from its next look on.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = Statements.load(__package__, "room_settings", database.dialect)
+
+    async def choose(
+        self, room_id: RoomID, name: str, value: JSON, *, by: UserID
+    ) -> Mapping[str, JSON]:
+        """Set one setting, or with None go back to the default; returns all that is chosen now.
+
+        People who change different settings at once all get theirs.
+        """
+        async with self._database.transaction() as connection:
+            row = await connection.fetch_one(self._sql["hold"], room=room_id, set_by=by)
+            chosen = {**_stored(row["chosen"] if row else "{}"), name: value}
+            kept = {each: chosen[each] for each in sorted(chosen) if chosen[each] is not None}
+            await connection.execute(
+                self._sql["put"], room=room_id, chosen=json.dumps(kept), set_by=by
+            )
+        return kept
+
+
+def _stored(text: str) -> Mapping[str, JSON]:
+    return mapping(json.loads(text))
+
+
+def _one_of(values: Sequence[_Chosen], stored: JSON, default: _Chosen) -> _Chosen:
+    return next((value for value in values if value == stored), default)
+
+
+def _some_of(
+    values: Sequence[_Chosen], stored: JSON, default: Iterable[_Chosen]
+) -> frozenset[_Chosen]:
+    if not isinstance(stored, list):
+        return frozenset(default)
+    return frozenset(value for value in values if value in stored)
+
+
+def _language(stored: JSON, default: str) -> str:
+    is_language = isinstance(stored, str) and _LANGUAGE.fullmatch(stored) is not None
+    return stored if is_language else default
