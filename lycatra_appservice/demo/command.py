@@ -29,11 +29,11 @@ from lycatra_appservice.demo.homeserver import Homeserver, HomeserverError, Home
 from lycatra_appservice.demo.model_choice import chosen_model
 from lycatra_appservice.demo.people import Person, PersonClient, register_person
 from lycatra_appservice.demo.script import ScriptLine, read_script, run_script
-from lycatra_appservice.demo.talk import to_somebody
+from lycatra_appservice.demo.talk import localpart_of, message_text, spoken, to_somebody
 from lycatra_appservice.demo.terminal import TerminalChat, open_screen
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.matrix.users import VirtualUsers
-from lycatra_appservice.model import RoomID
+from lycatra_appservice.model import RoomID, UserID
 from lycatra_appservice.toolkit.discovery import discover
 
 _ROOM_ALIAS: Final = "demo"
@@ -62,6 +62,7 @@ async def _play(folder: Path, synapse_python: Path, lines: list[ScriptLine] | No
         client = await stack.enter_async_context(PersonClient(homeserver.url, person))
         room_id = await _room(homeserver, client, users)
         _say(_welcome(homeserver, model.words))
+        print(await _greeting(client, room_id, users.main), flush=True)
         addressed = partial(to_somebody, localpart=users.localpart_of(users.main))
         if lines is not None:
             return await run_script(client, room_id, lines, users.is_ours, addressed=addressed)
@@ -135,6 +136,17 @@ async def _room(homeserver: Homeserver, client: PersonClient, users: VirtualUser
     for user in users.all:
         await client.wait_for_member(room_id, user)
     return room_id
+
+
+async def _greeting(client: PersonClient, room_id: RoomID, speaker: UserID) -> str:
+    """The first message in the room, as it is shown; it may still be on its way."""
+    async with asyncio.timeout(_READY_SECONDS):
+        while True:
+            for event in await client.all_messages(room_id):
+                text = message_text(event)
+                if text is not None and event["sender"] == speaker:
+                    return spoken(localpart_of(event), text)
+            await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _bring_in(homeserver: Homeserver, person: Person, room_id: RoomID) -> None:

@@ -41,6 +41,7 @@ def test_every_line_of_the_script_is_answered_by_the_right_user(
         if line and not line.startswith(" ")
     ]
     assert speakers == [
+        "lycatra",  # the greeting
         "you",
         "lycatra_services",
         "you",
@@ -56,7 +57,7 @@ def test_the_free_question_is_answered_from_what_the_tool_found(
     played: tuple[subprocess.CompletedProcess[str], Path],
 ) -> None:
     done, _ = played
-    answer = done.stdout.partition("\nlycatra: ")[2].partition("\nyou: ")[0]
+    answer = done.stdout.rpartition("\nlycatra: ")[2].partition("\nyou: ")[0]
     assert "shop 2.3.0" in answer
     assert "user 2.3.0" in answer
     assert "shop 2.2.0" not in answer  # older than this week

@@ -133,7 +133,7 @@ def _as_markdown(
     head = f"**{down} of {len(rows)} down**" if down else f"**All {len(rows)} up**"
     if any(part.since for part in components):
         head += f" (times in {zone.key})"
-    return f"{head}\n\n{table(('', 'Service', 'Detail', 'Took'), rows)}"
+    return f"{head}\n\n{table(('', 'Service', 'Detail', 'Time'), rows)}"
 
 
 def _mark(ok: bool) -> str:

@@ -248,7 +248,7 @@ async def test_everything_is_shown_lycatra_included(
     ]
     lines = result.markdown.splitlines()
     assert lines[0] == "**1 of 3 down** (times in UTC)"
-    assert lines[2] == "|  | Service | Detail | Took |"
+    assert lines[2] == "|  | Service | Detail | Time |"
     assert lines[4].startswith("| ❌ down | shop | HTTP 503 | ")
     assert lines[5:] == [
         "| ✅ up | lycatra | version 0.1.0 |  |",
