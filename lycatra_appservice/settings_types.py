@@ -16,6 +16,7 @@ from pydantic import (
     ValidationInfo,
 )
 
+from lycatra_appservice.freeze_times import FreezeTime, read_freeze_time
 from lycatra_appservice.targets import Target, read_target
 from lycatra_appservice.words.catalogue import AUTOMATIC, load_catalogue
 
@@ -26,6 +27,7 @@ _SERVER_NAME = re.compile(r"(?:[A-Za-z0-9.-]{1,230}|\[[0-9A-Fa-f:.]{2,45}\])(?::
 # sender_localpart, and no escaping in the addresses that people type.
 _LOCALPART = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
 _MXC = re.compile(r"mxc://[^/\s]+/[A-Za-z0-9_-]+")
+_ROOM_ID = re.compile(r"![^\s/]{1,254}")
 _PREFIX = re.compile(r"[^\w\s@#]{1,3}")
 
 
@@ -148,6 +150,16 @@ def _secret(value: SecretStr) -> SecretStr:
     return value
 
 
+def _freeze_time(value: object) -> FreezeTime:
+    return value if isinstance(value, FreezeTime) else read_freeze_time(str(value))
+
+
+def _room_id(text: str) -> str:
+    if not _ROOM_ID.fullmatch(text):
+        raise ValueError("should be a room's internal ID, beginning with '!'; not an alias")
+    return text
+
+
 def _target(value: object) -> Target:
     return value if isinstance(value, Target) else read_target(str(value))
 
@@ -173,6 +185,10 @@ QuietKinds: TypeAlias = Annotated[
 Targets: TypeAlias = Annotated[
     tuple[Annotated[Target, PlainValidator(_target)], ...], BeforeValidator(_words)
 ]
+FreezeTimes: TypeAlias = Annotated[
+    tuple[Annotated[FreezeTime, PlainValidator(_freeze_time)], ...], BeforeValidator(_words)
+]
+RoomAddress: TypeAlias = Annotated[str, AfterValidator(_room_id)]
 Prefixes: TypeAlias = Annotated[
     tuple[Annotated[str, AfterValidator(_prefix)], ...],
     BeforeValidator(_words),

@@ -10,6 +10,7 @@ from lycatra_appservice.agent.backend import Backend
 from lycatra_appservice.agent.chat_completions import ChatCompletionsBackend
 from lycatra_appservice.agent.loop import Agent, Window
 from lycatra_appservice.agent.observing import ObservedBackend
+from lycatra_appservice.app.approving import build_approving
 from lycatra_appservice.app.coming_and_going import (
     ComingAndGoing,
     Ground,
@@ -30,6 +31,7 @@ from lycatra_appservice.chat.handlers.control import ControlHandler
 from lycatra_appservice.chat.handlers.dispatch import Dispatcher, Handlers, Job
 from lycatra_appservice.chat.handlers.encrypted import EncryptedHandler
 from lycatra_appservice.chat.handlers.message import Answerers, MessageHandler
+from lycatra_appservice.chat.handlers.state import OnLeft
 from lycatra_appservice.chat.help_page import HelpPage
 from lycatra_appservice.chat.language import Tongue
 from lycatra_appservice.chat.room_settings import RoomSettingsStore
@@ -50,6 +52,7 @@ from lycatra_appservice.matrix.shared_rooms import SharedRooms
 from lycatra_appservice.model import LaneKind
 from lycatra_appservice.ops.health import HealthBoard
 from lycatra_appservice.settings import Settings
+from lycatra_appservice.toolkit.approvals import ConfiguredRules
 from lycatra_appservice.toolkit.context import Contexts
 from lycatra_appservice.toolkit.toolbox import Gate
 from lycatra_appservice.turns.journal import Journal
@@ -88,9 +91,8 @@ async def build_chat(
     as_trigger: AsTrigger,
 ) -> Chat:
     """Build the handlers and the worker that runs them."""
-    composer = Composer(
-        parts.users, Tongue(load_catalogue(), parts.settings.rooms.language), parts.settings.rooms
-    )
+    tongue = Tongue(load_catalogue(), parts.settings.rooms.language)
+    composer = Composer(parts.users, tongue, parts.settings.rooms)
     conversations = ConversationStore(parts.database)
     notices = NoticeStore(parts.database)
     unasked = Unasked(notices, parts.settings.rooms, parts.metrics)
@@ -111,7 +113,8 @@ async def build_chat(
     )
     control = _control(parts, gate, composer, has_model=backend is not None)
     ground = _ground(parts, rooms)
-    second = build_second_thoughts(ground, conversations, composer, as_trigger)
+    approving = build_approving(ground, composer, tongue, parts.settings.zone, utc_now)
+    second = build_second_thoughts(ground, conversations, composer, as_trigger, approving.voting)
     message = MessageHandler(
         parts.users,
         rooms,
@@ -119,9 +122,12 @@ async def build_chat(
         Router(parts.users, parts.reader, has_model=backend is not None),
         composer,
         Answerers(
-            command=CommandHandler(gate, parts.registry, parts.users, composer),
+            command=CommandHandler(
+                gate, parts.registry, parts.users, composer, approving.desk, approving.settling
+            ),
             ask=ask,
             stop=second.stop,
+            vote=approving.voting,
             control=control,
         ),
         unasked,
@@ -129,7 +135,11 @@ async def build_chat(
     )
     encrypted = _encrypted(parts, rooms, gate, unasked)
     coming = _coming_and_going(
-        parts, ground, encrypted, Arrival(unasked, _welcome(parts, gate), encrypted)
+        parts,
+        ground,
+        encrypted,
+        Arrival(unasked, _welcome(parts, gate), encrypted),
+        approving.forsaken.left,
     )
     handlers = Handlers(
         message=message,
@@ -143,6 +153,7 @@ async def build_chat(
         jobs={
             **coming.jobs,
             **second.jobs,
+            **approving.jobs,
             ENCRYPTED_ROOM: encrypted.explain,
             DIRECT_ROOM: encrypted.begin,
         },
@@ -192,7 +203,11 @@ def _ground(parts: Parts, rooms: RoomStore) -> Ground:
 
 
 def _coming_and_going(
-    parts: Parts, ground: Ground, encrypted: EncryptedRooms, arrival: Arrival
+    parts: Parts,
+    ground: Ground,
+    encrypted: EncryptedRooms,
+    arrival: Arrival,
+    on_left: OnLeft,
 ) -> ComingAndGoing:
     shared = SharedRooms(parts.database, ground.rooms, parts.users)
     direct = DirectRooms(parts.client, parts.users, shared.direct_with)
@@ -203,6 +218,7 @@ def _coming_and_going(
         encrypted,
         parts.metrics,
         lambda: _announce_join(parts.database),
+        on_left,
     )
 
 
@@ -233,7 +249,9 @@ def _gate(parts: Parts, board: HealthBoard) -> Gate:
         components=board.components,
         clock=utc_now,
     )
-    return Gate(parts.registry, parts.access, contexts, parts.metrics)
+    rules = ConfiguredRules(parts.settings.approvals)
+    rules.expect_known([tool for tool in parts.registry.tools if tool.changes])
+    return Gate(parts.registry, parts.access, contexts, parts.metrics, rule_for=rules)
 
 
 def _agent(settings: Settings, backend: Backend | None) -> Agent | None:

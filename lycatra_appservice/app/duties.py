@@ -15,10 +15,12 @@ from lycatra_appservice.matrix.heartbeat import Heartbeat
 from lycatra_appservice.matrix.invitations import InvitationStore
 from lycatra_appservice.matrix.watch import HomeserverWatch
 from lycatra_appservice.model import Outgoing
+from lycatra_appservice.turns.deciding import Deciding
 from lycatra_appservice.turns.leader import Duty
 from lycatra_appservice.turns.schedule import Schedule, ScheduleStore
 from lycatra_appservice.turns.turn import Turn
 from lycatra_appservice.turns.upkeep import Upkeep
+from lycatra_appservice.turns.votes import VoteStore
 
 GAPS: Final = "gaps"
 RETENTION: Final = Schedule(
@@ -87,6 +89,8 @@ class Bookkeeping:
         self._metrics = parts.metrics
         self._schedules = schedules
         self._upkeep = upkeep
+        self._deciding = Deciding(parts.database)
+        self._votes = VoteStore(parts.database)
         self._put = False
 
     async def run_schedules(self) -> None:
@@ -96,9 +100,14 @@ class Bookkeeping:
             self._put = True
         await self._schedules.enqueue_due()
 
+    async def end_approvals(self) -> None:
+        """End what nobody has decided about in time, and what was asked again since."""
+        await self._deciding.expire()
+        await self._deciding.supersede()
+
     async def sweep(self) -> None:
-        """Find conversations that nobody would look at."""
-        self._metrics.swept(await self._upkeep.sweep())
+        """Find conversations that nobody would look at, and votes that nobody has counted."""
+        self._metrics.swept(await self._upkeep.sweep() + await self._votes.sweep())
 
     async def show_figures(self) -> None:
         """Read the gauges."""
@@ -114,6 +123,7 @@ def make_duties(presence: Presence, watch: HomeserverWatch, books: Bookkeeping) 
         Duty(name="heartbeat", every=timedelta(seconds=60), run=presence.beat),
         Duty(name=GAPS, every=timedelta(minutes=5), run=presence.look_for_gaps),
         Duty(name="schedules", every=timedelta(seconds=1), run=books.run_schedules),
+        Duty(name="approvals", every=timedelta(seconds=1), run=books.end_approvals),
         Duty(name="sweeper", every=timedelta(seconds=60), run=books.sweep),
         Duty(name="figures", every=timedelta(seconds=15), run=books.show_figures),
     ]

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from lycatra_appservice.app.coming_and_going import Ground
+from lycatra_appservice.chat.approvals.voting import Voting
 from lycatra_appservice.chat.asking import AsTrigger
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.conversation import ConversationStore
@@ -51,6 +52,7 @@ def build_second_thoughts(
     conversations: ConversationStore,
     composer: Composer,
     as_trigger: AsTrigger,
+    voting: Voting,
 ) -> SecondThoughts:
     """Put them together."""
     database, inbox = ground.database, ground.inbox
@@ -63,8 +65,8 @@ def build_second_thoughts(
     notices = NoticeStore(database)
     return SecondThoughts(
         edit=EditHandler(ground.users, ground.rooms, rewording, composer, notices),
-        redaction=RedactionHandler(known, originals, revisions, rewording, inbox),
-        reaction=ReactionHandler(known, stopping, inbox, as_trigger),
+        redaction=RedactionHandler(known, originals, revisions, rewording, voting, inbox),
+        reaction=ReactionHandler(known, stopping, voting, inbox, as_trigger),
         stop=StopHandler(stopping, composer),
         jobs={FORGET: retraction.run},
     )

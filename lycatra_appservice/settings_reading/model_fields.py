@@ -71,7 +71,8 @@ def leaves(
 ) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
     """Every setting that is no section itself, with its path."""
     for name, field in model.model_fields.items():
-        inner = submodels(field.annotation)
+        has_free_keys = get_origin(field.annotation) is dict
+        inner = [] if has_free_keys else submodels(field.annotation)
         if not inner:
             yield (*path, name), field
         for each in inner:

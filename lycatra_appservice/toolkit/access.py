@@ -101,10 +101,11 @@ class Access:
         return Decision(
             allowed=False,
             why=Text("needs_rights", tool=tool.name, needs=_ROLES[tool.level], has=_ROLES[has]),
-            who_could=self._who_could(tool.level),
+            who_could=self.who_could(tool.level),
         )
 
-    def _who_could(self, needed: Level) -> Text:
+    def who_could(self, needed: Level) -> Text:
+        """Who has this level, as a sentence for somebody who has not."""
         people = [
             entry
             for entry in sorted(self._granted)

@@ -2,7 +2,7 @@
 
 import json
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from lycatra_appservice.model import Caller
@@ -16,6 +16,7 @@ _MOST_BYTES = 32 * 1024 * 1024  # of texts and files; data is small beside them
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
+    tool: str
     result: ToolResult
     until: float
     size: int  # bytes, roughly
@@ -50,10 +51,15 @@ class ResultCache:
             return
         if key in self._kept:
             self._drop(key)
-        self._kept[key] = _Kept(result, self._monotonic() + seconds, _size_of(result))
+        self._kept[key] = _Kept(tool.name, result, self._monotonic() + seconds, _size_of(result))
         self._size += self._kept[key].size
         while len(self._kept) > _MOST_RESULTS or self._size > _MOST_BYTES:
             self._drop(next(iter(self._kept)))
+
+    def forget(self, tools: Collection[str]) -> None:
+        """Drop what these tools have found: it may not be so any more."""
+        for key in [key for key, kept in self._kept.items() if kept.tool in tools]:
+            self._drop(key)
 
     def _drop(self, key: str) -> None:
         self._size -= self._kept.pop(key).size

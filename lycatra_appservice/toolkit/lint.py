@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
-from lycatra_appservice.toolkit.base import Effect, Level, Tool
+from lycatra_appservice.toolkit.base import Level, Tool
 
 TOOL_NAME = re.compile(r"[a-z][a-z0-9_]{2,40}")
 SUMMARY_CHARACTERS = range(40, 601)  # shorter says too little, longer costs every prompt
@@ -41,6 +41,8 @@ def _declaration_problems(tool: Tool[Any]) -> Iterator[str]:
         yield "run must be an `async def`"
     if tool.level is Level.NONE:
         yield "the level must be viewer or higher, or people who are denied could use it"
+    if not tool.changes and (tool.approval or tool.plan):
+        yield "only a tool that changes something has an approval or a plan"
     yield from _time_problems(tool)
 
 
@@ -49,7 +51,7 @@ def _time_problems(tool: Tool[Any]) -> Iterator[str]:
         yield "the timeout must be above zero"
     if not timedelta(0) <= tool.cache_for <= LONGEST_CACHE:
         yield f"cache_for must be 0 to {LONGEST_CACHE.total_seconds():.0f} seconds"
-    if tool.effect is Effect.CHANGE and tool.cache_for:
+    if tool.changes and tool.cache_for:
         yield "a tool that changes something must not be cached"
 
 

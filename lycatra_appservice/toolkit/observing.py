@@ -16,6 +16,7 @@ from lycatra_appservice.errors import (
     UnknownToolError,
 )
 from lycatra_appservice.model import Caller, Face
+from lycatra_appservice.toolkit.approvals import NeedsApprovalError
 
 logger = logging.getLogger(__name__)
 
@@ -87,6 +88,8 @@ def observed(
 
 def _outcome_of(error: ToolError) -> Outcome:
     match error:
+        case NeedsApprovalError():
+            return Outcome.NEEDS_APPROVAL
         case UnknownToolError():
             return Outcome.UNKNOWN_TOOL
         case NotAllowedError():

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,9 +17,16 @@ from lycatra_appservice.errors import (
 )
 from lycatra_appservice.model import JSON, Caller
 from lycatra_appservice.toolkit.access import Access
+from lycatra_appservice.toolkit.approvals import (
+    Approved,
+    NeedsApprovalError,
+    Plan,
+    RuleFor,
+    bound_to,
+    declared_rule,
+)
 from lycatra_appservice.toolkit.arguments import checked_arguments, likely, shortened
 from lycatra_appservice.toolkit.base import (
-    Effect,
     Namespace,
     ToolArgs,
     ToolContext,
@@ -30,6 +37,7 @@ from lycatra_appservice.toolkit.cache import ResultCache, cache_key
 from lycatra_appservice.toolkit.observing import CallObserver, Observation, Outcome, observed
 from lycatra_appservice.toolkit.registry import AnyTool, Registry
 from lycatra_appservice.toolkit.results import bounded
+from lycatra_appservice.toolkit.shown_arguments import plain_arguments, shown_arguments
 from lycatra_appservice.words.spans import in_seconds
 from lycatra_appservice.words.text import Text
 
@@ -53,6 +61,7 @@ class _Shared:
     observer: CallObserver
     cache: ResultCache
     slots: Mapping[str, asyncio.Semaphore]  # by namespace
+    rule_for: RuleFor
     monotonic: Callable[[], float]
 
 
@@ -68,8 +77,12 @@ class Gate:
         *,
         slots_per_namespace: int = 8,
         monotonic: Callable[[], float] = time.monotonic,
+        rule_for: RuleFor = declared_rule,
     ) -> None:
-        """At most `slots_per_namespace` tools of one namespace run at once, the others wait."""
+        """At most `slots_per_namespace` tools of one namespace run at once, the others wait.
+
+        `rule_for` tells who may approve what a tool changes.
+        """
         self._shared = _Shared(
             registry=registry,
             access=access,
@@ -79,6 +92,7 @@ class Gate:
             slots={
                 each.name: asyncio.Semaphore(slots_per_namespace) for each in registry.namespaces
             },
+            rule_for=rule_for,
             monotonic=monotonic,
         )
 
@@ -125,10 +139,13 @@ class Toolbox:
             )
         return tool
 
-    async def call(self, name: str, raw_args: Mapping[str, JSON]) -> ToolResult:
+    async def call(
+        self, name: str, raw_args: Mapping[str, JSON], *, approved: Approved | None = None
+    ) -> ToolResult:
         """Run a tool: permission, arguments, approval, cache, a free slot, then the tool itself.
 
-        Raises ToolError with a sentence for the person; nothing else but cancellation.
+        Raises ToolError with a sentence for the person; nothing else but cancellation. What
+        changes something raises NeedsApprovalError, unless it is `approved` as it is now.
         """
         shared = self._shared
         with observed(shared.observer, self._caller, shared.monotonic) as observation:
@@ -136,20 +153,19 @@ class Toolbox:
                 observation.tool = name
             tool = self.tool(name)
             try:
+                if tool.changes:
+                    return await self._change(tool, raw_args, approved)
                 return await self._answer(tool, raw_args, observation)
             except ToolError:
                 raise
             except Exception as exc:
                 observation.outcome = Outcome.CRASHED
-                raise self._crashed(tool) from exc
+                raise self._crashed(tool, began=approved is not None) from exc
 
     async def _answer(
         self, tool: AnyTool, raw_args: Mapping[str, JSON], observation: Observation
     ) -> ToolResult:
         args = checked_arguments(tool, raw_args)
-        if tool.effect is Effect.CHANGE:
-            observation.outcome = Outcome.NEEDS_APPROVAL
-            raise NotAllowedError(Text("approval_not_yet", tool=tool.name))
         cache = self._shared.cache
         key = cache_key(tool, args, self._caller)
         kept = cache.get(key)
@@ -160,9 +176,57 @@ class Toolbox:
         cache.put(key, tool, result)
         return result
 
+    async def _change(
+        self, tool: AnyTool, raw_args: Mapping[str, JSON], approved: Approved | None
+    ) -> ToolResult:
+        args = checked_arguments(tool, raw_args)
+        plain = plain_arguments(args)
+        plan = await self._in_time(tool, self._plan(tool, args))
+        bound = bound_to(tool.name, plain, plan)
+        if approved is None:
+            raise NeedsApprovalError(
+                tool=tool.name,
+                title=tool.title,
+                arguments=plain,
+                shown=shown_arguments(args),
+                plan=plan,
+                args_hash=bound,
+                rule=self._shared.rule_for(tool),
+            )
+        if approved.args_hash != bound:
+            # The configuration is another one by now: not what people have seen and let through.
+            raise ToolFailedError(Text("plan_has_changed", tool=tool.name))
+        try:
+            return bounded(await self._run(tool, args))
+        except ToolTimeoutError as exc:
+            raise ToolTimeoutError(Text("change_uncertain", said=exc.said)) from exc
+        finally:
+            namespace = self._shared.registry.namespace_of(tool.name).name
+            looked = {each.name for each in self._shared.registry.tools_of(namespace)}
+            self._shared.cache.forget(looked)
+
+    async def _plan(self, tool: AnyTool, args: ToolArgs) -> Plan:
+        if tool.plan is None:
+            return Plan(target=tool.title, steps=())
+        return await tool.plan(args, self._context(tool))
+
+    async def _in_time(self, tool: AnyTool, looking: Awaitable[Plan]) -> Plan:
+        deadline = asyncio.timeout(tool.timeout.total_seconds())
+        try:
+            async with deadline:
+                return await looking
+        except TimeoutError as exc:
+            if deadline.expired():
+                raise _timed_out(tool, had_slot=True) from exc
+            raise
+
+    def _context(self, tool: AnyTool) -> ToolContext:
+        namespace = self._shared.registry.namespace_of(tool.name)
+        return self._shared.contexts.for_call(self._caller, tool, namespace, self._summaries())
+
     async def _run(self, tool: AnyTool, args: ToolArgs) -> ToolResult:
         namespace = self._shared.registry.namespace_of(tool.name)
-        context = self._shared.contexts.for_call(self._caller, tool, namespace, self._summaries())
+        context = self._context(tool)
         deadline = asyncio.timeout(tool.timeout.total_seconds())
         had_slot = False
         try:
@@ -175,10 +239,11 @@ class Toolbox:
                 raise _timed_out(tool, had_slot=had_slot) from exc
             raise
 
-    def _crashed(self, tool: AnyTool) -> ToolFailedError:
+    def _crashed(self, tool: AnyTool, *, began: bool) -> ToolFailedError:
         error_id = secrets.token_hex(4)
         logger.exception("tool_crashed", extra={"tool": tool.name, "error_id": error_id})
-        return ToolFailedError(Text("tool_crashed", tool=tool.name, reference=error_id))
+        said = Text("tool_crashed", tool=tool.name, reference=error_id)
+        return ToolFailedError(Text("change_uncertain", said=said) if began else said)
 
     def _in_reach(self) -> tuple[AnyTool, ...]:
         registry = self._shared.registry

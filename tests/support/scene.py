@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from lycatra_appservice.agent.backend import Backend
 from lycatra_appservice.agent.chat_completions import ChatCompletionsBackend
 from lycatra_appservice.agent.loop import Agent, Window
+from lycatra_appservice.app.approving import build_approving
 from lycatra_appservice.app.coming_and_going import Ground, build_coming_and_going
 from lycatra_appservice.app.second_thoughts import as_trigger_by, build_second_thoughts
 from lycatra_appservice.chat.arrival import Arrival
@@ -59,9 +60,10 @@ from lycatra_appservice.matrix.rooms import RoomStore
 from lycatra_appservice.matrix.shared_rooms import SharedRooms
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, EventID, Level, Outgoing, RoomID, UserID
-from lycatra_appservice.settings import Invitations
+from lycatra_appservice.settings import Approvals, Invitations
 from lycatra_appservice.settings import Rooms as RoomDefaults
 from lycatra_appservice.toolkit.access import Access
+from lycatra_appservice.toolkit.approvals import ConfiguredRules
 from lycatra_appservice.toolkit.base import (
     Effect,
     Field,
@@ -180,6 +182,7 @@ class Scene:
         client: MatrixClient,
         patience: timedelta,
         limits: Invitations,
+        tools: Mapping[str, Sequence[Tool[Any]]] = TOOLS,
     ) -> None:
         self.stub = stub
         self.database = database
@@ -190,11 +193,12 @@ class Scene:
         self.rooms = RoomStore(database, client, users, jobs.after_reading)
         self.limits = limits
         self.joins = 0
+        self.now = NOW  # for freeze times and until when; ages are the homeserver's
         self.patience = patience
         self.figures = Figures()
         self.scheduled: list[str] = []
         self.model: ModelSettings | None = None
-        self._commands = CommandWords(TOOLS, ("!", "/"))
+        self._commands = CommandWords(tools, ("!", "/"))
         self._reader = make_reader(users, self._commands)
         classifier = Classifier(users, self._reader, IGNORED)
         self.sorter = EventSorter(classifier, self.rooms)
@@ -203,7 +207,8 @@ class Scene:
 
     def build(self, registry: Registry, gate: Gate, access: Access, agent: Agent | None) -> None:
         """Put the handlers together."""
-        composer = Composer(self.users, Tongue(load_catalogue()))
+        tongue = Tongue(load_catalogue())
+        composer = Composer(self.users, tongue)
         notices = NoticeStore(self.database)
         unasked = Unasked(notices, RoomDefaults(), self.figures)
         asides = Asides(notices)
@@ -220,7 +225,6 @@ class Scene:
             lambda: NOW,
             self.patience,
         )
-        command = CommandHandler(gate, registry, self.users, composer)
         router = Router(self.users, self._reader, has_model=agent is not None)
         settings = SettingsPage(
             make_settings(load_catalogue().languages),
@@ -243,11 +247,16 @@ class Scene:
             limits=self.limits,
             defaults=RoomDefaults(),
         )
+        approving = build_approving(ground, composer, tongue, ZoneInfo("UTC"), lambda: self.now)
         second = build_second_thoughts(
             ground,
             ConversationStore(self.database),
             composer,
             as_trigger_by(self.sorter),
+            approving.voting,
+        )
+        command = CommandHandler(
+            gate, registry, self.users, composer, approving.desk, approving.settling
         )
         message = MessageHandler(
             self.users,
@@ -255,7 +264,13 @@ class Scene:
             Situations(self.rooms, ThreadStore(self.database), IGNORED),
             router,
             composer,
-            Answerers(command=command, ask=ask, stop=second.stop, control=control),
+            Answerers(
+                command=command,
+                ask=ask,
+                stop=second.stop,
+                vote=approving.voting,
+                control=control,
+            ),
             unasked,
             asides,
         )
@@ -287,6 +302,7 @@ class Scene:
             encrypted,
             self.figures,
             self._note_join,
+            approving.forsaken.left,
         )
         handlers = Handlers(
             message=message,
@@ -300,6 +316,7 @@ class Scene:
             jobs={
                 **coming.jobs,
                 **second.jobs,
+                **approving.jobs,
                 ENCRYPTED_ROOM: encrypted.explain,
                 DIRECT_ROOM: encrypted.begin,
             },
@@ -423,14 +440,17 @@ async def open_scene(
     lists: Lists | None = None,
     patience: timedelta = timedelta(seconds=60),
     limits: Invitations | None = None,
+    tools: Mapping[str, Sequence[Tool[Any]]] = TOOLS,
+    approvals: Approvals | None = None,
+    database_url: str | None = None,
     beside: Scene | None = None,
 ) -> AsyncIterator[Scene]:
     """A scene on SQLite; without `model_url` no model is configured.
 
-    `beside` shares its homeserver, and nothing else.
+    `beside` shares its homeserver, and its database only where `database_url` says so.
     """
     users = VirtualUsers(server_name=SERVER_NAME, namespaces=NAMESPACES)
-    registry = Registry(NAMESPACES, TOOLS)
+    registry = Registry(NAMESPACES, tools)
     access = Access(lists or Lists(viewer=["*:hs.test"]))
     async with AsyncExitStack() as stack:
         stub = beside.stub if beside else None
@@ -438,7 +458,8 @@ async def open_scene(
             stub = await stack.enter_async_context(running_homeserver_stub())
         for user in (users.sender, *users.all):
             stub.add_user(user)
-        database = (await open_database(f"sqlite:///{folder / 'lycatra.db'}")).database
+        url = database_url or f"sqlite:///{folder / 'lycatra.db'}"
+        database = (await open_database(url)).database
         stack.push_async_callback(database.close)
         await migrate(database)
         session = await stack.enter_async_context(aiohttp.ClientSession())
@@ -454,9 +475,11 @@ async def open_scene(
         backend = _backend(model_url)
         if backend is not None:
             stack.push_async_callback(backend.aclose)
-        scene = Scene(stub, database, users, client, patience, limits or Invitations())
+        scene = Scene(stub, database, users, client, patience, limits or Invitations(), tools)
         scene.model = ModelSettings(base_url=model_url) if model_url else None
-        scene.build(registry, Gate(registry, access, contexts, Calls()), access, _agent(backend))
+        rules = ConfiguredRules(approvals or Approvals())
+        gate = Gate(registry, access, contexts, Calls(), rule_for=rules)
+        scene.build(registry, gate, access, _agent(backend))
         yield scene
 
 

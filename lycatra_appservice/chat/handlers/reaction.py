@@ -1,11 +1,11 @@
-"""Reactions: a stop sign ends a question, a number picks one of the choices that we offered."""
+"""Reactions: a stop sign ends a question, a check mark or cross votes, a number picks a choice."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
 from lycatra_appservice.chat.asking import MESSAGE, AsTrigger, aged
-from lycatra_appservice.chat.emoji import plain_emoji
+from lycatra_appservice.chat.emoji import plain_emoji, vote_of
 from lycatra_appservice.chat.router import is_too_old
 from lycatra_appservice.chat.stopping import Stopping
 from lycatra_appservice.chat.welcome import CHOICES
@@ -24,14 +24,29 @@ def pick_of(reaction_id: str) -> str:
     return f"{_VIA}:{reaction_id}"
 
 
+class Votes(Protocol):
+    """Takes what may be a vote."""
+
+    async def react(
+        self, turn: Turn, event: Mapping[str, JSON], target: EventID, *, yes: bool
+    ) -> Sequence[Outgoing]:
+        """Count a reaction to `target`, if that is a card; return what there is to say."""
+
+
 class ReactionHandler:
     """Keys are compared as people see them. Our own reactions never come here."""
 
     def __init__(
-        self, known: KnownTurns, stopping: Stopping, inbox: Inbox, as_trigger: AsTrigger
+        self,
+        known: KnownTurns,
+        stopping: Stopping,
+        votes: Votes,
+        inbox: Inbox,
+        as_trigger: AsTrigger,
     ) -> None:
         self._known = known
         self._stopping = stopping
+        self._votes = votes
         self._inbox = inbox
         self._as_trigger = as_trigger
 
@@ -41,6 +56,10 @@ class ReactionHandler:
         target, key = relation.get("event_id"), plain_emoji(text(relation.get("key")))
         if relation.get("rel_type") != "m.annotation" or not is_id(target):
             return ()
+        vote = vote_of(key)
+        if vote is not None:
+            # Before anything is looked up: the card may be one whose id is not known yet.
+            return await self._votes.react(turn, event, EventID(target), yes=vote)
         message = await self._known.find_message(EventID(target))
         if message is not None and message.room_id != event["room_id"]:
             return ()
