@@ -37,11 +37,17 @@ class LaneLostError(LycatraError):
 
 
 class ParkedError(LycatraError):
-    """The turn waits for an approval; its handler ends here and runs again when it is decided."""
+    """The turn waits for an approval; its handler ends here and runs again when it is decided.
 
-    def __init__(self, message: str, approval_id: int | None = None) -> None:
+    `approval_id` and the rows from `first_n` were written just now; None: in an earlier run.
+    """
+
+    def __init__(
+        self, message: str, approval_id: int | None = None, first_n: int | None = None
+    ) -> None:
         super().__init__(message)
         self.approval_id = approval_id
+        self.first_n = first_n
 
 
 class CancelledByPersonError(LycatraError):

@@ -137,8 +137,8 @@ class TurnRunner:
             pending, error = await self._what_to_send(lease, turn)
             await self._sending.send_all(lease, turn, pending)
             state = "failed" if error else "done"
-        except ParkedError:
-            return "waiting", await self._show_card(lease, turn, go_on=go_on)
+        except ParkedError as parked:
+            return "waiting", await self._show_card(lease, turn, parked.first_n, go_on=go_on)
         except CancelledByPersonError:
             state = "cancelled"
         except UnansweredError as unanswered:
@@ -150,10 +150,13 @@ class TurnRunner:
         return state, following
 
     async def _show_card(
-        self, lease: Lease, turn: StoredTurn, *, go_on: bool
+        self, lease: Lease, turn: StoredTurn, new_from: int | None, *, go_on: bool
     ) -> StoredTurn | None:
         """Send what a waiting turn has written, and let the next one have the lane."""
-        pending = await self._journal.open_sends(turn)
+        pending = [
+            OpenSend(each.row, is_new=new_from is not None and each.row.n >= new_from)
+            for each in await self._journal.open_sends(turn)
+        ]
         await self._sending.send_all(lease, turn, pending)
         return await self._store.leave_waiting(lease, turn, go_on=self._may(go_on=go_on))
 

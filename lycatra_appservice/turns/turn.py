@@ -158,7 +158,7 @@ class Turn:
         """
         n = self.next_n
         approval_id = await self._journal.park(self._lease, self._stored, new, n, rows)
-        raise ParkedError(f"turn {self.trigger_id!r} waits for an approval", approval_id)
+        raise ParkedError(f"turn {self.trigger_id!r} waits for an approval", approval_id, n)
 
     async def check_cancelled(self) -> None:
         """Raise CancelledByPersonError when the person has taken the question back."""
