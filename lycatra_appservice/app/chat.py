@@ -98,6 +98,8 @@ async def build_chat(
     unasked = Unasked(notices, parts.settings.rooms, parts.metrics)
     asides = Asides(notices)
     gate = _gate(parts, board)
+    ground = _ground(parts, rooms)
+    approving = build_approving(ground, composer, tongue, parts.settings.zone, utc_now)
     ask = AskHandler(
         _agent(parts.settings, backend),
         gate,
@@ -110,10 +112,10 @@ async def build_chat(
         parts.settings.zone,
         utc_now,
         parts.settings.model.turn_timeout if parts.settings.model else timedelta(0),
+        approving.desk,
+        approving.settling,
     )
     control = _control(parts, gate, composer, has_model=backend is not None)
-    ground = _ground(parts, rooms)
-    approving = build_approving(ground, composer, tongue, parts.settings.zone, utc_now)
     second = build_second_thoughts(ground, conversations, composer, as_trigger, approving.voting)
     message = MessageHandler(
         parts.users,

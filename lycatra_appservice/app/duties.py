@@ -101,9 +101,10 @@ class Bookkeeping:
         await self._schedules.enqueue_due()
 
     async def end_approvals(self) -> None:
-        """End what nobody has decided about in time, and what was asked again since."""
+        """End what nobody has decided about in time, what was asked again, what broke off."""
         await self._deciding.expire()
         await self._deciding.supersede()
+        await self._deciding.conclude_abandoned()
 
     async def sweep(self) -> None:
         """Find conversations that nobody would look at, and votes that nobody has counted."""

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from lycatra_appservice.cli.command import (
     Command,
     add_config_argument,
+    expect_known_tools,
     read_settings,
     refuse_shared_mount,
 )
@@ -17,6 +18,7 @@ from lycatra_appservice.settings import Settings
 def _run(arguments: Namespace) -> int:
     settings = read_settings(arguments)
     refuse_shared_mount(settings.database)
+    expect_known_tools(settings)
     concerns = (concern.what for concern in concerns_about(settings))
     for concern in (*settings.warnings, *concerns):
         print(f"warning: {concern}", file=sys.stderr)

@@ -59,6 +59,15 @@ def read_settings(arguments: Namespace) -> Settings:
     return load_settings(config_path(arguments), os.environ, _tool_models())
 
 
+def expect_known_tools(settings: Settings) -> None:
+    """Raise SettingsError if the rules of approvals are about tools that do not exist."""
+    from lycatra_appservice.toolkit.approvals import ConfiguredRules
+    from lycatra_appservice.toolkit.discovery import discover
+
+    rules = ConfiguredRules(settings.approvals)
+    rules.expect_known([tool for tool in discover().tools if tool.changes])
+
+
 def read_written_settings(arguments: Namespace) -> WrittenSettings:
     """Read the settings as far as they are needed before there are tokens."""
     from lycatra_appservice.settings_file import load_written_settings

@@ -5,6 +5,7 @@ from argparse import Namespace
 from lycatra_appservice.cli.command import (
     Command,
     add_config_argument,
+    expect_known_tools,
     read_settings,
     refuse_shared_mount,
 )
@@ -13,6 +14,7 @@ from lycatra_appservice.cli.command import (
 def _run(arguments: Namespace) -> int:
     settings = read_settings(arguments)
     refuse_shared_mount(settings.database)
+    expect_known_tools(settings)
     from lycatra_appservice.app import run
 
     return run(settings)

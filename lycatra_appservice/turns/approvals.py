@@ -216,11 +216,6 @@ class Approvals:
         row = await self._database.fetch_one(self._sql["card_state"], approval=approval_id)
         return row is None or row["event_id"] is not None or row["dropped"] is not None
 
-    async def turn_has_ended(self, approval_id: int) -> bool:
-        """Whether nothing more will come of the turn that asked."""
-        row = await self._database.fetch_one(self._sql["card_state"], approval=approval_id)
-        return row is None or row["finished_at"] is not None
-
     async def count_open(self) -> int:
         """How many wait for somebody."""
         row = await self._database.fetch_one(self._sql["count_open"])

@@ -46,8 +46,8 @@ WHERE a.state = 'open' AND (a.card_room = :room OR a.room = :room) ORDER BY a.id
 
 -- name: card_state
 -- Whether the card is out, or never will be: neither, as long as its row is open.
-SELECT s.event_id, s.dropped, t.finished_at FROM approval a
-JOIN turn t ON t.id = a.turn_id JOIN send s ON s.turn_id = a.turn_id AND s.n = a.card_n
+SELECT s.event_id, s.dropped FROM approval a
+JOIN send s ON s.turn_id = a.turn_id AND s.n = a.card_n
 WHERE a.id = :approval
 
 -- name: due
@@ -103,9 +103,10 @@ RETURNING id
 UPDATE approval SET outcome = :outcome WHERE id = :approval AND state = 'used'
 RETURNING id
 
--- name: unfinished
--- Calls that had begun when their turn was ended by somebody.
-SELECT id FROM approval WHERE turn_id = :turn_id AND state = 'used' AND outcome IS NULL
+-- name: abandoned
+-- Calls that had begun when their turn was ended: by somebody, or because it took too long.
+SELECT a.id FROM approval a JOIN turn t ON t.id = a.turn_id
+WHERE a.state = 'used' AND a.outcome IS NULL AND t.finished_at IS NOT NULL LIMIT 100
 
 -- name: of_card_row
 SELECT id, state, card_room FROM approval WHERE turn_id = :turn_id AND card_n = :n

@@ -85,6 +85,13 @@ class Deciding:
             ):
                 await self._inbox.store_with(connection, [card_trigger(approval_id, outcome)])
 
+    async def conclude_abandoned(self) -> int:
+        """Say of calls whose turns ended in the middle that nobody knows; how many."""
+        rows = await self._database.fetch(self._sql["abandoned"])
+        for row in rows:
+            await self.conclude(row["id"], CallOutcome.UNKNOWN)
+        return len(rows)
+
     async def withdraw_of_turn(
         self, connection: Connection, turn_id: int, why: Withdrawal
     ) -> None:
@@ -93,11 +100,6 @@ class Deciding:
             self._sql["withdraw_of_turn"], turn_id=turn_id, why=why.value
         )
         await self._show(connection, [row["id"] for row in rows], ApprovalState.WITHDRAWN)
-
-    async def doubt_of_turn(self, connection: Connection, turn_id: int) -> None:
-        """Have the cards of calls that were begun say so, when their turn is being stopped."""
-        rows = await connection.fetch(self._sql["unfinished"], turn_id=turn_id)
-        await self._show(connection, [row["id"] for row in rows], CallOutcome.UNKNOWN)
 
     async def _show(self, connection: Connection, approvals: Sequence[int], occasion: str) -> None:
         if approvals:

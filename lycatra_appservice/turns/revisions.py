@@ -98,7 +98,6 @@ class Revisions:
         asked = await connection.fetch_one(self._turns["request_cancel"], turn_id=turn["id"])
         if asked:
             await connection.notify(CANCEL_CHANNEL, str(turn["id"]))
-            await self._deciding.doubt_of_turn(connection, turn["id"])
         return asked is not None
 
     async def _replace(

@@ -16,6 +16,7 @@ from lycatra_appservice.turns.approvals import (
     Approvals,
     ApprovalSpentError,
     ApprovalState,
+    CallOutcome,
     CodeTakenError,
     Withdrawal,
 )
@@ -600,6 +601,29 @@ async def test_a_crash_after_the_start_is_told_and_never_run_again(
     assert changing.changed == ["$a"]
     assert rooms.said()[-1] == UNKNOWN
     assert await state_of(heir.database, approval) is ApprovalState.USED
+
+
+async def test_a_change_that_was_stopped_in_the_middle_is_in_doubt(
+    replicas: Replicas, handler: ScriptedHandler, rooms: Rooms, changing: Changing
+) -> None:
+    changing.hold = asyncio.Event()
+    replica = await replicas.add(handler)
+    await replica.inbox.store([trigger("$a")])
+    await replica.start()
+    approval = await shown_card(replica.database)
+    await Deciding(replica.database).decide(approval.id, [], approved=True)
+    async with asyncio.timeout(20):
+        await changing.begun.wait()
+    assert await Deciding(replica.database).conclude_abandoned() == 0
+
+    await replica.revisions.cancel("$a")
+    assert (await until_ended(replica.database, "$a"))["$a"] == "cancelled"
+
+    assert await Deciding(replica.database).conclude_abandoned() == 1
+    assert await Deciding(replica.database).conclude_abandoned() == 0
+    found = await approval_of(replica.database)
+    assert found.outcome is CallOutcome.UNKNOWN
+    assert f"card:{approval.id}:unknown" in await turn_states(replica.database)
 
 
 async def test_a_crash_after_the_end_says_what_came_of_it(

@@ -1,5 +1,6 @@
-"""Approvals on a real Synapse: by a second account's reactions, through edits, time and crashes."""
+"""Approvals on a real Synapse: a second account's reactions, edits, time and crashes."""
 
+import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -182,9 +183,9 @@ async def test_what_waits_too_long_expires(play: Play) -> None:
     card = await play.card_of(request)
     await play.replica.stop()
     config = play.replica.config_path
-    config.write_text(
-        config.read_text().replace('"approvals": {', '"approvals": {"lifetime": 2, ')
-    )
+    written = json.loads(config.read_text())
+    written["approvals"]["lifetime"] = "2s"
+    config.write_text(json.dumps(written))
     await play.replica.start()
     short = await play.room.ask("!restart service database")
 

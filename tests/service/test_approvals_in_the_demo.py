@@ -1,4 +1,4 @@
-"""`make demo SCRIPT=examples/approvals.txt`: a denied change does not happen, an approved one once."""
+"""`make demo SCRIPT=examples/approvals.txt`: what is denied does not happen, the other once."""
 
 import os
 import subprocess

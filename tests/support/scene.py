@@ -212,30 +212,6 @@ class Scene:
         notices = NoticeStore(self.database)
         unasked = Unasked(notices, RoomDefaults(), self.figures)
         asides = Asides(notices)
-        ask = AskHandler(
-            agent,
-            gate,
-            registry,
-            access,
-            ConversationStore(self.database),
-            composer,
-            asides,
-            TypingNotice(self.client),
-            ZoneInfo("UTC"),
-            lambda: NOW,
-            self.patience,
-        )
-        router = Router(self.users, self._reader, has_model=agent is not None)
-        settings = SettingsPage(
-            make_settings(load_catalogue().languages),
-            RoomDefaults(),
-            RoomSettingsStore(self.database),
-            access,
-        )
-        help_page = HelpPage(
-            gate, registry, self.users, self._commands, has_model=agent is not None
-        )
-        control = ControlHandler(access, help_page, settings, composer)
         ground = Ground(
             users=self.users,
             rooms=self.rooms,
@@ -248,6 +224,32 @@ class Scene:
             defaults=RoomDefaults(),
         )
         approving = build_approving(ground, composer, tongue, ZoneInfo("UTC"), lambda: self.now)
+        ask = AskHandler(
+            agent,
+            gate,
+            registry,
+            access,
+            ConversationStore(self.database),
+            composer,
+            asides,
+            TypingNotice(self.client),
+            ZoneInfo("UTC"),
+            lambda: NOW,
+            self.patience,
+            approving.desk,
+            approving.settling,
+        )
+        router = Router(self.users, self._reader, has_model=agent is not None)
+        settings = SettingsPage(
+            make_settings(load_catalogue().languages),
+            RoomDefaults(),
+            RoomSettingsStore(self.database),
+            access,
+        )
+        help_page = HelpPage(
+            gate, registry, self.users, self._commands, has_model=agent is not None
+        )
+        control = ControlHandler(access, help_page, settings, composer)
         second = build_second_thoughts(
             ground,
             ConversationStore(self.database),

@@ -1,8 +1,6 @@
 """The turn that edits a card, so that it shows how the approval stands."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Final
 
 from lycatra_appservice.chat.approvals.card import Shown, card_text
 from lycatra_appservice.chat.language import Tongue
@@ -10,15 +8,8 @@ from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.matrix.events import HOPS_MARKER
 from lycatra_appservice.matrix.render import MAX_EDIT_BYTES, as_edit, render_message
 from lycatra_appservice.model import Address, Outgoing, Reply, SendKind
-from lycatra_appservice.turns.approvals import (
-    Approval,
-    Approvals,
-    ApprovalState,
-    CallOutcome,
-)
+from lycatra_appservice.turns.approvals import Approval, Approvals
 from lycatra_appservice.turns.turn import Turn
-
-_DOUBT: Final = f":{CallOutcome.UNKNOWN}"
 
 
 class CardNotOutError(LycatraError):
@@ -45,17 +36,7 @@ class CardEnding:
             if not await self._approvals.card_is_settled(approval.id):
                 raise CardNotOutError("the card is not out yet")
             return ()
-        approval = await self._in_doubt(approval, turn)
         return self._edit(approval, shown, await self._newer(approval), turn)
-
-    async def _in_doubt(self, approval: Approval, turn: Turn) -> Approval:
-        """A call that had begun when its turn was stopped may or may not have been made."""
-        is_over = approval.outcome is not None or not turn.trigger_id.endswith(_DOUBT)
-        if is_over or approval.state is not ApprovalState.USED:
-            return approval
-        if not await self._approvals.turn_has_ended(approval.id):
-            raise CardNotOutError("what was stopped has not ended yet")
-        return replace(approval, outcome=CallOutcome.UNKNOWN)
 
     async def _newer(self, approval: Approval) -> Approval | None:
         if approval.superseded_by is None:

@@ -12,6 +12,9 @@ from lycatra_appservice.agent.loop import Agent, AgentAnswer
 from lycatra_appservice.agent.messages import message_from_json, message_to_json
 from lycatra_appservice.agent.prompt import Question
 from lycatra_appservice.chat import messages
+from lycatra_appservice.chat.approvals.asking_toolbox import AskingToolbox
+from lycatra_appservice.chat.approvals.desk import ApprovalDesk, Occasion
+from lycatra_appservice.chat.approvals.settling import Settling
 from lycatra_appservice.chat.asides import Asides
 from lycatra_appservice.chat.attachments import long_text_in_file
 from lycatra_appservice.chat.compose import Composer
@@ -49,6 +52,8 @@ class AskHandler:
         zone: ZoneInfo,
         now: Callable[[], datetime],
         patience: timedelta,
+        desk: ApprovalDesk,
+        settling: Settling,
     ) -> None:
         """`patience` is for a whole answer, tools included."""
         self._agent = agent
@@ -62,6 +67,8 @@ class AskHandler:
         self._zone = zone
         self._now = now
         self._patience = patience
+        self._desk = desk
+        self._settling = settling
 
     async def handle(
         self, route: Ask, turn: Turn, inbound: Inbound, room: RoomView
@@ -154,7 +161,15 @@ class AskHandler:
             rights=self._access.level(inbound.sender).name.lower(),
             only_namespace=self._about(route.namespace),
         )
-        toolbox = self._gate.open(caller, namespace=route.namespace)
+        occasion = Occasion(
+            turn=turn, inbound=inbound, room=room, speaker=route.speaker, face=caller.face
+        )
+        toolbox = AskingToolbox(
+            self._gate.open(caller, namespace=route.namespace),
+            occasion,
+            self._desk,
+            self._settling,
+        )
         answer = await agent.answer(question, toolbox, turn)
         await self._conversations.append(
             conversation, turn.trigger_id, answer.messages, run=turn.first_n

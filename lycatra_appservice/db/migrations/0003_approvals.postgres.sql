@@ -38,6 +38,7 @@ CREATE TABLE approval (
 );
 CREATE INDEX approval_turn ON approval (turn_id);
 CREATE INDEX approval_trigger ON approval (trigger_id);
+CREATE INDEX approval_begun ON approval (turn_id) WHERE state = 'used' AND outcome IS NULL;
 CREATE INDEX approval_open ON approval (expires_at) WHERE state = 'open';
 
 -- `target` is what was voted on: a card's event id, or a code. `approval` is NULL as long as no
