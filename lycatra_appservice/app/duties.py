@@ -101,7 +101,7 @@ class Bookkeeping:
         await self._schedules.enqueue_due()
 
     async def end_approvals(self) -> None:
-        """End what nobody has decided about in time, what was asked again, what broke off."""
+        """End what was not decided in time, what a newer request replaces, what broke off."""
         await self._deciding.expire()
         await self._deciding.supersede()
         await self._deciding.conclude_abandoned()

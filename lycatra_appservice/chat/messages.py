@@ -358,6 +358,16 @@ def stopped(requests: int, *, of_all: bool) -> Text:
     return Text("nothing_to_stop" if of_all else "nothing_of_yours_to_stop")
 
 
+def goes_on(stopped: Text | None = None) -> Text:
+    """For who stops a change that has begun; `stopped` tells of what else has ended."""
+    return Text("stopped_but_one", said=stopped) if stopped else Text("change_goes_on")
+
+
+def removed_after_start() -> Text:
+    """For who has removed a request while its change is being made."""
+    return Text("removed_after_start")
+
+
 def question_redacted() -> Text:
     """The reason for redacting an answer."""
     return Text("question_redacted")

@@ -40,6 +40,20 @@ class Stopping:
         ]
         return sum(stopped)
 
+    async def goes_on(self, turn: KnownTurn, room_id: RoomID, person: UserID) -> bool:
+        """Whether a turn that the person may stop cannot be stopped: it is changing something."""
+        return self._may_stop(turn, room_id, person) and await self._revisions.is_changing(
+            turn.trigger_id
+        )
+
+    async def any_goes_on(self, room_id: RoomID, thread: EventID | None, person: UserID) -> bool:
+        """The same of all turns of a room, or only of a thread of it."""
+        for turn in await self._known.open_in(room_id):
+            is_meant = thread is None or _is_in(turn, thread)
+            if is_meant and await self.goes_on(turn, room_id, person):
+                return True
+        return False
+
     def _may_stop(self, turn: KnownTurn, room_id: RoomID, person: UserID) -> bool:
         event = _event_of(turn)
         return (

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeAlias
 
 from lycatra_appservice.errors import SettingsError, ToolError
-from lycatra_appservice.freeze_times import FreezeTime, frozen_until, read_freeze_time
+from lycatra_appservice.freeze_times import FreezeTime, frozen_until, is_endless, read_freeze_time
 from lycatra_appservice.model import JSON, Level, RoomID, UserID
 from lycatra_appservice.words.text import Text
 
@@ -78,8 +78,9 @@ def rule_from_json(kept: Mapping[str, JSON]) -> Rule:
 class Plan:
     """What exactly a call will do. The same arguments and settings must give the same plan.
 
-    `target` names what is changed. `steps` are lines of Markdown for who decides. `look` is a
-    command, without its prefix, that shows the target's state afterwards.
+    `target` names what is changed: of two requests of a tool for the same target the newer one
+    counts. `steps` are lines of Markdown for who decides. `look` is a command, without its
+    prefix, that shows the target's state afterwards.
     """
 
     target: str
@@ -204,6 +205,8 @@ def _hopeless(rules: RuleFor, tool: ChangingTool) -> Iterator[str]:
     named = [each for each in rule.people if each.startswith("@")]
     if rule.people and len(named) == len(rule.people) and len(named) < rule.quorum:
         yield f"{tool.name} needs {rule.quorum} people, but only {len(named)} may approve it"
+    if is_endless(rule.freeze):
+        yield f"{tool.name} could never be approved: its freeze times leave no moment of the week"
 
 
 def _server_of(user_id: UserID) -> str:

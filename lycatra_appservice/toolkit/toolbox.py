@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from lycatra_appservice.errors import (
     NotAllowedError,
@@ -42,6 +42,8 @@ from lycatra_appservice.words.spans import in_seconds
 from lycatra_appservice.words.text import Text
 
 logger = logging.getLogger(__name__)
+
+ErrorT = TypeVar("ErrorT", bound=ToolError)
 
 
 class ContextSource(Protocol):
@@ -198,8 +200,6 @@ class Toolbox:
             raise ToolFailedError(Text("plan_has_changed", tool=tool.name))
         try:
             return bounded(await self._run(tool, args))
-        except ToolTimeoutError as exc:
-            raise ToolTimeoutError(Text("change_uncertain", said=exc.said)) from exc
         finally:
             namespace = self._shared.registry.namespace_of(tool.name).name
             looked = {each.name for each in self._shared.registry.tools_of(namespace)}
@@ -217,7 +217,7 @@ class Toolbox:
                 return await looking
         except TimeoutError as exc:
             if deadline.expired():
-                raise _timed_out(tool, had_slot=True) from exc
+                raise ToolTimeoutError(_took_too_long(tool)) from exc
             raise
 
     def _context(self, tool: AnyTool) -> ToolContext:
@@ -243,7 +243,7 @@ class Toolbox:
         error_id = secrets.token_hex(4)
         logger.exception("tool_crashed", extra={"tool": tool.name, "error_id": error_id})
         said = Text("tool_crashed", tool=tool.name, reference=error_id)
-        return ToolFailedError(Text("change_uncertain", said=said) if began else said)
+        return _in_doubt(ToolFailedError, said) if began else ToolFailedError(said)
 
     def _in_reach(self) -> tuple[AnyTool, ...]:
         registry = self._shared.registry
@@ -278,7 +278,19 @@ class Toolbox:
 
 
 def _timed_out(tool: AnyTool, *, had_slot: bool) -> ToolTimeoutError:
-    span = in_seconds(tool.timeout)
-    if had_slot:
-        return ToolTimeoutError(Text("tool_took_too_long", tool=tool.name, span=span))
-    return ToolTimeoutError(Text("tool_waited_too_long", tool=tool.name, span=span))
+    if not had_slot:
+        span = in_seconds(tool.timeout)
+        return ToolTimeoutError(Text("tool_waited_too_long", tool=tool.name, span=span))
+    said = _took_too_long(tool)
+    return _in_doubt(ToolTimeoutError, said) if tool.changes else ToolTimeoutError(said)
+
+
+def _took_too_long(tool: AnyTool) -> Text:
+    return Text("tool_took_too_long", tool=tool.name, span=in_seconds(tool.timeout))
+
+
+def _in_doubt(error: type[ErrorT], said: Text) -> ErrorT:
+    """How a change has ended of which nobody knows how far it came."""
+    made = error(Text("change_uncertain", said=said))
+    made.in_doubt = True
+    return made

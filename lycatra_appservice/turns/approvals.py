@@ -38,7 +38,7 @@ class Withdrawal(StrEnum):
 
     STOPPED = "stopped"  # by who asked, or who may stop it
     ASKED_ANEW = "asked_anew"  # the request has other words now
-    SUPERSEDED = "superseded"  # the same was asked once more
+    SUPERSEDED = "superseded"  # a newer request is about the same
     ROOM_LEFT = "room_left"  # nobody of us is there any more
     NOT_SHOWN = "not_shown"  # the card could not be sent, or was taken away
     TOOL_GONE = "tool_gone"
@@ -62,7 +62,10 @@ class ApprovalSpentError(LycatraError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewApproval:
-    """What to ask people about. `args` are run as they stand here; `shown` is for the card."""
+    """What to ask people about. `args` are run as they stand here; `shown` is for the card.
+
+    Whatever waits for the same `tool` and `target` in the card's room is superseded.
+    """
 
     code: str
     face: Face
@@ -71,6 +74,7 @@ class NewApproval:
     room_id: RoomID
     card_room: RoomID
     tool: str
+    target: str
     args: Mapping[str, JSON]
     args_hash: str
     shown: Mapping[str, JSON]
@@ -179,6 +183,7 @@ def parameters_of(new: NewApproval) -> dict[str, object]:
         "room": new.room_id,
         "card_room": new.card_room,
         "tool": new.tool,
+        "target": new.target,
         "args": json.dumps(new.args),
         "args_hash": new.args_hash,
         "shown": json.dumps(new.shown),
@@ -205,6 +210,10 @@ class Approvals:
     async def by_card(self, event_id: EventID) -> Approval | None:
         """The approval that a message of ours is the card of."""
         return await self._one("by_card", event_id=event_id)
+
+    async def begun(self, trigger_id: str) -> Approval | None:
+        """The approval of a turn whose call is being made now."""
+        return await self._one("begun_of_trigger", trigger_id=trigger_id)
 
     async def open_in(self, room_id: RoomID) -> Sequence[Approval]:
         """The approvals that wait for somebody here, or that were asked for here."""

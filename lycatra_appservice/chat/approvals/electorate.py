@@ -48,10 +48,6 @@ class Electorate:
             return False
         return rule.lets(voter, await self._levels.level(voter, room_id), requester)
 
-    async def may_stop(self, voter: UserID, requester: UserID, room_id: RoomID) -> bool:
-        """Whether it is somebody's own request, which he may always give up."""
-        return voter == requester and voter in await self._rooms.joined(room_id)
-
     async def eligible(
         self, rule: Rule, requester: UserID, room_id: RoomID, at_most: int
     ) -> Sequence[UserID]:

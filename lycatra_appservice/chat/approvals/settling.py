@@ -55,11 +55,8 @@ class Settling:
             await self._deciding.conclude(approval.id, CallOutcome.UNKNOWN)
             unknown.said = wording.interrupted(_look(approval))
             raise
-        done = "failed" not in made
-        await self._deciding.conclude(
-            approval.id, CallOutcome.DONE if done else CallOutcome.FAILED
-        )
-        if not done:
+        await self._deciding.conclude(approval.id, _outcome(made))
+        if "failed" in made:
             raise ToolError(said_from_json(made["failed"]))
         return _result(made)
 
@@ -70,7 +67,7 @@ class Settling:
             try:
                 result = await toolbox.call(approval.tool, approval.args, approved=approved)
             except ToolError as error:
-                return {"failed": said_to_json(error.said)}
+                return {"failed": said_to_json(error.said), "in_doubt": error.in_doubt}
             return _kept(result)
 
         made: Mapping[str, JSON] = await turn.change(
@@ -96,6 +93,12 @@ def _refusal(approval: Approval) -> LycatraError:
             return NotApprovedError(Text("was_taken_back"))
         case _:
             return StillOpenError(f"approval {approval.code!r} is {approval.state}")
+
+
+def _outcome(made: Mapping[str, JSON]) -> CallOutcome:
+    if "failed" not in made:
+        return CallOutcome.DONE
+    return CallOutcome.UNKNOWN if made["in_doubt"] else CallOutcome.FAILED
 
 
 def _look(approval: Approval) -> str | None:

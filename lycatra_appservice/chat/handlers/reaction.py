@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
+from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.asking import MESSAGE, AsTrigger, aged
 from lycatra_appservice.chat.emoji import plain_emoji, vote_of
 from lycatra_appservice.chat.router import is_too_old
@@ -12,8 +13,9 @@ from lycatra_appservice.chat.welcome import CHOICES
 from lycatra_appservice.matrix.events import age_of, is_id, mapping, text
 from lycatra_appservice.model import JSON, EventID, Outgoing, RoomID, UserID
 from lycatra_appservice.turns.inbox import Inbox
-from lycatra_appservice.turns.known import KnownTurns, OurMessage
+from lycatra_appservice.turns.known import KnownTurn, KnownTurns, OurMessage
 from lycatra_appservice.turns.turn import Turn
+from lycatra_appservice.words.text import Said
 
 _STOP_SIGNS: Final = frozenset({"\U0001f6d1", "\u23f9"})  # a stop sign, a stop button
 _VIA: Final = "pick"
@@ -31,6 +33,9 @@ class Votes(Protocol):
         self, turn: Turn, event: Mapping[str, JSON], target: EventID, *, yes: bool
     ) -> Sequence[Outgoing]:
         """Count a reaction to `target`, if that is a card; return what there is to say."""
+
+    async def goes_on(self, turn: Turn, trigger_id: str, said: Said) -> Sequence[Outgoing]:
+        """Say this, once, if the change that a turn makes has begun."""
 
 
 class ReactionHandler:
@@ -65,12 +70,19 @@ class ReactionHandler:
             return ()
         if key in _STOP_SIGNS:
             stopped = message.turn if message else await self._known.find(target)
-            if stopped is not None:
-                room_id, person = RoomID(event["room_id"]), UserID(event["sender"])
-                await self._stopping.stop_one(stopped, room_id, person)
-        elif message is not None:
+            return () if stopped is None else await self._stop(turn, event, stopped)
+        if message is not None:
             await self._pick(turn, event, EventID(target), message, key)
         return ()
+
+    async def _stop(
+        self, turn: Turn, event: Mapping[str, JSON], stopped: KnownTurn
+    ) -> Sequence[Outgoing]:
+        room_id, person = RoomID(event["room_id"]), UserID(event["sender"])
+        await self._stopping.stop_one(stopped, room_id, person)
+        if not await self._stopping.goes_on(stopped, room_id, person):
+            return ()
+        return await self._votes.goes_on(turn, stopped.trigger_id, messages.goes_on())
 
     async def _pick(
         self,

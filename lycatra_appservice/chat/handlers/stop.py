@@ -28,5 +28,7 @@ class StopHandler:
 
         stopped = await turn.step("stopped", stop)
         said = messages.stopped(stopped, of_all=self._stopping.may_stop_all(inbound.sender))
+        if await self._stopping.any_goes_on(inbound.room_id, inbound.thread, inbound.sender):
+            said = messages.goes_on(said if stopped else None)
         reply = Reply(markdown=said, sender=route.speaker, notice=True)
         return self._composer.answer(reply, inbound, room)

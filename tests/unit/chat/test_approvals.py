@@ -646,7 +646,7 @@ async def test_the_same_asked_again_leads_from_the_old_card_to_the_new(
 
     assert new != old
     assert new in str(scene.stub.rooms[ROOM].events)
-    assert "the newer card" in card_now(scene, old)
+    assert "A newer request is about the same" in card_now(scene, old)
     await vote(scene, on=old)
     assert services.restarted == []
     await vote(scene, on=new)

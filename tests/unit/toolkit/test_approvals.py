@@ -101,6 +101,7 @@ def test_a_rule_is_kept_as_it_was() -> None:
             {"quorum": 2, "tools": {"say_something": {"people": ["@a:b.org"]}}},
             "say_something needs 2 people",
         ),
+        ({"freeze": ["mon-fri", "sat-sun"]}, "leave no moment of the week"),
     ],
 )
 def test_rules_that_can_never_be_met_are_mistakes(settings: Any, mistake: str) -> None:
