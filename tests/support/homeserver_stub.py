@@ -205,10 +205,10 @@ class _Routes:
         if failure is None:
             return await self._answer(request, handler, seen)
         failure.times -= 1
-        if failure.hang is not None:
-            await failure.hang.wait()
         if failure.after:
             await self._answer(request, handler, seen)
+        if failure.hang is not None:
+            await failure.hang.wait()
         return failure.response()
 
     async def _answer(

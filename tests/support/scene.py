@@ -194,6 +194,7 @@ class Scene:
         self.limits = limits
         self.joins = 0
         self.now = NOW  # for freeze times and until when; ages are the homeserver's
+        self.zone = ZoneInfo("UTC")
         self.patience = patience
         self.figures = Figures()
         self.scheduled: list[str] = []
@@ -223,7 +224,7 @@ class Scene:
             limits=self.limits,
             defaults=RoomDefaults(),
         )
-        approving = build_approving(ground, composer, tongue, ZoneInfo("UTC"), lambda: self.now)
+        approving = build_approving(ground, composer, tongue, self.zone, lambda: self.now)
         ask = AskHandler(
             agent,
             gate,
@@ -444,6 +445,7 @@ async def open_scene(
     limits: Invitations | None = None,
     tools: Mapping[str, Sequence[Tool[Any]]] = TOOLS,
     approvals: Approvals | None = None,
+    zone: str = "UTC",
     database_url: str | None = None,
     beside: Scene | None = None,
 ) -> AsyncIterator[Scene]:
@@ -478,6 +480,7 @@ async def open_scene(
         if backend is not None:
             stack.push_async_callback(backend.aclose)
         scene = Scene(stub, database, users, client, patience, limits or Invitations(), tools)
+        scene.zone = ZoneInfo(zone)
         scene.model = ModelSettings(base_url=model_url) if model_url else None
         rules = ConfiguredRules(approvals or Approvals())
         gate = Gate(registry, access, contexts, Calls(), rule_for=rules)

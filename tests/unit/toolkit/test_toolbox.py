@@ -178,8 +178,47 @@ async def test_a_change_that_breaks_may_have_happened_all_the_same() -> None:
         with pytest.raises(NeedsApprovalError) as needed:
             await on.toolbox().call("say_something", {})
 
-        with pytest.raises(ToolFailedError, match="may or may not have happened"):
+        with pytest.raises(ToolFailedError, match="may or may not have happened") as caught:
             await on.toolbox().call("say_something", {}, approved=let(needed))
+
+    assert caught.value.in_doubt
+
+
+async def test_a_change_that_takes_too_long_may_have_happened_all_the_same() -> None:
+    async def hangs(args: EchoArgs, ctx: ToolContext) -> ToolResult:
+        await asyncio.Event().wait()
+        raise AssertionError("not reached")
+
+    tool = a_tool(run=hangs, effect=Effect.CHANGE, timeout=timedelta(milliseconds=20))
+    async with bench([tool]) as on:
+        with pytest.raises(NeedsApprovalError) as needed:
+            await on.toolbox().call("say_something", {})
+
+        with pytest.raises(ToolTimeoutError, match="may or may not have happened") as caught:
+            await on.toolbox().call("say_something", {}, approved=let(needed))
+
+    assert caught.value.in_doubt
+
+
+async def test_a_change_whose_plan_takes_too_long_has_not_happened() -> None:
+    is_slow: list[bool] = []
+
+    async def plan(args: EchoArgs, ctx: ToolContext) -> Plan:
+        if is_slow:
+            await asyncio.Event().wait()
+        return Plan(target="web", steps=["restarts it"])
+
+    tool = a_tool(run=echo, effect=Effect.CHANGE, plan=plan, timeout=timedelta(milliseconds=20))
+    async with bench([tool]) as on:
+        with pytest.raises(NeedsApprovalError) as needed:
+            await on.toolbox().call("say_something", {})
+        is_slow.append(True)
+
+        with pytest.raises(ToolTimeoutError) as caught:
+            await on.toolbox().call("say_something", {}, approved=let(needed))
+
+    assert not caught.value.in_doubt
+    assert "may or may not" not in caught.value.user_message
 
 
 async def test_a_stranger_sees_and_may_nothing() -> None:
