@@ -52,5 +52,5 @@ def build_approving(
         settling=Settling(deciding),
         voting=voting,
         forsaken=Forsaken(approvals, deciding, ground.rooms),
-        jobs={CARD: CardEnding(approvals, tongue).run, JUDGE: voting.read_early},
+        jobs={CARD: CardEnding(approvals, ground.client, tongue).run, JUDGE: voting.read_early},
     )

@@ -12,7 +12,8 @@ from lycatra_appservice.db.connection import Database, Row
 from lycatra_appservice.db.statements import Statements
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.model import JSON, EventID, Face, LaneKind, RoomID, UserID
-from lycatra_appservice.turns.records import Trigger, lane_of_room, object_of
+from lycatra_appservice.turns.delivery import SendRow
+from lycatra_appservice.turns.records import Trigger, lane_of_room, object_of, send_of
 
 CARD: Final = "card"  # of the trigger id of a turn that shows on its card how an approval ended
 JUDGE: Final = "judge"  # of the trigger id of a turn that reads votes which came too early
@@ -224,6 +225,11 @@ class Approvals:
         """Whether the card is out, or never will be."""
         row = await self._database.fetch_one(self._sql["card_state"], approval=approval_id)
         return row is None or row["event_id"] is not None or row["dropped"] is not None
+
+    async def given_up_card(self, approval_id: int) -> SendRow | None:
+        """The row of a card that was dropped with its turn: it may be in its room all the same."""
+        row = await self._database.fetch_one(self._sql["given_up_card"], approval=approval_id)
+        return send_of(row) if row else None
 
     async def count_open(self) -> int:
         """How many wait for somebody."""

@@ -56,6 +56,12 @@ SELECT s.event_id, s.dropped FROM approval a
 JOIN send s ON s.turn_id = a.turn_id AND s.n = a.card_n
 WHERE a.id = :approval
 
+-- name: given_up_card
+-- A card that was dropped with its turn, perhaps while it was being sent.
+SELECT s.*, NULL AS target, NULL AS target_mxc FROM approval a
+JOIN send s ON s.turn_id = a.turn_id AND s.n = a.card_n
+WHERE a.id = :approval AND s.dropped IN ('cancelled', 'asked anew')
+
 -- name: due
 SELECT id FROM approval WHERE state = 'open' AND expires_at <= lycatra_now()
 ORDER BY expires_at LIMIT 100

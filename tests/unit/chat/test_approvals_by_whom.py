@@ -366,3 +366,16 @@ async def test_an_early_vote_is_too_late_after_the_end(
     await early.end()
 
     assert services.restarted == []
+
+
+async def test_a_card_that_was_given_up_on_its_way_shows_its_end_all_the_same(
+    scene: Scene, early: Early, services: Services
+) -> None:
+    card = await early.begin()
+    await early.comes(scene.message("!stop"))
+
+    await early.end()
+    await vote(scene, on=card)
+
+    assert services.restarted == []
+    assert "Taken back" in card_now(scene, card)
