@@ -44,7 +44,7 @@ async def test_without_a_model_a_question_is_told_so_and_commands_work(
 ) -> None:
     async with await stage.replica(sqlite_in(tmp_path)):
         room = await stage.room()
-        assert "no language model is configured" in await room.said_to("lycatra: hello?")
+        assert "no language model is configured" in await room.said_to("lycatra: what is new?")
         assert "!list updates" in await room.said_to("!help")
 
 
