@@ -138,7 +138,7 @@ async def build_chat(
         edit=second.edit,
         redaction=second.redaction,
         reaction=second.reaction,
-        encrypted=EncryptedHandler(parts.users, rooms, encrypted),
+        encrypted=EncryptedHandler(parts.users, rooms, parts.client, encrypted),
         invitation=coming.invitation,
         state=coming.state,
         schedules=schedules,

@@ -137,9 +137,11 @@ class CommandWords:
         names = {" ".join(way): tool.name for way, tool in ways.items()}
         names |= {word.value: word.value for word in ControlWord}
         written = spelled(words)
+        start = tuple(written)
+        begun = [tool.name for way, tool in ways.items() if start and way[: len(start)] == start]
         near = [
             names[match]
             for count in range(min(len(written), _READ_WORDS), 0, -1)
             for match in difflib.get_close_matches(" ".join(written[:count]), names, n=_NEAR)
         ]
-        return tuple(dict.fromkeys(near))[:_NEAR]
+        return tuple(dict.fromkeys([*begun, *near]))[:_NEAR]

@@ -36,8 +36,8 @@ class ConversationStore:
     ) -> None:
         """Add one turn's messages; adding the same turn again changes nothing.
 
-        `run` is the first_n of the running turn. One that was asked anew meanwhile, or that has
-        ended, adds nothing.
+        `run` is the first_n of the running turn. One that was asked anew meanwhile, that was
+        stopped or has ended, adds nothing.
         """
         async with self._database.transaction() as connection:
             await connection.execute_many(

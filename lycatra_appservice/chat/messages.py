@@ -254,7 +254,7 @@ def whoami_whence(grant: tuple[str, str] | None) -> Text:
 def whoami_power(power: int | None, *, may_set: bool) -> Text:
     """Somebody's power level; None for a creator who stands above all of them."""
     if power is None:
-        return Text("whoami_creator")
+        return Text("whoami_creator" if may_set else "whoami_creator_alone")
     return Text("whoami_power_may_set" if may_set else "whoami_power", power=power)
 
 
@@ -280,7 +280,11 @@ def direct_chat(*, opened: bool) -> Text:
 def who_i_am(name: str, *, is_direct: bool, summary: str | None = None) -> Text:
     """The first line of the welcome; `summary` is of the virtual user who was invited alone."""
     if summary is not None:
-        return Text("welcome_virtual", name=name, summary=summary)
+        return Text(
+            "welcome_virtual_direct" if is_direct else "welcome_virtual",
+            name=name,
+            summary=summary,
+        )
     return Text("welcome_direct" if is_direct else "welcome_group", name=name)
 
 

@@ -11,6 +11,7 @@ from lycatra_appservice.chat.commands import (
     UnknownCommand,
 )
 from lycatra_appservice.chat.control import ControlWord, Steering
+from lycatra_appservice.chat.emoji import is_displeased
 from lycatra_appservice.chat.reading import Reader, Reading
 from lycatra_appservice.chat.routes import (
     Acknowledge,
@@ -34,6 +35,7 @@ MAX_AGE_OF_A_READ: Final = timedelta(hours=1)
 _MAX_HOPS: Final = 3
 _SEEN: Final = "\U0001f44d"  # thumbs up
 _GLADLY: Final = "\U0001f642"  # a smile
+_SORRY: Final = "\U0001f615"  # a confused face; thumbs up would sound like mockery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +123,9 @@ class Router:
             return Unseen(speaker, msgtype)  # "help" below a picture is about the picture
         if reading.control is not None:
             return self._steer(reading.control, reading, situation)
-        if namespace is not None and self._commands.is_command(reading.core, namespace):
+        # Without a model nobody else could make sense of a command's bare words.
+        understands = namespace is not None or not self._has_model
+        if understands and self._commands.is_command(reading.core, namespace):
             return self._run(self._commands.parse(reading.core, namespace), speaker)
         if msgtype in WORDS:
             return self._small_talk(reading, situation) or Ask(
@@ -133,7 +137,8 @@ class Router:
         if self._talk.is_thanks(reading.core):
             return Acknowledge(self._speaker(reading, situation), _GLADLY)
         if is_emoji(reading.core):
-            return Acknowledge(self._speaker(reading, situation), _SEEN)
+            key = _SORRY if is_displeased(reading.core) else _SEEN
+            return Acknowledge(self._speaker(reading, situation), key)
         if self._talk.is_greeting(reading.core) and not self._has_model:
             return self._steer(Steering(ControlWord.HELP), reading, situation)
         return None

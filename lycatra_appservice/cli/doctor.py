@@ -74,7 +74,7 @@ def _mistake(problem: str) -> Finding:
         _CONFIGURATION,
         problem,
         why="Lycatra does not start with it; nothing else can be asked before",
-        fix="that line; example-config.yaml has every key",
+        fix="as it says; example-config.yaml has every key",
     )
 
 

@@ -8,18 +8,17 @@ from typing import Final, TypeAlias
 from lycatra_appservice.db.connection import Connection, Database, Row
 from lycatra_appservice.db.statements import Statements
 from lycatra_appservice.errors import LycatraError
-from lycatra_appservice.matrix.accounts import is_account_missing
+from lycatra_appservice.matrix.accounts import is_account_missing, was_never_registered
 from lycatra_appservice.matrix.client import MatrixClient
 from lycatra_appservice.matrix.crowds import Crowds
 from lycatra_appservice.matrix.errors import MatrixError, TryLaterError
 from lycatra_appservice.matrix.events import mapping
 from lycatra_appservice.matrix.power import PowerLevels
-from lycatra_appservice.matrix.room_facts import change_by, facts_in, members_in
+from lycatra_appservice.matrix.room_facts import PRESENT, change_by, facts_in, members_in
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, EventID, RoomID, UserID
 
-_PRESENT: Final = frozenset({"join", "invite"})
 _SOME: Final = 60  # members that are looked at for one who is not ours
 
 ROOM_CHANNEL: Final = "lycatra_room"  # the payload is a room whose people changed
@@ -124,7 +123,7 @@ class RoomStore:
     async def drop_if_left(self, room_id: RoomID) -> None:
         """Forget a room when none of us is in it any more."""
         members = await self._database.fetch(self._sql["get_members"], room=room_id)
-        if not self._ours(members, _PRESENT):
+        if not self._ours(members, PRESENT):
             await self.drop(room_id)
 
     async def has_people(self, room_id: RoomID) -> bool:
@@ -147,16 +146,14 @@ class RoomStore:
         )
 
     async def is_encrypted(self, room_id: RoomID) -> bool:
-        """Whether cleartext must not go there: it must not where nobody of us may look."""
+        """Whether cleartext must not go there.
+
+        Raises MatrixError where nobody of us may look: then nothing may be said there, either.
+        """
         row = await self._database.fetch_one(self._sql["get_room"], room=room_id)
         if row is not None:
             return bool(row["encrypted"])
-        try:
-            return (await self.view(room_id)).encrypted
-        except MatrixError as error:
-            if error.outlasted:
-                raise
-            return True
+        return (await self.view(room_id)).encrypted
 
     async def was_let_in(self, room_id: RoomID, user_id: UserID, trigger_id: str) -> bool:
         """Whether a turn has brought one of us into a room, wherever that one is now."""
@@ -184,7 +181,7 @@ class RoomStore:
         people = {
             UserID(member["user_id"]): member["display_name"]
             for member in others
-            if member["membership"] in _PRESENT
+            if member["membership"] in PRESENT
         }
         return RoomView(
             room_id=RoomID(row["id"]),
@@ -254,6 +251,8 @@ class RoomStore:
             except MatrixError as error:
                 if error.outlasted:
                     raise
+                if was_never_registered(error):
+                    continue
                 if error.status not in {403, 404} or is_account_missing(error):
                     unclear = error
         if unclear is not None:

@@ -66,6 +66,8 @@ class Origins:
 
     def _in_file(self, path: KeyPath, line: int, sentence: str) -> Mistake:
         key = self._shown(path)
+        if self.file is None and not path:
+            return Mistake(line, sentence)  # about all of it: no variable would hold that
         if self.file is None:
             return Mistake(line, f"{key}: {sentence} (as a variable: {variable_of(path)})")
         place = f"{self.file}:{line}" if line else self.file

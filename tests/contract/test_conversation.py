@@ -119,6 +119,16 @@ async def test_a_turn_that_has_ended_adds_nothing(
     assert await query(database, "SELECT * FROM history") == []
 
 
+async def test_a_turn_that_was_stopped_adds_nothing(
+    store: ConversationStore, database: Database
+) -> None:
+    assert await Revisions(database, [store]).cancel("$a")
+
+    await store.append("!a", "$a", TURN, run=0)  # who is late has not noticed yet
+
+    assert await query(database, "SELECT * FROM history") == []
+
+
 async def test_what_is_being_added_while_the_words_change_is_not_left_over(
     postgres_dsn: str,
 ) -> None:

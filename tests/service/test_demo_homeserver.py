@@ -307,6 +307,7 @@ async def test_quit_ends_a_chat_at_once_and_is_not_sent(homeserver: Homeserver) 
     assert not [event for event in events if event["type"] == "m.room.message"]
 
 
+@pytest.mark.slow
 async def test_people_and_rooms_outlive_a_restart_and_a_kill() -> None:
     async with running_synapse() as homeserver:
         anna = await register_person(homeserver, "anna", "secret")

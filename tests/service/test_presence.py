@@ -23,6 +23,7 @@ async def until_looked_everywhere(tables: Tables, stage: Stage) -> None:
     await until(looked, "the first gap check of every user")
 
 
+@pytest.mark.slow
 async def test_an_empty_database_answers_nothing_that_was_said_before(
     stage: Stage, tmp_path: Path
 ) -> None:

@@ -293,7 +293,7 @@ class Scene:
             edit=second.edit,
             redaction=second.redaction,
             reaction=second.reaction,
-            encrypted=EncryptedHandler(self.users, self.rooms, encrypted),
+            encrypted=EncryptedHandler(self.users, self.rooms, self.client, encrypted),
             invitation=coming.invitation,
             state=coming.state,
             schedules={"nightly": self._job},

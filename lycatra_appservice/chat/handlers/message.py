@@ -143,7 +143,7 @@ class MessageHandler:
         return await handler.handle(route, turn, inbound, room)
 
     async def _unseen(self, route: Unseen, turn: Turn, situation: Situation) -> Sequence[Outgoing]:
-        if not await self._asides.cannot_see(turn, situation.room.room_id):
+        if not await self._asides.cannot_see(turn, situation.room.room_id, route.msgtype):
             return ()
         said = messages.unseen(route.msgtype)
         reply = Reply(markdown=said, sender=route.speaker, notice=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from lycatra_appservice.chat.asking import MESSAGE, AsTrigger, aged
-from lycatra_appservice.chat.emoji import plain_emoji
+from lycatra_appservice.chat.emoji import STOP_SIGNS, plain_emoji
 from lycatra_appservice.chat.router import is_too_old
 from lycatra_appservice.chat.stopping import Stopping
 from lycatra_appservice.chat.welcome import CHOICES
@@ -15,7 +15,6 @@ from lycatra_appservice.turns.inbox import Inbox
 from lycatra_appservice.turns.known import KnownTurns, OurMessage
 from lycatra_appservice.turns.turn import Turn
 
-_STOP_SIGNS: Final = frozenset({"\U0001f6d1", "\u23f9"})  # a stop sign, a stop button
 _VIA: Final = "pick"
 
 
@@ -44,7 +43,7 @@ class ReactionHandler:
         message = await self._known.find_message(EventID(target))
         if message is not None and message.room_id != event["room_id"]:
             return ()
-        if key in _STOP_SIGNS:
+        if key in STOP_SIGNS:
             stopped = message.turn if message else await self._known.find(target)
             if stopped is not None:
                 room_id, person = RoomID(event["room_id"]), UserID(event["sender"])

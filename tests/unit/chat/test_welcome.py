@@ -120,6 +120,14 @@ async def test_virtual_users_that_are_brought_along_say_nothing(scene: Scene) ->
     assert said == []
 
 
+async def test_in_a_direct_chat_with_a_virtual_user_no_name_is_needed(asking: Scene) -> None:
+    seat(asking, PERSON)
+
+    [welcome] = await invite(asking, UPDATES)
+
+    assert welcome.body.split("\n")[0].endswith(" Just write to me.")
+
+
 async def test_a_virtual_user_that_was_invited_alone_shows_what_it_can(asking: Scene) -> None:
     seat(asking, PERSON)
 

@@ -38,6 +38,12 @@ def test_a_complete_configuration_is_summed_up(lycatra: Lycatra, folder: Path) -
     assert "@alice:hs.test" in outcome.out
 
 
+def test_without_a_configuration_one_sentence_says_how_to_make_one(lycatra: Lycatra) -> None:
+    outcome = lycatra("check")
+    assert outcome.err.startswith("lycatra: there is no config.yaml here: `lycatra init`")
+    assert outcome.err.endswith("with -c or LYCATRA_CONFIG\n")
+
+
 def test_mistakes_end_with_two_and_one_line_each(lycatra: Lycatra, folder: Path) -> None:
     write_config(folder, SMALLEST + "timezon: UTC\nlog: {level: x}\n")
     outcome = lycatra("check")
