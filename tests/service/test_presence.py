@@ -97,6 +97,7 @@ async def until_heartbeat_is_back(replicas: list[Lycatra]) -> None:
     assert not any(replica.records("heartbeat_missing") for replica in replicas)
 
 
+@pytest.mark.slow
 async def test_what_was_said_before_the_invitation_was_accepted_is_answered(
     stage: Stage, tmp_path: Path
 ) -> None:
