@@ -28,6 +28,7 @@ from lycatra_appservice.settings_types import (
     QuietKinds,
     ServerName,
     Span,
+    Targets,
     Token,
     Zone,
     is_server_name,
@@ -205,6 +206,14 @@ class Commands(Section):
     prefixes: Prefixes = Field(("!", "/"), description="a list such as ['!', '/']")
 
 
+class ToolsHttp(Section):
+    """What tools may ask beyond https on the internet and what their own settings name."""
+
+    allow: Targets = Field(
+        (), description="a list such as ['wiki.internal:443', '10.1.0.0/24:443']"
+    )
+
+
 class Log(Section):
     """How much is logged on standard output, and how."""
 
@@ -260,6 +269,7 @@ class WrittenSettings(Section):
     access: Access = Access()
     # Out of what is shown and dumped: a tool's section may hold secrets as they were written.
     tools: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False, exclude=True)
+    tools_http: ToolsHttp = ToolsHttp()
     timezone: Zone = Field("UTC", description="yours, for days and hours")
     commands: Commands = Commands()
     rooms: Rooms = Rooms()

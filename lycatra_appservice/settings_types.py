@@ -7,8 +7,16 @@ from typing import Annotated, Literal, TypeAlias
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    SecretStr,
+    ValidationInfo,
+)
 
+from lycatra_appservice.targets import Target, read_target
 from lycatra_appservice.words.catalogue import AUTOMATIC, load_catalogue
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?")
@@ -140,6 +148,10 @@ def _secret(value: SecretStr) -> SecretStr:
     return value
 
 
+def _target(value: object) -> Target:
+    return value if isinstance(value, Target) else read_target(str(value))
+
+
 ServerName: TypeAlias = Annotated[str, AfterValidator(_server_name)]
 Localpart: TypeAlias = Annotated[str, AfterValidator(_localpart)]
 Mxc: TypeAlias = Annotated[str, AfterValidator(_mxc)]
@@ -157,6 +169,9 @@ Actors: TypeAlias = Annotated[
 ]
 QuietKinds: TypeAlias = Annotated[
     tuple[Literal["welcome", "too_old", "edited", "hints"], ...], BeforeValidator(_words)
+]
+Targets: TypeAlias = Annotated[
+    tuple[Annotated[Target, PlainValidator(_target)], ...], BeforeValidator(_words)
 ]
 Prefixes: TypeAlias = Annotated[
     tuple[Annotated[str, AfterValidator(_prefix)], ...],

@@ -1,7 +1,6 @@
 """Wiring of the chat: gate, agent, handlers, and what runs their turns."""
 
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
@@ -51,7 +50,7 @@ from lycatra_appservice.matrix.shared_rooms import SharedRooms
 from lycatra_appservice.model import LaneKind
 from lycatra_appservice.ops.health import HealthBoard
 from lycatra_appservice.settings import Settings
-from lycatra_appservice.toolkit.context import Contexts, tool_session
+from lycatra_appservice.toolkit.context import Contexts
 from lycatra_appservice.toolkit.toolbox import Gate
 from lycatra_appservice.turns.journal import Journal
 from lycatra_appservice.turns.runner import TurnRunner
@@ -87,7 +86,6 @@ async def build_chat(
     board: HealthBoard,
     schedules: Mapping[str, Job],
     as_trigger: AsTrigger,
-    stack: AsyncExitStack,
 ) -> Chat:
     """Build the handlers and the worker that runs them."""
     composer = Composer(
@@ -97,7 +95,7 @@ async def build_chat(
     notices = NoticeStore(parts.database)
     unasked = Unasked(notices, parts.settings.rooms, parts.metrics)
     asides = Asides(notices)
-    gate = await _gate(parts, board, stack)
+    gate = _gate(parts, board)
     ask = AskHandler(
         _agent(parts.settings, backend),
         gate,
@@ -226,10 +224,10 @@ async def _announce_join(database: Database) -> None:
         await connection.notify(JOINED_CHANNEL)
 
 
-async def _gate(parts: Parts, board: HealthBoard, stack: AsyncExitStack) -> Gate:
+def _gate(parts: Parts, board: HealthBoard) -> Gate:
     contexts = Contexts(
         zone=parts.settings.zone,
-        http=await stack.enter_async_context(tool_session()),
+        allowed_targets=parts.settings.tools_http.allow,
         base_folder=parts.settings.base_folder,
         settings=parts.settings.tool_settings,
         components=board.components,

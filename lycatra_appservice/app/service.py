@@ -109,9 +109,7 @@ class Service:
         schedules: dict[str, Job] = {}
         parts.opened.signals.listen(ROOM_CHANNEL, rooms.forget_hinted)
         sorter = EventSorter(Classifier(parts.users, parts.reader, parts.ignored), rooms)
-        chat = await build_chat(
-            parts, rooms, backend, board, schedules, as_trigger_by(sorter), stack
-        )
+        chat = await build_chat(parts, rooms, backend, board, schedules, as_trigger_by(sorter))
         schedules["retention"] = Retention(parts, chat.upkeep, chat.conversations).run
         pinger = Pinger(parts.client, self._settings.appservice.id)
         gaps = GapCheck(

@@ -13,27 +13,40 @@ from pathlib import Path
 from typing import Any, Final, Generic, Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
-import aiohttp
 from pydantic import BaseModel, ConfigDict, Field
 
 from lycatra_appservice.errors import InvalidArgumentsError, ToolFailedError
 from lycatra_appservice.model import JSON, Caller, Face, File, Level, UserID
+from lycatra_appservice.targets import Target
+from lycatra_appservice.toolkit.guard.answer import HttpAnswer
+from lycatra_appservice.toolkit.guard.failures import (
+    AnswerTooLargeError,
+    OutboundError,
+    OutboundRefusedError,
+)
+from lycatra_appservice.toolkit.guard.outbound import Outbound
 from lycatra_appservice.toolkit.schema import parameters_schema
 from lycatra_appservice.words.text import Said
 
 __all__ = [
     "JSON",
+    "AnswerTooLargeError",
     "Caller",
     "Component",
     "Effect",
     "Face",
     "Field",
     "File",
+    "HttpAnswer",
     "InvalidArgumentsError",
     "Level",
     "Namespace",
     "NoSettings",
+    "Outbound",
+    "OutboundError",
+    "OutboundRefusedError",
     "Scope",
+    "Target",
     "Tool",
     "ToolArgs",
     "ToolContext",
@@ -58,6 +71,15 @@ class ToolSettings(BaseModel):
     """Base of a namespace's own section under `tools:` in the configuration."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @property
+    def allowed_targets(self) -> Sequence[Target]:
+        """The hosts and ports that this section names, for `ToolContext.http` to let through.
+
+        Whatever the operator wrote here may be inside the private network. Never make one of
+        what a person, a model or another host said.
+        """
+        return ()
 
 
 class NoSettings(ToolSettings):
@@ -136,8 +158,8 @@ class ToolContext(Protocol):
         """The configured time zone, for showing and for reading days."""
 
     @property
-    def http(self) -> aiohttp.ClientSession:
-        """A shared session without cookies, redirects bounded; never close it."""
+    def http(self) -> Outbound:
+        """For asking other hosts, guarded: the internet by https, and what is configured."""
 
     @property
     def log(self) -> logging.Logger:

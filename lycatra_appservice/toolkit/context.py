@@ -8,21 +8,24 @@ from pathlib import Path
 from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
-import aiohttp
+from aiohttp import ThreadedResolver
 from pydantic import BaseModel
 
 from lycatra_appservice.model import Caller
 from lycatra_appservice.toolkit.base import (
     Component,
     Namespace,
+    Outbound,
     SettingsT,
+    Target,
+    ToolSettings,
     ToolSummary,
 )
+from lycatra_appservice.toolkit.guard.allowance import Allowance
+from lycatra_appservice.toolkit.guard.outbound import MakeResolver
 from lycatra_appservice.toolkit.registry import AnyTool
 
 ComponentsOf: TypeAlias = Callable[[], Awaitable[Sequence[Component]]]
-
-_HTTP_TIME = aiohttp.ClientTimeout(total=30, connect=5)  # the gate's own deadline is shorter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +34,7 @@ class CallContext:
 
     caller: Caller
     zone: ZoneInfo
-    http: aiohttp.ClientSession
+    http: Outbound
     log: logging.Logger
     base_folder: Path
     clock: Callable[[], datetime]
@@ -65,15 +68,21 @@ class Contexts:
         self,
         *,
         zone: ZoneInfo,
-        http: aiohttp.ClientSession,
+        allowed_targets: Sequence[Target],
         base_folder: Path,
         settings: Mapping[str, BaseModel],
         components: ComponentsOf,
         clock: Callable[[], datetime],
+        make_resolver: MakeResolver = ThreadedResolver,
     ) -> None:
-        """`settings` has the checked section of every namespace; `clock` gives aware UTC."""
+        """`settings` has the checked section of every namespace; `clock` gives aware UTC.
+
+        `allowed_targets` are open to the tools of all namespaces, beside what the settings of
+        each name for itself.
+        """
         self._zone = zone
-        self._http = http
+        self._allowed_targets = tuple(allowed_targets)
+        self._make_resolver = make_resolver
         self._base_folder = base_folder
         self._settings = settings
         self._components = components
@@ -83,23 +92,20 @@ class Contexts:
         self, caller: Caller, tool: AnyTool, namespace: Namespace, visible: Sequence[ToolSummary]
     ) -> CallContext:
         """The context of one call; `visible` are the tools that this caller may use."""
+        settings = self._settings[namespace.name]
+        log = logging.getLogger(f"lycatra_appservice.tools.{namespace.name}.{tool.name}")
         return CallContext(
             caller=caller,
             zone=self._zone,
-            http=self._http,
-            log=logging.getLogger(f"lycatra_appservice.tools.{namespace.name}.{tool.name}"),
+            http=Outbound(self._allowance(settings), log=log, make_resolver=self._make_resolver),
+            log=log,
             base_folder=self._base_folder,
             clock=self._clock,
-            namespace_settings=self._settings[namespace.name],
+            namespace_settings=settings,
             tools=visible,
             ask_components=self._components,
         )
 
-
-def tool_session() -> aiohttp.ClientSession:
-    """The HTTP session that tools share: no cookies, bounded times. The caller closes it."""
-    return aiohttp.ClientSession(
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=_HTTP_TIME,
-        headers={"User-Agent": "lycatra-appservice"},
-    )
+    def _allowance(self, settings: BaseModel) -> Allowance:
+        own = settings.allowed_targets if isinstance(settings, ToolSettings) else ()
+        return Allowance([*self._allowed_targets, *own])

@@ -71,7 +71,7 @@ from lycatra_appservice.toolkit.base import (
     ToolContext,
     ToolResult,
 )
-from lycatra_appservice.toolkit.context import Contexts, tool_session
+from lycatra_appservice.toolkit.context import Contexts
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.toolkit.toolbox import Gate
 from lycatra_appservice.turns.journal import Journal
@@ -445,7 +445,7 @@ async def open_scene(
         client = MatrixClient(session, stub.url, SecretStr(AS_TOKEN))
         contexts = Contexts(
             zone=ZoneInfo("UTC"),
-            http=await stack.enter_async_context(tool_session()),
+            allowed_targets=(),
             base_folder=folder,
             settings={each.name: each.settings() for each in NAMESPACES},
             components=all_well,

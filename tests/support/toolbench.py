@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from aiohttp import ThreadedResolver
 from pydantic import BaseModel
 
 from lycatra_appservice.model import Caller, Face, Level, RoomID, UserID
+from lycatra_appservice.targets import read_target
 from lycatra_appservice.toolkit.access import Access
 from lycatra_appservice.toolkit.base import (
     Component,
@@ -22,7 +24,8 @@ from lycatra_appservice.toolkit.base import (
     ToolContext,
     ToolResult,
 )
-from lycatra_appservice.toolkit.context import Contexts, tool_session
+from lycatra_appservice.toolkit.context import Contexts
+from lycatra_appservice.toolkit.guard.outbound import MakeResolver
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.toolkit.toolbox import Gate, Toolbox
 
@@ -144,26 +147,28 @@ async def bench(
     folder: Path = Path(),
     zone: str = "UTC",
     slots: int = 8,
+    allow: Sequence[str] = (),
+    make_resolver: MakeResolver = ThreadedResolver,
 ) -> AsyncIterator[Bench]:
     """Open a gate over `tools`, or over a whole registry with its own namespaces."""
     registry = registry or Registry([TESTING], {TESTING.name: tools})
     sections = {each.name: each.settings() for each in registry.namespaces}
     calls, clock = Calls(), StillClock()
-    async with tool_session() as http:
-        contexts = Contexts(
-            zone=ZoneInfo(zone),
-            http=http,
-            base_folder=folder,
-            settings={**sections, **(settings or {})},
-            components=all_well,
-            clock=lambda: NOW,
-        )
-        gate = Gate(
-            registry,
-            Access(lists or Lists(), hidden_tools=hidden),
-            contexts,
-            calls,
-            slots_per_namespace=slots,
-            monotonic=clock,
-        )
-        yield Bench(gate=gate, calls=calls, clock=clock)
+    contexts = Contexts(
+        zone=ZoneInfo(zone),
+        allowed_targets=[read_target(each) for each in allow],
+        base_folder=folder,
+        settings={**sections, **(settings or {})},
+        components=all_well,
+        clock=lambda: NOW,
+        make_resolver=make_resolver,
+    )
+    gate = Gate(
+        registry,
+        Access(lists or Lists(), hidden_tools=hidden),
+        contexts,
+        calls,
+        slots_per_namespace=slots,
+        monotonic=clock,
+    )
+    yield Bench(gate=gate, calls=calls, clock=clock)

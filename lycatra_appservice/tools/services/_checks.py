@@ -2,15 +2,12 @@
 
 import asyncio
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-import aiohttp
-
-from lycatra_appservice.toolkit.base import ToolContext
+from lycatra_appservice.toolkit.base import Outbound, OutboundError, ToolContext
 from lycatra_appservice.tools._process import minimal_environment, run_program
-from lycatra_appservice.tools.services._failures import reason
+from lycatra_appservice.tools._web import web_address
 from lycatra_appservice.tools.services._settings import (
     CommandCheck,
     HttpCheck,
@@ -49,50 +46,35 @@ async def _looked(check: ServiceCheck, ctx: ToolContext) -> tuple[bool, str]:
         case HttpCheck():
             return await _http(check, ctx.http)
         case TcpCheck():
-            return await _tcp(check)
+            return await _tcp(check, ctx.http)
         case CommandCheck():
             return await _command(check, ctx)
 
 
-async def _http(check: HttpCheck, http: aiohttp.ClientSession) -> tuple[bool, str]:
+async def _http(check: HttpCheck, http: Outbound) -> tuple[bool, str]:
+    address = web_address(check.url)
+    wanted_bytes = _MAX_BYTES if check.expect_text else 0
     try:
-        async with http.get(str(check.url)) as response:
-            status = response.status
-            body = await _beginning_of(response) if check.expect_text else b""
-    except TimeoutError:
-        raise  # some are ClientErrors as well
-    except aiohttp.ClientError as exc:
-        return False, reason(exc)
-    if not _is_expected(status, check.expect_status):
+        answer = await http.get(
+            address.url, headers=address.headers, max_body_bytes=wanted_bytes, cut=True
+        )
+    except OutboundError as exc:
+        return False, exc.phrase
+    if not _is_expected(answer.status, check.expect_status):
         wanted = f", expected {check.expect_status}" if check.expect_status else ""
-        return False, f"HTTP {status}{wanted}"
-    return _with_text(check.expect_text, body, f"HTTP {status}")
+        return False, f"HTTP {answer.status}{wanted}"
+    return _with_text(check.expect_text, answer.body, f"HTTP {answer.status}")
 
 
 def _is_expected(status: int, wanted: int | None) -> bool:
     return 200 <= status < 300 if wanted is None else status == wanted
 
 
-async def _beginning_of(response: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) >= _MAX_BYTES:
-            break
-    return bytes(body)
-
-
-async def _tcp(check: TcpCheck) -> tuple[bool, str]:
-    host, port = check.endpoint
+async def _tcp(check: TcpCheck, http: Outbound) -> tuple[bool, str]:
     try:
-        _, writer = await asyncio.open_connection(host, port)
-    except TimeoutError:
-        raise  # an OSError as well
-    except OSError as exc:
-        return False, reason(exc)
-    writer.close()
-    with suppress(OSError):  # it was open, that is what was asked
-        await writer.wait_closed()
+        await http.reach(*check.endpoint)
+    except OutboundError as exc:
+        return False, exc.phrase
     return True, "accepts connections"
 
 

@@ -1,10 +1,11 @@
 """What is checked: the `tools.services` section of the configuration."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import HttpUrl, field_validator
 
-from lycatra_appservice.toolkit.base import Field, ToolSettings
+from lycatra_appservice.toolkit.base import Field, Target, ToolSettings
 
 # The name under which Lycatra reports itself.
 ITSELF = "lycatra"
@@ -73,6 +74,11 @@ class ServicesSettings(ToolSettings):
 
     checks: Annotated[tuple[ServiceCheck, ...], Field(max_length=_MOST_CHECKS)] = ()
 
+    @property
+    def allowed_targets(self) -> Sequence[Target]:
+        """The services themselves, wherever they are."""
+        return [target for check in self.checks for target in _targets(check)]
+
     @field_validator("checks")
     @classmethod
     def _names_differ(cls, checks: tuple[ServiceCheck, ...]) -> tuple[ServiceCheck, ...]:
@@ -83,3 +89,13 @@ class ServicesSettings(ToolSettings):
         if ITSELF in names:
             raise ValueError(f"{ITSELF!r} is this service itself and needs no check")
         return checks
+
+
+def _targets(check: ServiceCheck) -> Sequence[Target]:
+    match check:
+        case HttpCheck():
+            return [Target.of_url(str(check.url))]
+        case TcpCheck():
+            return [Target.of_host(*check.endpoint)]
+        case CommandCheck():
+            return ()

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import HttpUrl, field_validator
 
-from lycatra_appservice.toolkit.base import Field, ToolSettings
+from lycatra_appservice.toolkit.base import Field, Target, ToolSettings
 
 _MOST_SOURCES = 20
 
@@ -81,6 +81,13 @@ class UpdatesSettings(ToolSettings):
     """The sources, all read for every question; without any, Lycatra's own changelog."""
 
     sources: Annotated[tuple[UpdateSource, ...], Field(max_length=_MOST_SOURCES)] = (OWN_CHANGES,)
+
+    @property
+    def allowed_targets(self) -> Sequence[Target]:
+        """The hosts of the sources that are web addresses."""
+        return [
+            Target.of_url(str(each.url)) for each in self.sources if isinstance(each, UrlSource)
+        ]
 
     @field_validator("sources")
     @classmethod

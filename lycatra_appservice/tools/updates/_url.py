@@ -3,9 +3,14 @@
 import json
 from zoneinfo import ZoneInfo
 
-import aiohttp
-
-from lycatra_appservice.toolkit.base import JSON
+from lycatra_appservice.toolkit.base import (
+    JSON,
+    AnswerTooLargeError,
+    Outbound,
+    OutboundError,
+    OutboundRefusedError,
+)
+from lycatra_appservice.tools._web import web_address
 from lycatra_appservice.tools.updates._atom import NotAtomError, read_atom
 from lycatra_appservice.tools.updates._records import inner, update_of
 from lycatra_appservice.tools.updates._settings import UrlSource
@@ -15,7 +20,7 @@ _MAX_BYTES = 2_000_000
 _MOST_RECORDS = 500
 
 
-async def read_url(source: UrlSource, http: aiohttp.ClientSession, zone: ZoneInfo) -> Reading:
+async def read_url(source: UrlSource, http: Outbound, zone: ZoneInfo) -> Reading:
     """What the address tells, in its order.
 
     Raises SourceError when it cannot be reached or understood, TimeoutError.
@@ -29,29 +34,19 @@ async def read_url(source: UrlSource, http: aiohttp.ClientSession, zone: ZoneInf
     return _from_json(body, source, zone)
 
 
-async def _body(source: UrlSource, http: aiohttp.ClientSession) -> bytes:
+async def _body(source: UrlSource, http: Outbound) -> bytes:
+    address = web_address(source.url)
     try:
-        async with http.get(str(source.url)) as response:
-            if response.status != 200:
-                raise SourceError(f"its address answers HTTP {response.status}")
-            body = await _limited(response)
-    except TimeoutError:
-        raise  # a kind of ClientError too; whoever set the time says so
-    except aiohttp.ClientError as exc:
-        # The error's own text may repeat the address, which may hold a token.
-        raise SourceError("its address cannot be reached", type(exc).__name__) from exc
-    if body is None:
-        raise SourceError(f"its answer is larger than {_MAX_BYTES // 1_000_000} MB")
-    return body
-
-
-async def _limited(response: aiohttp.ClientResponse) -> bytes | None:
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > _MAX_BYTES:
-            return None
-    return bytes(body)
+        answer = await http.get(address.url, headers=address.headers, max_body_bytes=_MAX_BYTES)
+    except AnswerTooLargeError as exc:
+        raise SourceError(f"its answer is larger than {_MAX_BYTES // 1_000_000} MB") from exc
+    except OutboundRefusedError as exc:
+        raise SourceError(f"it is not read: {exc.phrase}") from exc
+    except OutboundError as exc:
+        raise SourceError("its address cannot be reached", exc.phrase) from exc
+    if answer.status != 200:
+        raise SourceError(f"its address answers HTTP {answer.status}")
+    return answer.body
 
 
 def _from_json(body: bytes, source: UrlSource, zone: ZoneInfo) -> Reading:

@@ -109,6 +109,22 @@ async def test_a_web_address_is_checked(
     assert finding(await get_status(http(peer, path, **more))) == expected
 
 
+async def test_a_service_does_not_lead_to_another_place_of_this_machine(
+    get_status: GetStatus, peer: TestServer
+) -> None:
+    async def away(request: web.Request) -> web.Response:
+        raise web.HTTPFound(str(peer.make_url("/good")))
+
+    app = web.Application()
+    app.router.add_get("/", away)
+    leading = TestServer(app)
+    async with leading:
+        assert finding(await get_status(http(leading, "/"))) == (
+            False,
+            "it redirects to where tools may not go: it is not on the public internet",
+        )
+
+
 async def test_a_port_is_checked(get_status: GetStatus, peer: TestServer, dead_port: int) -> None:
     alive = {"name": "alive", "kind": "tcp", "address": f"127.0.0.1:{peer.port}"}
     dead = {"name": "dead", "kind": "tcp", "address": f"127.0.0.1:{dead_port}"}

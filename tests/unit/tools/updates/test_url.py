@@ -53,6 +53,8 @@ class Peer:
 
     def __init__(self) -> None:
         self.response = web.Response()
+        self.said: str | None = None
+        self.leads_to = "/round"
         self.hangs = False
         self.breaks_off = False
         self.server = TestServer(web.Application())
@@ -60,6 +62,7 @@ class Peer:
         self.server.app.router.add_get("/round", self._round)
 
     async def _feed(self, request: web.Request) -> web.StreamResponse:
+        self.said = request.headers.get("Authorization")
         if self.hangs:
             await asyncio.Future()
         if self.breaks_off:
@@ -68,7 +71,7 @@ class Peer:
         return self.response
 
     async def _round(self, request: web.Request) -> web.StreamResponse:
-        raise web.HTTPFound("/round")
+        raise web.HTTPFound(self.leads_to)
 
     def source(self, **more: Any) -> dict[str, Any]:
         url = str(self.server.make_url("/feed?token=secret"))
@@ -140,6 +143,28 @@ async def test_redirects_come_to_an_end(list_updates: ListUpdates, peer: Peer) -
     url = str(peer.server.make_url("/round"))
     with pytest.raises(ToolFailedError, match="its address cannot be reached"):
         await list_updates([{"name": "shop", "kind": "url", "url": url}])
+
+
+async def test_a_source_does_not_lead_to_another_place_of_this_machine(
+    list_updates: ListUpdates, peer: Peer
+) -> None:
+    other = Peer()
+    async with other.server:
+        peer.leads_to = str(other.server.make_url("/feed"))
+        url = str(peer.server.make_url("/round"))
+        with pytest.raises(ToolFailedError, match="it is not read: it redirects to where"):
+            await list_updates([{"name": "shop", "kind": "url", "url": url}])
+
+
+async def test_the_user_and_password_of_a_source_are_said_to_it(
+    list_updates: ListUpdates, peer: Peer
+) -> None:
+    peer.response = web.Response(text=ATOM)
+    url = str(peer.server.make_url("/feed")).replace("//", "//me:p%40ss@")
+
+    await list_updates([{"name": "shop", "kind": "url", "url": url}])
+
+    assert peer.said == "Basic bWU6cEBzcw=="
 
 
 async def test_a_peer_that_breaks_off_is_named(list_updates: ListUpdates, peer: Peer) -> None:

@@ -1,0 +1,84 @@
+"""One request or one connection, behind a door of its own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from yarl import URL
+
+from lycatra_appservice.model import JSON
+from lycatra_appservice.toolkit.guard.allowance import Peer
+from lycatra_appservice.toolkit.guard.door import Door
+
+_CONNECT_SECONDS = 3.0
+# The whole has no time of its own: the gate ends a tool that takes too long.
+_TIMES = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is sent, and to whom; `url` has passed `read_url`."""
+
+    method: str
+    url: URL
+    peer: Peer
+    headers: Mapping[str, str]
+    json: JSON = None
+    accept: Collection[str] = ()
+
+
+@asynccontextmanager
+async def sent(
+    request: Request, door: Door, resolver: AbstractResolver
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    """Send a request; its answer can be read until the context ends.
+
+    Raises aiohttp.ClientError, OSError or UnicodeError.
+    """
+    # A connection kept for later would be given to whoever asks for the same host, without
+    # asking the door: so each has a connector, and a connector has one.
+    connector = aiohttp.TCPConnector(
+        resolver=resolver, socket_factory=door, use_dns_cache=False, force_close=True
+    )
+    kinds = {"Accept": ", ".join(request.accept)} if request.accept else {}
+    async with (
+        aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"User-Agent": "lycatra-appservice", **kinds},
+            timeout=_TIMES,
+            trust_env=False,  # a proxy would look up and connect for us, past the door
+        ) as session,
+        session.request(
+            request.method,
+            request.url,
+            headers=request.headers,
+            json=request.json,
+            allow_redirects=False,
+        ) as response,
+    ):
+        yield response
+
+
+async def open_one(addresses: Sequence[str], port: int, door: Door) -> None:
+    """Connect to one after the other until one accepts, and close that connection again.
+
+    Raises the last OSError when none does.
+    """
+    last = OSError("its name has no address")
+    for address in addresses:
+        try:
+            door.check(address)
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                _, writer = await asyncio.open_connection(address, port)
+        except OSError as exc:
+            last = exc
+            continue
+        writer.close()
+        with suppress(OSError):  # it was open, that is what was asked
+            await writer.wait_closed()
+        return
+    raise last
