@@ -12,17 +12,17 @@ WHERE (CAST(:person AS text) IS NULL OR a.person = :person)
   AND (CAST(:since_ms AS bigint) IS NULL OR a.at >= :since_ms)
   AND (CAST(:whole AS integer) = 1 OR a.outcome <> 'started' OR NOT EXISTS (
     SELECT 1 FROM audit e WHERE e.call = a.call AND e.outcome NOT IN ('', 'started')))
-ORDER BY a.at DESC, a.id DESC LIMIT :entries
+ORDER BY a.id DESC LIMIT :entries
 
 -- name: story
 SELECT a.* FROM audit a
 WHERE (a.trigger_id = :trigger_id OR a.call = :call)
   AND (CAST(:person AS text) IS NULL OR a.person = :person)
   AND (CAST(:room AS text) IS NULL OR a.room = :room)
-ORDER BY a.at, a.id LIMIT :entries
+ORDER BY a.id LIMIT :entries
 
 -- name: of_turn
-SELECT a.* FROM audit a WHERE a.trigger_id = :trigger_id ORDER BY a.at, a.id
+SELECT a.* FROM audit a WHERE a.trigger_id = :trigger_id ORDER BY a.id
 
 -- name: page
 SELECT a.* FROM audit a
@@ -32,8 +32,8 @@ WHERE (CAST(:person AS text) IS NULL OR a.person = :person)
   AND (CAST(:tool AS text) IS NULL OR a.tool = :tool)
   AND (CAST(:room AS text) IS NULL OR a.room = :room)
   AND (CAST(:since_ms AS bigint) IS NULL OR a.at >= :since_ms)
-  AND (a.at > :after_ms OR (a.at = :after_ms AND a.id > :after_id))
-ORDER BY a.at, a.id LIMIT :entries
+  AND a.id > :after_id
+ORDER BY a.id LIMIT :entries
 
 -- name: blank
 -- The only change there is: the tables' triggers refuse every other one.

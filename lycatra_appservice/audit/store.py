@@ -30,7 +30,11 @@ class Wanted:
 
 
 class AuditStore:
-    """The audit table, from the outside. `AuditTrail` is who adds to it."""
+    """The audit table, from the outside. `AuditTrail` is who adds to it.
+
+    In the order of writing, in which new entries always come last; two replicas may be half a
+    second apart in it.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -71,11 +75,10 @@ class AuditStore:
 
     async def all(self, wanted: Wanted) -> AsyncIterator[Recorded]:
         """Every such entry, oldest first, read in pages."""
-        after_ms = after_id = -1
+        after_id = 0
         while True:
             rows = await self._database.fetch(
                 self._sql["page"],
-                after_ms=after_ms,
                 after_id=after_id,
                 entries=_PAGE,
                 **_parameters(wanted),
@@ -84,7 +87,7 @@ class AuditStore:
                 yield _recorded(row)
             if len(rows) < _PAGE:
                 return
-            after_ms, after_id = rows[-1]["at"], rows[-1]["id"]
+            after_id = rows[-1]["id"]
 
     async def remembers(self, trigger_id: str) -> bool:
         """No: nothing that is kept here is ever given to a later turn."""

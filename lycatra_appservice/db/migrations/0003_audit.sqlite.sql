@@ -20,8 +20,8 @@ CREATE TABLE audit (
   reference text,
   UNIQUE (call, decision, outcome)
 );
-CREATE INDEX audit_at ON audit (at, id);
-CREATE INDEX audit_person ON audit (person, at);
+CREATE INDEX audit_at ON audit (at);
+CREATE INDEX audit_person ON audit (person, id);
 CREATE INDEX audit_trigger ON audit (trigger_id) WHERE trigger_id IS NOT NULL;
 
 CREATE TRIGGER audit_is_append_only BEFORE UPDATE OF id, at, call, person, face, room, trigger_id,
