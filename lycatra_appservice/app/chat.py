@@ -115,7 +115,7 @@ async def build_chat(
         utc_now,
         parts.settings.model.turn_timeout if parts.settings.model else timedelta(0),
     )
-    sources = _sources(parts, gate, conversations)
+    sources = _sources(parts, gate, trail, conversations)
     control = _control(parts, gate, trail, sources, composer, has_model=backend is not None)
     ground = _ground(parts, rooms)
     second = build_second_thoughts(ground, conversations, composer, sources, as_trigger)
@@ -159,11 +159,14 @@ async def build_chat(
     return Chat(worker=worker, upkeep=upkeep, conversations=conversations)
 
 
-def _sources(parts: Parts, gate: Gate, conversations: ConversationStore) -> SourcesPage:
+def _sources(
+    parts: Parts, gate: Gate, trail: AuditTrail, conversations: ConversationStore
+) -> SourcesPage:
     return SourcesPage(
         KnownTurns(parts.database),
         conversations,
         AuditStore(parts.database),
+        trail.flush,
         gate,
         parts.mask,
         parts.settings.zone,

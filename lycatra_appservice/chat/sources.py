@@ -11,6 +11,7 @@ from lycatra_appservice.agent.sources import Source, sources_in
 from lycatra_appservice.audit.entry import Recorded
 from lycatra_appservice.audit.store import AuditStore
 from lycatra_appservice.chat import messages
+from lycatra_appservice.chat.audit_page import Settled
 from lycatra_appservice.chat.call_words import call_in_words, minute
 from lycatra_appservice.chat.conversation import ConversationStore, conversation_of
 from lycatra_appservice.errors import ToolError, UnknownToolError
@@ -43,14 +44,19 @@ class SourcesPage:
         known: KnownTurns,
         conversations: ConversationStore,
         audit: AuditStore,
+        settled: Settled,
         gate: Gate,
         mask: Mask,
         zone: ZoneInfo,
     ) -> None:
-        """`mask` takes the secrets of the configuration out of what is shown."""
+        """`settled` returns when all that was noted for the audit by then can be read.
+
+        `mask` takes the secrets of the configuration out of what is shown.
+        """
         self._known = known
         self._conversations = conversations
         self._audit = audit
+        self._settled = settled
         self._gate = gate
         self._mask = mask
         self._zone = zone
@@ -81,6 +87,7 @@ class SourcesPage:
         if found:
             shown = [self._shown(source, toolbox) for source in found]
             return messages.sources(_question(turn), shown, self._zone.key)
+        await self._settled()
         recorded = [
             each
             for each in await self._audit.of_turn(turn.trigger_id)

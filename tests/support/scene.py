@@ -251,6 +251,7 @@ class Scene:
             KnownTurns(self.database),
             ConversationStore(self.database),
             store,
+            trail.flush,
             gate,
             _mask,
             zone,
