@@ -9,10 +9,11 @@ import pytest
 from lycatra_appservice.audit.entry import STARTED, Entry, Ruling
 from lycatra_appservice.audit.store import AuditStore, Wanted
 from lycatra_appservice.chat.audit_wish import AuditWish, read_audit_wish
-from lycatra_appservice.model import Face, RoomID, UserID
+from lycatra_appservice.model import Face, LaneKind, RoomID, UserID
+from tests.support.model_server import ModelServer, calls, says
 from tests.support.scene import EVERYBODY, MAIN, OTHER, PERSON, ROOM, STRANGER, Scene, open_scene
 from tests.support.toolbench import CANARY, Lists
-from tests.unit.chat.revising import all_texts, take_back
+from tests.unit.chat.revising import all_texts, edit, take_back, work_off
 
 ADMIN = UserID("@admin:hs.test")
 DM = RoomID("!alone")
@@ -195,6 +196,25 @@ async def test_what_somebody_took_back_is_a_stub(group: Scene) -> None:
     assert "done" in said
     assert "limit" not in said
     assert '"limit": "7"' not in await all_texts(group.database)
+
+
+@pytest.mark.parametrize("words", ["!list updates limit=3", "lycatra: what is new?"])
+async def test_a_request_that_was_edited_is_kept_with_its_new_words(
+    tmp_path: Path, model: ModelServer, words: str
+) -> None:
+    async with open_scene(tmp_path, model_url=model.base_url) as scene:
+        scene.seat(*EVERYBODY)
+        if not words.startswith("!"):
+            model.will(calls(("list_updates", '{"limit": 3}')), says("Three."))
+        asked = scene.message("!list updates limit=7")
+        await scene.push(asked, edit(scene, asked, words))
+        await work_off(scene, LaneKind.CONTROL)
+        await scene.work()
+
+        said = await told(scene, "!audit")
+
+    assert "limit=3" in said
+    assert "limit=7" not in said
 
 
 async def test_secrets_of_the_configuration_never_come_into_the_audit(group: Scene) -> None:
