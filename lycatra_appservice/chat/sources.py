@@ -93,7 +93,7 @@ class SourcesPage:
             for each in await self._audit.of_turn(turn.trigger_id)
             if each.entry.outcome in _GAVE_RESULTS
         ]
-        if not turn.input or any(each.entry.face == Face.AGENT for each in recorded):
+        if any(each.entry.face == Face.AGENT for each in recorded):
             return messages.sources_gone()
         if not recorded:
             return messages.sources_none()
