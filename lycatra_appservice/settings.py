@@ -233,6 +233,7 @@ class Retention(Section):
     sends_days: int = Field(
         365, ge=1, description="which answer belongs to which question, for redactions"
     )
+    audit_days: int = Field(365, ge=7, description="who had what done; at least 7")
     dead_letters_days: int = Field(30, ge=1, description="events that could not be read")
 
 

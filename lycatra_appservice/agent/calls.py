@@ -133,7 +133,7 @@ class CallDesk:
             return await self._call(call.name, arguments)
 
         async with self._slots:
-            name = f"{number}:{call.name}:{_step_id(call.id)}"
+            name = step_of_call(number, call)
             journaled = await self._steps.step(name, run, args=arguments)
         if journaled["mistake"]:  # counted as such, not as a repetition
             self._made[_identity(call.name, arguments)] -= 1
@@ -166,6 +166,11 @@ class CallDesk:
         return next(
             (name for name in sorted(mistaken) if self._mistakes[name] > MAX_REPAIRS), None
         )
+
+
+def step_of_call(number: int, call: ToolCall) -> str:
+    """The name under which the call of a turn's `number`-th answer is journaled."""
+    return f"{number}:{call.name}:{_step_id(call.id)}"
 
 
 def _unknown(name: str, offered: str) -> _Outcome:

@@ -17,9 +17,12 @@ from lycatra_appservice.app.coming_and_going import (
 )
 from lycatra_appservice.app.parts import Parts, utc_now
 from lycatra_appservice.app.second_thoughts import build_second_thoughts
+from lycatra_appservice.audit.store import AuditStore
+from lycatra_appservice.audit.trail import AuditTrail
 from lycatra_appservice.chat.arrival import Arrival
 from lycatra_appservice.chat.asides import Asides
 from lycatra_appservice.chat.asking import AsTrigger
+from lycatra_appservice.chat.audit_page import AuditPage
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.conversation import ConversationStore
 from lycatra_appservice.chat.direct_line import DirectLine
@@ -37,6 +40,7 @@ from lycatra_appservice.chat.router import Router
 from lycatra_appservice.chat.setting_words import make_settings
 from lycatra_appservice.chat.settings_page import SettingsPage
 from lycatra_appservice.chat.situations import Situations
+from lycatra_appservice.chat.sources import SourcesPage
 from lycatra_appservice.chat.threads import ThreadStore
 from lycatra_appservice.chat.typing import TypingNotice
 from lycatra_appservice.chat.unasked import NoticeStore, Unasked
@@ -53,6 +57,7 @@ from lycatra_appservice.settings import Settings
 from lycatra_appservice.toolkit.context import Contexts
 from lycatra_appservice.toolkit.toolbox import Gate
 from lycatra_appservice.turns.journal import Journal
+from lycatra_appservice.turns.known import KnownTurns
 from lycatra_appservice.turns.runner import TurnRunner
 from lycatra_appservice.turns.sending import Sending
 from lycatra_appservice.turns.store import TurnStore
@@ -84,6 +89,7 @@ async def build_chat(
     rooms: RoomStore,
     backend: Backend | None,
     board: HealthBoard,
+    trail: AuditTrail,
     schedules: Mapping[str, Job],
     as_trigger: AsTrigger,
 ) -> Chat:
@@ -95,7 +101,7 @@ async def build_chat(
     notices = NoticeStore(parts.database)
     unasked = Unasked(notices, parts.settings.rooms, parts.metrics)
     asides = Asides(notices)
-    gate = _gate(parts, board)
+    gate = _gate(parts, board, trail)
     ask = AskHandler(
         _agent(parts.settings, backend),
         gate,
@@ -109,9 +115,10 @@ async def build_chat(
         utc_now,
         parts.settings.model.turn_timeout if parts.settings.model else timedelta(0),
     )
-    control = _control(parts, gate, composer, has_model=backend is not None)
+    sources = _sources(parts, gate, trail, conversations)
+    control = _control(parts, gate, trail, sources, composer, has_model=backend is not None)
     ground = _ground(parts, rooms)
-    second = build_second_thoughts(ground, conversations, composer, as_trigger)
+    second = build_second_thoughts(ground, conversations, composer, sources, as_trigger)
     message = MessageHandler(
         parts.users,
         rooms,
@@ -152,7 +159,29 @@ async def build_chat(
     return Chat(worker=worker, upkeep=upkeep, conversations=conversations)
 
 
-def _control(parts: Parts, gate: Gate, composer: Composer, *, has_model: bool) -> ControlHandler:
+def _sources(
+    parts: Parts, gate: Gate, trail: AuditTrail, conversations: ConversationStore
+) -> SourcesPage:
+    return SourcesPage(
+        KnownTurns(parts.database),
+        conversations,
+        AuditStore(parts.database),
+        trail.flush,
+        gate,
+        parts.mask,
+        parts.settings.zone,
+    )
+
+
+def _control(
+    parts: Parts,
+    gate: Gate,
+    trail: AuditTrail,
+    sources: SourcesPage,
+    composer: Composer,
+    *,
+    has_model: bool,
+) -> ControlHandler:
     settings = SettingsPage(
         make_settings(load_catalogue().languages),
         parts.settings.rooms,
@@ -160,7 +189,10 @@ def _control(parts: Parts, gate: Gate, composer: Composer, *, has_model: bool) -
         parts.access,
     )
     help_page = HelpPage(gate, parts.registry, parts.users, parts.commands, has_model=has_model)
-    return ControlHandler(parts.access, help_page, settings, composer)
+    audit = AuditPage(
+        AuditStore(parts.database), trail.flush, parts.access, parts.users, parts.settings.zone
+    )
+    return ControlHandler(parts.access, help_page, settings, audit, sources, composer)
 
 
 def _encrypted(parts: Parts, rooms: RoomStore, gate: Gate, unasked: Unasked) -> EncryptedRooms:
@@ -224,7 +256,7 @@ async def _announce_join(database: Database) -> None:
         await connection.notify(JOINED_CHANNEL)
 
 
-def _gate(parts: Parts, board: HealthBoard) -> Gate:
+def _gate(parts: Parts, board: HealthBoard, trail: AuditTrail) -> Gate:
     contexts = Contexts(
         zone=parts.settings.zone,
         allowed_targets=parts.settings.tools_http.allow,
@@ -233,7 +265,7 @@ def _gate(parts: Parts, board: HealthBoard) -> Gate:
         components=board.components,
         clock=utc_now,
     )
-    return Gate(parts.registry, parts.access, contexts, parts.metrics)
+    return Gate(parts.registry, parts.access, contexts, parts.metrics, trail, mask=parts.mask)
 
 
 def _agent(settings: Settings, backend: Backend | None) -> Agent | None:

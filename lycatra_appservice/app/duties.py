@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from lycatra_appservice.app.parts import Parts
+from lycatra_appservice.audit.store import AuditStore
 from lycatra_appservice.chat.conversation import ConversationStore
 from lycatra_appservice.chat.threads import ThreadStore
 from lycatra_appservice.chat.unasked import NoticeStore
@@ -33,6 +34,7 @@ class Retention:
         self._kept = parts.settings.retention
         self._upkeep = upkeep
         self._conversations = conversations
+        self._audit = AuditStore(parts.database)
         self._notices = NoticeStore(parts.database)
         self._threads = ThreadStore(parts.database)
         self._invitations = InvitationStore(
@@ -52,6 +54,7 @@ class Retention:
         await self._notices.forget_expired()
         await self._threads.forget(sends)
         await self._invitations.forget()
+        await self._audit.forget(timedelta(days=self._kept.audit_days))
         return ()
 
 

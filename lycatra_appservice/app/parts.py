@@ -15,10 +15,12 @@ from lycatra_appservice.db.open import OpenedDatabase
 from lycatra_appservice.matrix.client import MatrixClient
 from lycatra_appservice.matrix.session import homeserver_session
 from lycatra_appservice.matrix.users import VirtualUsers
+from lycatra_appservice.ops.masking import Masker
 from lycatra_appservice.ops.metrics import Metrics
 from lycatra_appservice.settings import Settings
 from lycatra_appservice.toolkit.access import Access
 from lycatra_appservice.toolkit.discovery import discover
+from lycatra_appservice.toolkit.redaction import Mask
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.turns.inbox import Inbox
 
@@ -39,6 +41,7 @@ class Parts:
     ignored: Ignored
     inbox: Inbox
     metrics: Metrics
+    mask: Mask
 
     @property
     def database(self) -> UpgradableDatabase:
@@ -73,6 +76,7 @@ async def build_parts(
         ignored=Ignored(settings.access.ignored),
         inbox=Inbox(opened.database),
         metrics=Metrics([tool.name for tool in registry.tools]),
+        mask=Masker(secrets_of(settings)).mask,
     )
 
 

@@ -14,6 +14,7 @@ from lycatra_appservice.app.listeners import Listeners
 from lycatra_appservice.app.parts import Parts, build_parts
 from lycatra_appservice.app.probes import make_probes
 from lycatra_appservice.app.second_thoughts import as_trigger_by
+from lycatra_appservice.audit.trail import AuditTrail
 from lycatra_appservice.chat.handlers.dispatch import Job
 from lycatra_appservice.chat.room_jobs import RoomJobs
 from lycatra_appservice.db.migrate import migrate
@@ -109,7 +110,10 @@ class Service:
         schedules: dict[str, Job] = {}
         parts.opened.signals.listen(ROOM_CHANNEL, rooms.forget_hinted)
         sorter = EventSorter(Classifier(parts.users, parts.reader, parts.ignored), rooms)
-        chat = await build_chat(parts, rooms, backend, board, schedules, as_trigger_by(sorter))
+        trail = await stack.enter_async_context(AuditTrail(parts.database))
+        chat = await build_chat(
+            parts, rooms, backend, board, trail, schedules, as_trigger_by(sorter)
+        )
         schedules["retention"] = Retention(parts, chat.upkeep, chat.conversations).run
         pinger = Pinger(parts.client, self._settings.appservice.id)
         gaps = GapCheck(

@@ -65,6 +65,17 @@ class ConversationStore:
             run=run,
         )
 
+    async def last_turn(self, conversation: str, *, with_threads: bool) -> str | None:
+        """The turn that was answered last; `with_threads` also in the threads of that room."""
+        row = await self._database.fetch_one(
+            self._sql["last_turn"],
+            conversation=conversation,
+            threads=f"{conversation}|",
+            with_threads=int(with_threads),
+            reset=_RESET,
+        )
+        return row["trigger_id"] if row else None
+
     async def remembers(self, trigger_id: str) -> bool:
         """Whether a turn has added something."""
         row = await self._database.fetch_one(self._sql["remembers"], trigger_id=trigger_id)

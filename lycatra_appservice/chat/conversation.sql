@@ -13,3 +13,10 @@ DELETE FROM history WHERE trigger_id = :trigger_id
 
 -- name: forget_old
 DELETE FROM history WHERE at < lycatra_now() - :keep_ms
+
+-- name: last_turn
+SELECT trigger_id FROM history
+WHERE message <> :reset AND (conversation = :conversation
+  OR (CAST(:with_threads AS integer) = 1
+    AND substr(conversation, 1, length(CAST(:threads AS text))) = :threads))
+ORDER BY id DESC LIMIT 1

@@ -365,3 +365,110 @@ def stopped(requests: int, *, of_all: bool) -> Text:
 def question_redacted() -> Text:
     """The reason for redacting an answer."""
     return Text("question_redacted")
+
+
+def audit_table(rows: Sequence[Said], zone: str, *, is_direct: bool) -> Text:
+    """For `!audit`; `rows` are of a Markdown table, the newest first."""
+    return Text("audit_table", rows=rows, zone=zone, scope=_scope(is_direct=is_direct))
+
+
+def audit_row(at: str, person: UserID, call: str, came_of: Said) -> Text:
+    """A row of `!audit`."""
+    return Text("audit_row", at=at, person=person, call=call, came_of=came_of)
+
+
+def audit_story(
+    person: UserID, at: str, zone: str, lines: Sequence[Said], *, is_direct: bool
+) -> Text:
+    """For `!audit last`; `lines` are the oldest first."""
+    scope = _scope(is_direct=is_direct)
+    return Text("audit_story", person=person, at=at, zone=zone, lines=lines, scope=scope)
+
+
+def audit_line(at: str, call: str, came_of: Said) -> Text:
+    """A line of `!audit last`."""
+    return Text("audit_line", at=at, call=call, came_of=came_of)
+
+
+def audit_outcome(key: str) -> Text:
+    """What came of a call, by the audit's own word for it."""
+    return Text(f"audit_as_{key}")
+
+
+def audit_decided(key: str, people: Sequence[UserID]) -> Text:
+    """What people have decided about a call."""
+    return Text(f"audit_by_{key}", people=_codes(people))
+
+
+def audit_done(seconds: float) -> Text:
+    """A call that gave a result."""
+    return Text("audit_done", seconds=f"{seconds:.1f}")
+
+
+def audit_crashed(reference: str) -> Text:
+    """A call that failed by a mistake of the tool; `reference` is in the log."""
+    return Text("audit_crashed", reference=reference)
+
+
+def audit_waits(code: str) -> Text:
+    """A call that waits for an approval, or waited."""
+    return Text("audit_waits", code=code)
+
+
+def audit_nothing() -> Text:
+    """For `!audit`, when there is nothing of the kind."""
+    return Text("audit_nothing")
+
+
+def audit_of_others() -> Text:
+    """For somebody who wants to see what was done for others, and is no admin."""
+    return Text("audit_of_others")
+
+
+def _scope(*, is_direct: bool) -> Text:
+    return Text("audit_everywhere" if is_direct else "audit_of_room")
+
+
+def sources(question: str, results: Sequence[Said], zone: str) -> Text:
+    """What an answer rests on."""
+    return Text("sources", question=question, results=results, zone=zone)
+
+
+def source(call: str, at: str, result: str) -> Text:
+    """One result, as a block of code."""
+    return Text("source", call=call, at=at, result=result)
+
+
+def source_refused(why: Said) -> Text:
+    """In the place of a result that the reader may not see."""
+    return Text("source_refused", why=why)
+
+
+def source_unknown() -> Text:
+    """In the place of a result of a tool that is not there, or not for everybody."""
+    return Text("source_unknown")
+
+
+def sources_raw(calls: Sequence[Said], zone: str) -> Text:
+    """For an answer that is a result itself."""
+    return Text("sources_raw", calls=calls, zone=zone)
+
+
+def source_raw(call: str, at: str) -> Text:
+    """A line of it."""
+    return Text("source_raw", call=call, at=at)
+
+
+def sources_none() -> Text:
+    """For a message behind which no tool stands."""
+    return Text("sources_none")
+
+
+def sources_gone() -> Text:
+    """For an answer whose results are no longer kept."""
+    return Text("sources_gone")
+
+
+def sources_which() -> Text:
+    """For `!sources` where there is no answer that could be meant."""
+    return Text("sources_which")

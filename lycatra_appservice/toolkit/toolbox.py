@@ -10,6 +10,7 @@ from typing import Protocol
 
 from lycatra_appservice.errors import (
     NotAllowedError,
+    StoreUnavailableError,
     ToolError,
     ToolFailedError,
     ToolTimeoutError,
@@ -27,7 +28,14 @@ from lycatra_appservice.toolkit.base import (
     ToolSummary,
 )
 from lycatra_appservice.toolkit.cache import ResultCache, cache_key
-from lycatra_appservice.toolkit.observing import CallObserver, Observation, Outcome, observed
+from lycatra_appservice.toolkit.observing import (
+    CallAudit,
+    CallObserver,
+    CallWatch,
+    Observation,
+    Outcome,
+)
+from lycatra_appservice.toolkit.redaction import Mask
 from lycatra_appservice.toolkit.registry import AnyTool, Registry
 from lycatra_appservice.toolkit.results import bounded
 from lycatra_appservice.words.spans import in_seconds
@@ -50,10 +58,9 @@ class _Shared:
     registry: Registry
     access: Access
     contexts: ContextSource
-    observer: CallObserver
+    watch: CallWatch
     cache: ResultCache
     slots: Mapping[str, asyncio.Semaphore]  # by namespace
-    monotonic: Callable[[], float]
 
 
 class Gate:
@@ -65,21 +72,25 @@ class Gate:
         access: Access,
         contexts: ContextSource,
         observer: CallObserver,
+        audit: CallAudit,
         *,
+        mask: Mask = str,
         slots_per_namespace: int = 8,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """At most `slots_per_namespace` tools of one namespace run at once, the others wait."""
+        """At most `slots_per_namespace` tools of one namespace run at once, the others wait.
+
+        `mask` takes the secrets of the configuration out of what the audit keeps.
+        """
         self._shared = _Shared(
             registry=registry,
             access=access,
             contexts=contexts,
-            observer=observer,
+            watch=CallWatch(observer, audit, mask, monotonic),
             cache=ResultCache(monotonic),
             slots={
                 each.name: asyncio.Semaphore(slots_per_namespace) for each in registry.namespaces
             },
-            monotonic=monotonic,
         )
 
     def open(self, caller: Caller, *, namespace: str | None = None) -> "Toolbox":
@@ -128,25 +139,28 @@ class Toolbox:
     async def call(self, name: str, raw_args: Mapping[str, JSON]) -> ToolResult:
         """Run a tool: permission, arguments, approval, cache, a free slot, then the tool itself.
 
-        Raises ToolError with a sentence for the person; nothing else but cancellation.
+        Raises ToolError with a sentence for the person, or StoreUnavailableError when it cannot
+        be audited: nothing was changed then. Nothing else but cancellation.
         """
         shared = self._shared
-        with observed(shared.observer, self._caller, shared.monotonic) as observation:
+        known = shared.registry.tool(name)
+        async with shared.watch.over(self._caller, name, raw_args, known) as observation:
             if name in self.known_names():
                 observation.tool = name
             tool = self.tool(name)
             try:
                 return await self._answer(tool, raw_args, observation)
-            except ToolError:
+            except (ToolError, StoreUnavailableError):
                 raise
             except Exception as exc:
                 observation.outcome = Outcome.CRASHED
-                raise self._crashed(tool) from exc
+                observation.reference = secrets.token_hex(4)
+                raise self._crashed(tool, observation.reference) from exc
 
     async def _answer(
         self, tool: AnyTool, raw_args: Mapping[str, JSON], observation: Observation
     ) -> ToolResult:
-        args = checked_arguments(tool, raw_args)
+        args = observation.checked = checked_arguments(tool, raw_args)
         if tool.effect is Effect.CHANGE:
             observation.outcome = Outcome.NEEDS_APPROVAL
             raise NotAllowedError(Text("approval_not_yet", tool=tool.name))
@@ -156,11 +170,11 @@ class Toolbox:
         if kept is not None:
             observation.outcome = Outcome.CACHED
             return kept
-        result = bounded(await self._run(tool, args))
+        result = bounded(await self._run(tool, args, observation))
         cache.put(key, tool, result)
         return result
 
-    async def _run(self, tool: AnyTool, args: ToolArgs) -> ToolResult:
+    async def _run(self, tool: AnyTool, args: ToolArgs, observation: Observation) -> ToolResult:
         namespace = self._shared.registry.namespace_of(tool.name)
         context = self._shared.contexts.for_call(self._caller, tool, namespace, self._summaries())
         deadline = asyncio.timeout(tool.timeout.total_seconds())
@@ -168,6 +182,8 @@ class Toolbox:
         try:
             async with deadline, self._shared.slots[namespace.name]:
                 had_slot = True
+                if tool.effect is Effect.CHANGE:
+                    await observation.starting()
                 return await tool.run(args, context)
         except TimeoutError as exc:
             # An inner timeout that the tool let through is the tool's mistake, not its deadline.
@@ -175,8 +191,7 @@ class Toolbox:
                 raise _timed_out(tool, had_slot=had_slot) from exc
             raise
 
-    def _crashed(self, tool: AnyTool) -> ToolFailedError:
-        error_id = secrets.token_hex(4)
+    def _crashed(self, tool: AnyTool, error_id: str) -> ToolFailedError:
         logger.exception("tool_crashed", extra={"tool": tool.name, "error_id": error_id})
         return ToolFailedError(Text("tool_crashed", tool=tool.name, reference=error_id))
 

@@ -18,8 +18,11 @@ from lycatra_appservice.agent.chat_completions import ChatCompletionsBackend
 from lycatra_appservice.agent.loop import Agent, Window
 from lycatra_appservice.app.coming_and_going import Ground, build_coming_and_going
 from lycatra_appservice.app.second_thoughts import as_trigger_by, build_second_thoughts
+from lycatra_appservice.audit.store import AuditStore
+from lycatra_appservice.audit.trail import AuditTrail
 from lycatra_appservice.chat.arrival import Arrival
 from lycatra_appservice.chat.asides import Asides
+from lycatra_appservice.chat.audit_page import AuditPage
 from lycatra_appservice.chat.commands import CommandWords
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.conversation import ConversationStore
@@ -41,6 +44,7 @@ from lycatra_appservice.chat.router import Router
 from lycatra_appservice.chat.setting_words import make_settings
 from lycatra_appservice.chat.settings_page import SettingsPage
 from lycatra_appservice.chat.situations import Situations
+from lycatra_appservice.chat.sources import SourcesPage
 from lycatra_appservice.chat.threads import ThreadStore
 from lycatra_appservice.chat.typing import TypingNotice
 from lycatra_appservice.chat.unasked import NoticeStore, Unasked
@@ -75,6 +79,7 @@ from lycatra_appservice.toolkit.context import Contexts
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.toolkit.toolbox import Gate
 from lycatra_appservice.turns.journal import Journal
+from lycatra_appservice.turns.known import KnownTurns
 from lycatra_appservice.turns.runner import TurnRunner
 from lycatra_appservice.turns.sending import Sending
 from lycatra_appservice.turns.turn import Turn
@@ -85,7 +90,7 @@ from tests.support.homeserver_stub import (
     HomeserverStub,
     running_homeserver_stub,
 )
-from tests.support.toolbench import Calls, Lists, a_tool, all_well
+from tests.support.toolbench import CANARY, Calls, Lists, a_tool, all_well
 from tests.support.turns import Engine, Figures
 
 PERSON: Final = UserID("@person:hs.test")
@@ -200,9 +205,18 @@ class Scene:
         self.sorter = EventSorter(classifier, self.rooms)
         self._ids = itertools.count(1)
         self.runner: TurnRunner
+        self.trail: AuditTrail
 
-    def build(self, registry: Registry, gate: Gate, access: Access, agent: Agent | None) -> None:
+    def build(
+        self,
+        registry: Registry,
+        gate: Gate,
+        access: Access,
+        agent: Agent | None,
+        trail: AuditTrail,
+    ) -> None:
         """Put the handlers together."""
+        self.trail = trail
         composer = Composer(self.users, Tongue(load_catalogue()))
         notices = NoticeStore(self.database)
         unasked = Unasked(notices, RoomDefaults(), self.figures)
@@ -231,7 +245,18 @@ class Scene:
         help_page = HelpPage(
             gate, registry, self.users, self._commands, has_model=agent is not None
         )
-        control = ControlHandler(access, help_page, settings, composer)
+        store, zone = AuditStore(self.database), ZoneInfo("UTC")
+        audit = AuditPage(store, trail.flush, access, self.users, zone)
+        sources = SourcesPage(
+            KnownTurns(self.database),
+            ConversationStore(self.database),
+            store,
+            trail.flush,
+            gate,
+            _mask,
+            zone,
+        )
+        control = ControlHandler(access, help_page, settings, audit, sources, composer)
         ground = Ground(
             users=self.users,
             rooms=self.rooms,
@@ -247,6 +272,7 @@ class Scene:
             ground,
             ConversationStore(self.database),
             composer,
+            sources,
             as_trigger_by(self.sorter),
         )
         message = MessageHandler(
@@ -441,6 +467,7 @@ async def open_scene(
         database = (await open_database(f"sqlite:///{folder / 'lycatra.db'}")).database
         stack.push_async_callback(database.close)
         await migrate(database)
+        trail = await stack.enter_async_context(AuditTrail(database))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         client = MatrixClient(session, stub.url, SecretStr(AS_TOKEN))
         contexts = Contexts(
@@ -456,8 +483,13 @@ async def open_scene(
             stack.push_async_callback(backend.aclose)
         scene = Scene(stub, database, users, client, patience, limits or Invitations())
         scene.model = ModelSettings(base_url=model_url) if model_url else None
-        scene.build(registry, Gate(registry, access, contexts, Calls()), access, _agent(backend))
+        gate = Gate(registry, access, contexts, Calls(), trail, mask=_mask)
+        scene.build(registry, gate, access, _agent(backend), trail)
         yield scene
+
+
+def _mask(text: str) -> str:
+    return text.replace(CANARY, "***")
 
 
 def _backend(model_url: str | None) -> Backend | None:

@@ -1,5 +1,6 @@
 """A gate with what it needs: real contexts, a real HTTP session, a clock that stands still."""
 
+import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,6 +11,8 @@ from zoneinfo import ZoneInfo
 from aiohttp import ThreadedResolver
 from pydantic import BaseModel
 
+from lycatra_appservice.audit.entry import Entry
+from lycatra_appservice.errors import StoreUnavailableError
 from lycatra_appservice.model import Caller, Face, Level, RoomID, UserID
 from lycatra_appservice.targets import read_target
 from lycatra_appservice.toolkit.access import Access
@@ -32,6 +35,7 @@ from lycatra_appservice.toolkit.toolbox import Gate, Toolbox
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 VIEWER = UserID("@viewer:example.org")
 OPERATOR = UserID("@operator:example.org")
+CANARY = "canary-of-the-bench"  # a secret of the configuration
 STRANGER = UserID("@stranger:elsewhere.org")
 TESTING = Namespace(name="testing", display_name="Testing", summary="Tools of the tests.")
 
@@ -62,6 +66,27 @@ class Calls:
 
 
 @dataclass
+class Kept:
+    """An audit that remembers; what `refuses` is set for it cannot keep."""
+
+    entries: list[Entry] = field(default_factory=list)
+    written: list[Entry] = field(default_factory=list)  # those kept at once
+    refuses: bool = False
+
+    def fingerprint(self, text: str) -> str:
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    async def note(self, entry: Entry) -> None:
+        if self.refuses:
+            raise StoreUnavailableError("too much waits")
+        self.entries.append(entry)
+
+    async def write(self, entry: Entry) -> None:
+        await self.note(entry)
+        self.written.append(entry)
+
+
+@dataclass
 class StillClock:
     """Seconds that only pass when a test says so."""
 
@@ -75,6 +100,7 @@ class StillClock:
 class Bench:
     gate: Gate
     calls: Calls
+    audit: Kept
     clock: StillClock
 
     def toolbox(
@@ -153,7 +179,7 @@ async def bench(
     """Open a gate over `tools`, or over a whole registry with its own namespaces."""
     registry = registry or Registry([TESTING], {TESTING.name: tools})
     sections = {each.name: each.settings() for each in registry.namespaces}
-    calls, clock = Calls(), StillClock()
+    calls, audit, clock = Calls(), Kept(), StillClock()
     contexts = Contexts(
         zone=ZoneInfo(zone),
         allowed_targets=[read_target(each) for each in allow],
@@ -168,7 +194,9 @@ async def bench(
         Access(lists or Lists(), hidden_tools=hidden),
         contexts,
         calls,
+        audit,
+        mask=lambda text: text.replace(CANARY, "***"),
         slots_per_namespace=slots,
         monotonic=clock,
     )
-    yield Bench(gate=gate, calls=calls, clock=clock)
+    yield Bench(gate=gate, calls=calls, audit=audit, clock=clock)

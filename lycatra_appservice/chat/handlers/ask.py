@@ -131,6 +131,7 @@ class AskHandler:
             face=Face.AGENT,
             room_id=inbound.room_id,
             on_behalf_of_turn=turn.trigger_id,
+            run=turn.first_n,
         )
         conversation = conversation_of(inbound)
 

@@ -48,6 +48,7 @@ class CommandHandler:
             face=Face.COMMAND,
             room_id=inbound.room_id,
             on_behalf_of_turn=turn.trigger_id,
+            run=turn.first_n,
         )
         if isinstance(route, Explain):
             said = _explanation(route.problem, self._gate.open(caller))

@@ -1,4 +1,4 @@
-"""Reactions: a stop sign ends a question, a number picks one of the choices that we offered."""
+"""Reactions: a stop sign, the number of a choice that we offered, a magnifying glass."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -6,6 +6,7 @@ from typing import Final
 
 from lycatra_appservice.chat.asking import MESSAGE, AsTrigger, aged
 from lycatra_appservice.chat.emoji import STOP_SIGNS, plain_emoji
+from lycatra_appservice.chat.magnifier import MAGNIFYING_GLASSES, Magnifier
 from lycatra_appservice.chat.router import is_too_old
 from lycatra_appservice.chat.stopping import Stopping
 from lycatra_appservice.chat.welcome import CHOICES
@@ -27,8 +28,14 @@ class ReactionHandler:
     """Keys are compared as people see them. Our own reactions never come here."""
 
     def __init__(
-        self, known: KnownTurns, stopping: Stopping, inbox: Inbox, as_trigger: AsTrigger
+        self,
+        known: KnownTurns,
+        stopping: Stopping,
+        magnifier: Magnifier,
+        inbox: Inbox,
+        as_trigger: AsTrigger,
     ) -> None:
+        self._magnifier = magnifier
         self._known = known
         self._stopping = stopping
         self._inbox = inbox
@@ -48,6 +55,11 @@ class ReactionHandler:
             if stopped is not None:
                 room_id, person = RoomID(event["room_id"]), UserID(event["sender"])
                 await self._stopping.stop_one(stopped, room_id, person)
+        elif message is not None and key in MAGNIFYING_GLASSES:
+            age = age_of(event, turn.input["age_ms"], turn.created_at_ms)
+            return await self._magnifier.look(
+                UserID(event["sender"]), message, EventID(target), age
+            )
         elif message is not None:
             await self._pick(turn, event, EventID(target), message, key)
         return ()
