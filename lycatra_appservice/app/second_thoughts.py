@@ -58,7 +58,7 @@ def build_second_thoughts(
     revisions = Revisions(database, [conversations])
     originals = Originals(ground.client, ground.rooms, ground.users)
     rewording = Rewording(known, originals, revisions, inbox, as_trigger)
-    stopping = Stopping(known, revisions, ground.access)
+    stopping = Stopping(known, revisions, ground.rights)
     retraction = Retraction(known, Forgetting(database, [conversations]), ground.client)
     notices = NoticeStore(database)
     return SecondThoughts(

@@ -1,7 +1,8 @@
 """The chat on a stub homeserver: events come as by a push, turns run when a test says so."""
 
 import itertools
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -34,6 +35,7 @@ from lycatra_appservice.chat.handlers.message import Answerers, MessageHandler
 from lycatra_appservice.chat.help_page import HelpPage
 from lycatra_appservice.chat.ignored import Ignored
 from lycatra_appservice.chat.language import Tongue
+from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.chat.reading import make_reader
 from lycatra_appservice.chat.room_jobs import RoomJobs
 from lycatra_appservice.chat.room_settings import RoomSettingsStore
@@ -45,6 +47,7 @@ from lycatra_appservice.chat.threads import ThreadStore
 from lycatra_appservice.chat.typing import TypingNotice
 from lycatra_appservice.chat.unasked import NoticeStore, Unasked
 from lycatra_appservice.chat.welcome import Welcome
+from lycatra_appservice.chat.whoami import WhoAmI
 from lycatra_appservice.db.connection import Database
 from lycatra_appservice.db.migrate import migrate
 from lycatra_appservice.db.open import open_database
@@ -57,9 +60,10 @@ from lycatra_appservice.matrix.direct_rooms import DirectRooms
 from lycatra_appservice.matrix.encrypted_notice import DIRECT_ROOM, ENCRYPTED_ROOM
 from lycatra_appservice.matrix.rooms import RoomStore
 from lycatra_appservice.matrix.shared_rooms import SharedRooms
+from lycatra_appservice.matrix.standings import Standings
 from lycatra_appservice.matrix.users import VirtualUsers
-from lycatra_appservice.model import JSON, EventID, Level, Outgoing, RoomID, UserID
-from lycatra_appservice.settings import Invitations
+from lycatra_appservice.model import JSON, EventID, Face, Level, Outgoing, RoomID, UserID
+from lycatra_appservice.settings import Invitations, Permission
 from lycatra_appservice.settings import Rooms as RoomDefaults
 from lycatra_appservice.toolkit.access import Access
 from lycatra_appservice.toolkit.base import (
@@ -72,7 +76,9 @@ from lycatra_appservice.toolkit.base import (
     ToolResult,
 )
 from lycatra_appservice.toolkit.context import Contexts
+from lycatra_appservice.toolkit.permissions import Permissions
 from lycatra_appservice.toolkit.registry import Registry
+from lycatra_appservice.toolkit.rights import Rights
 from lycatra_appservice.toolkit.toolbox import Gate
 from lycatra_appservice.turns.journal import Journal
 from lycatra_appservice.turns.runner import TurnRunner
@@ -180,6 +186,7 @@ class Scene:
         client: MatrixClient,
         patience: timedelta,
         limits: Invitations,
+        commands: CommandWords,
     ) -> None:
         self.stub = stub
         self.database = database
@@ -194,51 +201,56 @@ class Scene:
         self.figures = Figures()
         self.scheduled: list[str] = []
         self.model: ModelSettings | None = None
-        self._commands = CommandWords(TOOLS, ("!", "/"))
+        self._commands = commands
         self._reader = make_reader(users, self._commands)
         classifier = Classifier(users, self._reader, IGNORED)
         self.sorter = EventSorter(classifier, self.rooms)
         self._ids = itertools.count(1)
         self.runner: TurnRunner
 
-    def build(self, registry: Registry, gate: Gate, access: Access, agent: Agent | None) -> None:
+    def build(self, registry: Registry, gate: Gate, rights: Rights, agent: Agent | None) -> None:
         """Put the handlers together."""
+        shared = SharedRooms(self.database, self.rooms, self.users)
+        direct = DirectRooms(self.client, self.users, shared.direct_with)
+        direct_line = DirectLine(self.users, direct, Tongue(load_catalogue()))
         composer = Composer(self.users, Tongue(load_catalogue()))
         notices = NoticeStore(self.database)
         unasked = Unasked(notices, RoomDefaults(), self.figures)
         asides = Asides(notices)
+        private = PrivateAnswers(self.rooms, direct_line, composer)
         ask = AskHandler(
             agent,
             gate,
             registry,
-            access,
             ConversationStore(self.database),
             composer,
+            private,
             asides,
             TypingNotice(self.client),
             ZoneInfo("UTC"),
             lambda: NOW,
             self.patience,
         )
-        command = CommandHandler(gate, registry, self.users, composer)
+        command = CommandHandler(gate, registry, self.users, composer, private)
         router = Router(self.users, self._reader, has_model=agent is not None)
         settings = SettingsPage(
             make_settings(load_catalogue().languages),
             RoomDefaults(),
             RoomSettingsStore(self.database),
-            access,
+            rights,
         )
         help_page = HelpPage(
             gate, registry, self.users, self._commands, has_model=agent is not None
         )
-        control = ControlHandler(access, help_page, settings, composer)
+        control = ControlHandler(rights, WhoAmI(rights, registry), help_page, settings, composer)
         ground = Ground(
             users=self.users,
             rooms=self.rooms,
             client=self.client,
             database=self.database,
             inbox=self.engine.inbox,
-            access=access,
+            gate=gate,
+            rights=rights,
             registry=registry,
             limits=self.limits,
             defaults=RoomDefaults(),
@@ -252,7 +264,7 @@ class Scene:
         message = MessageHandler(
             self.users,
             self.rooms,
-            Situations(self.rooms, ThreadStore(self.database), IGNORED),
+            Situations(self.rooms, ThreadStore(self.database), IGNORED, rights),
             router,
             composer,
             Answerers(command=command, ask=ask, stop=second.stop, control=control),
@@ -262,14 +274,11 @@ class Scene:
         welcome = Welcome(
             gate,
             registry,
-            access,
             self.users,
             Tongue(load_catalogue()),
             RoomDefaults(),
             self.model,
         )
-        shared = SharedRooms(self.database, self.rooms, self.users)
-        direct = DirectRooms(self.client, self.users, shared.direct_with)
         encrypted = EncryptedRooms(
             self.users,
             self.rooms,
@@ -277,13 +286,13 @@ class Scene:
             direct,
             self.engine.inbox,
             unasked,
-            access,
+            rights,
             welcome,
         )
         coming = build_coming_and_going(
             ground,
             Arrival(unasked, welcome, encrypted),
-            DirectLine(self.users, direct, Tongue(load_catalogue())),
+            direct_line,
             encrypted,
             self.figures,
             self._note_join,
@@ -424,14 +433,18 @@ async def open_scene(
     patience: timedelta = timedelta(seconds=60),
     limits: Invitations | None = None,
     beside: Scene | None = None,
+    rules: Sequence[Permission] = (),
+    clock: Callable[[], float] = time.monotonic,
+    tools: Mapping[str, Sequence[Tool[ToolArgs]]] = TOOLS,
 ) -> AsyncIterator[Scene]:
     """A scene on SQLite; without `model_url` no model is configured.
 
-    `beside` shares its homeserver, and nothing else.
+    `beside` shares its homeserver, and nothing else. By `clock` a standing grows old.
     """
     users = VirtualUsers(server_name=SERVER_NAME, namespaces=NAMESPACES)
-    registry = Registry(NAMESPACES, TOOLS)
-    access = Access(lists or Lists(viewer=["*:hs.test"]))
+    registry = Registry(NAMESPACES, tools)
+    permissions = Permissions(rules, registry)
+    access = Access(lists or Lists(viewer=["*:hs.test"]), permissions)
     async with AsyncExitStack() as stack:
         stub = beside.stub if beside else None
         if stub is None:
@@ -454,9 +467,11 @@ async def open_scene(
         backend = _backend(model_url)
         if backend is not None:
             stack.push_async_callback(backend.aclose)
-        scene = Scene(stub, database, users, client, patience, limits or Invitations())
+        commands = CommandWords(tools, ("!", "/")).without(access.off(Face.COMMAND))
+        scene = Scene(stub, database, users, client, patience, limits or Invitations(), commands)
         scene.model = ModelSettings(base_url=model_url) if model_url else None
-        scene.build(registry, Gate(registry, access, contexts, Calls()), access, _agent(backend))
+        rights = Rights(access, Standings(scene.rooms, client, users, clock))
+        scene.build(registry, Gate(registry, rights, contexts, Calls()), rights, _agent(backend))
         yield scene
 
 
