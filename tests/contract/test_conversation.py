@@ -78,6 +78,30 @@ async def test_conversations_do_not_mix(store: ConversationStore) -> None:
     assert await said_in(store.load("!room|$thread")) == [UserMessage(text="in the thread")]
 
 
+async def test_what_a_turn_rests_on_and_whose_it_is_comes_back_with_it(
+    store: ConversationStore,
+) -> None:
+    person = UserID("@person:hs.test")
+    await store.append("!room", "$a", TURN, run=0, rests_on={"b", "a"}, only_for=person)
+    await store.append("!room", "$b", TURN[:1], run=0)
+
+    assert await store.load("!room") == [
+        Remembered(messages=TURN, rests_on=frozenset({"a", "b"}), only_for=person),
+        Remembered(messages=TURN[:1]),
+    ]
+
+
+async def test_a_turn_of_an_older_version_rests_on_whatever_it_called(
+    store: ConversationStore, database: Database
+) -> None:
+    await store.append("!room", "$a", TURN, run=0)
+    await query(database, "UPDATE history SET rests_on = NULL")
+
+    [turn] = await store.load("!room")
+
+    assert turn.rests_on == {"list_updates"}
+
+
 async def test_of_a_long_conversation_the_latest_come_back(store: ConversationStore) -> None:
     said = [UserMessage(text=str(n)) for n in range(250)]
 
