@@ -73,7 +73,11 @@ def _actor(text: str) -> str:
 
 
 def _account(text: str) -> str:
-    if read_actor(text).kind.is_about_a_room:
+    try:
+        is_account = not read_actor(text).kind.is_about_a_room
+    except ValueError:
+        is_account = False
+    if not is_account:
         raise ValueError("should be a Matrix ID '@name:server', a whole server '*:server' or '*'")
     return text
 
