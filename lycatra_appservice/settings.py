@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -15,13 +15,18 @@ from pydantic import (
     model_validator,
 )
 
+from lycatra_appservice.actors import is_server_name
 from lycatra_appservice.settings_types import (
+    Accounts,
     Actors,
     BaseUrl,
     DatabaseUrl,
+    Faces,
+    JsonList,
     LanguageCode,
     Localpart,
     Mxc,
+    Names,
     OwnPath,
     Port,
     Prefixes,
@@ -31,7 +36,6 @@ from lycatra_appservice.settings_types import (
     Targets,
     Token,
     Zone,
-    is_server_name,
 )
 from lycatra_appservice.words.catalogue import AUTOMATIC
 
@@ -164,7 +168,29 @@ class Access(Section):
     operator: Actors = Field((), description="a list such as ['@alice:example.org']")
     viewer: Actors = Field((), description="a list such as ['*:example.org']")
     none: Actors = Field((), description="people or servers who get nothing")
-    ignored: Actors = Field((), description="bots whose messages are never answered")
+    ignored: Accounts = Field((), description="bots whose messages are never answered")
+
+
+class Permission(Section):
+    """A rule for some tools, instead of the level that each of them has by itself."""
+
+    tools: Names = Field(description="names of tools or namespaces, or '*' for all")
+    faces: Faces = Field(
+        ("command", "agent", "mcp"), description="a list of command, agent and mcp"
+    )
+    level: Literal["viewer", "operator", "admin"] | None = Field(
+        None, description="what one has to be at least"
+    )
+    who: Actors | None = Field(None, description="a list such as ['@alice:example.org']")
+    hidden: bool = Field(False, description="true or false")
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> "Permission":
+        if self.level is not None and self.who is not None:
+            raise ValueError("should have either level or who, not both")
+        if self.level is None and self.who is None and not self.hidden:
+            raise ValueError("should have level, who or hidden, or it changes nothing")
+        return self
 
 
 class Rooms(Section):
@@ -268,6 +294,9 @@ class WrittenSettings(Section):
     database: DatabaseSettings = DatabaseSettings()
     model: Model | None = None
     access: Access = Access()
+    permissions: Annotated[tuple[Permission, ...], JsonList] = Field(
+        (), description="a list of rules, each with tools and level, who or hidden"
+    )
     # Out of what is shown and dumped: a tool's section may hold secrets as they were written.
     tools: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False, exclude=True)
     tools_http: ToolsHttp = ToolsHttp()

@@ -1,6 +1,6 @@
 """The configuration as `Settings`, out of its file, environment and secret files."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from lycatra_appservice.errors import SettingsError
 from lycatra_appservice.model import JSON
+from lycatra_appservice.permission_rules import problems_in
 from lycatra_appservice.registration import (
     RegistrationError,
     Tokens,
@@ -27,15 +28,20 @@ def load_settings(
     path: Path | None,
     environ: Mapping[str, str],
     check_tools: Mapping[str, type[BaseModel]],
+    tool_names: Mapping[str, Sequence[str]] | None = None,
 ) -> Settings:
     """Read everything the program runs with; `path` None means the environment alone.
 
-    `check_tools` has the settings model of each namespace. Raises SettingsError with every
+    `check_tools` has the settings model of each namespace, `tool_names` the names of its tools;
+    None: the names in `permissions` are not looked at. Raises SettingsError with every
     mistake, one line each; no line repeats a value that may be a secret.
     """
     reading = _Reading(gather(path, environ, check_tools))
     sections = reading.tool_settings(check_tools)
-    reading.add_tokens(reading.complete(WrittenSettings))
+    written = reading.complete(WrittenSettings)
+    if tool_names is not None:
+        reading.check_permissions(written, tool_names)
+    reading.add_tokens(written)
     return reading.complete(Settings).model_copy(
         update={
             "tool_settings": sections,
@@ -99,6 +105,16 @@ class _Reading:
         except ValidationError as error:
             self._mistakes += mistakes_of(error, [model], self._origins, below=("tools", name))
             return None
+
+    def check_permissions(
+        self, written: WrittenSettings, tool_names: Mapping[str, Sequence[str]]
+    ) -> None:
+        """Find names that are none: a rule for a misspelt tool would leave the real one open."""
+        known = sorted({*tool_names, *(name for names in tool_names.values() for name in names)})
+        for problem in problems_in(written.permissions, tool_names):
+            hint = did_you_mean(problem.unknown, known) if problem.unknown else ""
+            path = ("permissions", problem.rule, "tools")
+            self._mistakes.append(self._origins.mistake(path, problem.sentence + hint))
 
     def add_tokens(self, written: WrittenSettings) -> None:
         """Take the tokens that are not written in the configuration from the registration."""

@@ -35,6 +35,7 @@ from lycatra_appservice.chat.handlers.encrypted import EncryptedHandler
 from lycatra_appservice.chat.handlers.message import Answerers, MessageHandler
 from lycatra_appservice.chat.help_page import HelpPage
 from lycatra_appservice.chat.language import Tongue
+from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.chat.room_settings import RoomSettingsStore
 from lycatra_appservice.chat.router import Router
 from lycatra_appservice.chat.setting_words import make_settings
@@ -45,16 +46,19 @@ from lycatra_appservice.chat.threads import ThreadStore
 from lycatra_appservice.chat.typing import TypingNotice
 from lycatra_appservice.chat.unasked import NoticeStore, Unasked
 from lycatra_appservice.chat.welcome import Welcome
+from lycatra_appservice.chat.whoami import WhoAmI
 from lycatra_appservice.db.connection import Database
 from lycatra_appservice.matrix.delivery import MatrixDeliverer
 from lycatra_appservice.matrix.direct_rooms import DirectRooms
 from lycatra_appservice.matrix.encrypted_notice import DIRECT_ROOM, ENCRYPTED_ROOM
 from lycatra_appservice.matrix.rooms import RoomStore
 from lycatra_appservice.matrix.shared_rooms import SharedRooms
+from lycatra_appservice.matrix.standings import Standings
 from lycatra_appservice.model import LaneKind
 from lycatra_appservice.ops.health import HealthBoard
 from lycatra_appservice.settings import Settings
 from lycatra_appservice.toolkit.context import Contexts
+from lycatra_appservice.toolkit.rights import Rights
 from lycatra_appservice.toolkit.toolbox import Gate
 from lycatra_appservice.turns.journal import Journal
 from lycatra_appservice.turns.known import KnownTurns
@@ -101,32 +105,36 @@ async def build_chat(
     notices = NoticeStore(parts.database)
     unasked = Unasked(notices, parts.settings.rooms, parts.metrics)
     asides = Asides(notices)
-    gate = _gate(parts, board, trail)
+    rights = Rights(parts.access, Standings(rooms, parts.client, parts.users))
+    gate = _gate(parts, rights, board, trail)
+    private = PrivateAnswers(rooms, _direct_line(parts, rooms), composer)
     ask = AskHandler(
         _agent(parts.settings, backend),
         gate,
         parts.registry,
-        parts.access,
         conversations,
         composer,
+        private,
         asides,
         TypingNotice(parts.client),
         parts.settings.zone,
         utc_now,
         parts.settings.model.turn_timeout if parts.settings.model else timedelta(0),
     )
-    sources = _sources(parts, gate, trail, conversations)
-    control = _control(parts, gate, trail, sources, composer, has_model=backend is not None)
-    ground = _ground(parts, rooms)
+    sources = _sources(parts, gate, trail, conversations, private)
+    control = _control(
+        parts, rights, gate, trail, sources, composer, has_model=backend is not None
+    )
+    ground = _ground(parts, rooms, rights, gate)
     second = build_second_thoughts(ground, conversations, composer, sources, as_trigger)
     message = MessageHandler(
         parts.users,
         rooms,
-        Situations(rooms, ThreadStore(parts.database), parts.ignored),
+        Situations(rooms, ThreadStore(parts.database), parts.ignored, rights),
         Router(parts.users, parts.reader, has_model=backend is not None),
         composer,
         Answerers(
-            command=CommandHandler(gate, parts.registry, parts.users, composer),
+            command=CommandHandler(gate, parts.registry, parts.users, composer, private),
             ask=ask,
             stop=second.stop,
             control=control,
@@ -134,7 +142,7 @@ async def build_chat(
         unasked,
         asides,
     )
-    encrypted = _encrypted(parts, rooms, gate, unasked)
+    encrypted = _encrypted(parts, ground, unasked)
     coming = _coming_and_going(
         parts, ground, encrypted, Arrival(unasked, _welcome(parts, gate), encrypted)
     )
@@ -160,7 +168,11 @@ async def build_chat(
 
 
 def _sources(
-    parts: Parts, gate: Gate, trail: AuditTrail, conversations: ConversationStore
+    parts: Parts,
+    gate: Gate,
+    trail: AuditTrail,
+    conversations: ConversationStore,
+    private: PrivateAnswers,
 ) -> SourcesPage:
     return SourcesPage(
         KnownTurns(parts.database),
@@ -168,6 +180,7 @@ def _sources(
         AuditStore(parts.database),
         trail.flush,
         gate,
+        private,
         parts.mask,
         parts.settings.zone,
     )
@@ -175,6 +188,7 @@ def _sources(
 
 def _control(
     parts: Parts,
+    rights: Rights,
     gate: Gate,
     trail: AuditTrail,
     sources: SourcesPage,
@@ -186,37 +200,39 @@ def _control(
         make_settings(load_catalogue().languages),
         parts.settings.rooms,
         RoomSettingsStore(parts.database),
-        parts.access,
+        rights,
     )
     help_page = HelpPage(gate, parts.registry, parts.users, parts.commands, has_model=has_model)
     audit = AuditPage(
-        AuditStore(parts.database), trail.flush, parts.access, parts.users, parts.settings.zone
+        AuditStore(parts.database), trail.flush, rights, parts.users, parts.settings.zone
     )
-    return ControlHandler(parts.access, help_page, settings, audit, sources, composer)
+    who_am_i = WhoAmI(rights, parts.registry)
+    return ControlHandler(rights, who_am_i, help_page, settings, audit, sources, composer)
 
 
-def _encrypted(parts: Parts, rooms: RoomStore, gate: Gate, unasked: Unasked) -> EncryptedRooms:
-    shared = SharedRooms(parts.database, rooms, parts.users)
+def _encrypted(parts: Parts, ground: Ground, unasked: Unasked) -> EncryptedRooms:
+    shared = SharedRooms(parts.database, ground.rooms, parts.users)
     return EncryptedRooms(
         parts.users,
-        rooms,
+        ground.rooms,
         shared,
         DirectRooms(parts.client, parts.users, shared.direct_with),
         parts.inbox,
         unasked,
-        parts.access,
-        _welcome(parts, gate),
+        ground.rights,
+        _welcome(parts, ground.gate),
     )
 
 
-def _ground(parts: Parts, rooms: RoomStore) -> Ground:
+def _ground(parts: Parts, rooms: RoomStore, rights: Rights, gate: Gate) -> Ground:
     return Ground(
         users=parts.users,
         rooms=rooms,
         client=parts.client,
         database=parts.database,
         inbox=parts.inbox,
-        access=parts.access,
+        gate=gate,
+        rights=rights,
         registry=parts.registry,
         limits=parts.settings.invitations,
         defaults=parts.settings.rooms,
@@ -226,23 +242,27 @@ def _ground(parts: Parts, rooms: RoomStore) -> Ground:
 def _coming_and_going(
     parts: Parts, ground: Ground, encrypted: EncryptedRooms, arrival: Arrival
 ) -> ComingAndGoing:
-    shared = SharedRooms(parts.database, ground.rooms, parts.users)
-    direct = DirectRooms(parts.client, parts.users, shared.direct_with)
     return build_coming_and_going(
         ground,
         arrival,
-        DirectLine(parts.users, direct, Tongue(load_catalogue(), parts.settings.rooms.language)),
+        _direct_line(parts, ground.rooms),
         encrypted,
         parts.metrics,
         lambda: _announce_join(parts.database),
     )
 
 
+def _direct_line(parts: Parts, rooms: RoomStore) -> DirectLine:
+    shared = SharedRooms(parts.database, rooms, parts.users)
+    direct = DirectRooms(parts.client, parts.users, shared.direct_with)
+    tongue = Tongue(load_catalogue(), parts.settings.rooms.language)
+    return DirectLine(parts.users, direct, tongue)
+
+
 def _welcome(parts: Parts, gate: Gate) -> Welcome:
     return Welcome(
         gate,
         parts.registry,
-        parts.access,
         parts.users,
         Tongue(load_catalogue(), parts.settings.rooms.language),
         parts.settings.rooms,
@@ -256,7 +276,7 @@ async def _announce_join(database: Database) -> None:
         await connection.notify(JOINED_CHANNEL)
 
 
-def _gate(parts: Parts, board: HealthBoard, trail: AuditTrail) -> Gate:
+def _gate(parts: Parts, rights: Rights, board: HealthBoard, trail: AuditTrail) -> Gate:
     contexts = Contexts(
         zone=parts.settings.zone,
         allowed_targets=parts.settings.tools_http.allow,
@@ -265,7 +285,7 @@ def _gate(parts: Parts, board: HealthBoard, trail: AuditTrail) -> Gate:
         components=board.components,
         clock=utc_now,
     )
-    return Gate(parts.registry, parts.access, contexts, parts.metrics, trail, mask=parts.mask)
+    return Gate(parts.registry, rights, contexts, parts.metrics, trail, mask=parts.mask)
 
 
 def _agent(settings: Settings, backend: Backend | None) -> Agent | None:

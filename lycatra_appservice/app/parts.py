@@ -15,11 +15,13 @@ from lycatra_appservice.db.open import OpenedDatabase
 from lycatra_appservice.matrix.client import MatrixClient
 from lycatra_appservice.matrix.session import homeserver_session
 from lycatra_appservice.matrix.users import VirtualUsers
+from lycatra_appservice.model import Face
 from lycatra_appservice.ops.masking import Masker
 from lycatra_appservice.ops.metrics import Metrics
 from lycatra_appservice.settings import Settings
 from lycatra_appservice.toolkit.access import Access
 from lycatra_appservice.toolkit.discovery import discover
+from lycatra_appservice.toolkit.permissions import Permissions
 from lycatra_appservice.toolkit.redaction import Mask
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.turns.inbox import Inbox
@@ -62,7 +64,8 @@ async def build_parts(
     )
     session = await stack.enter_async_context(homeserver_session(settings.homeserver.ca_file))
     tools = {each.name: registry.tools_of(each.name) for each in registry.namespaces}
-    commands = CommandWords(tools, settings.commands.prefixes)
+    access = Access(settings.access, Permissions(settings.permissions, registry))
+    commands = CommandWords(tools, settings.commands.prefixes).without(access.off(Face.COMMAND))
     return Parts(
         settings=settings,
         owner=owner,
@@ -70,7 +73,7 @@ async def build_parts(
         client=MatrixClient(session, settings.homeserver.url, settings.appservice.as_token),
         users=users,
         registry=registry,
-        access=Access(settings.access),
+        access=access,
         commands=commands,
         reader=make_reader(users, commands),
         ignored=Ignored(settings.access.ignored),

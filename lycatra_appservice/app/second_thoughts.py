@@ -63,10 +63,10 @@ def build_second_thoughts(
     revisions = Revisions(database, memories)
     originals = Originals(ground.client, ground.rooms, ground.users)
     rewording = Rewording(known, originals, revisions, inbox, as_trigger)
-    stopping = Stopping(known, revisions, ground.access)
+    stopping = Stopping(known, revisions, ground.rights)
     retraction = Retraction(known, Forgetting(database, memories), ground.client)
     notices = NoticeStore(database)
-    magnifier = Magnifier(ground.rooms, ground.access, sources, composer)
+    magnifier = Magnifier(ground.rooms, ground.rights, sources, composer)
     return SecondThoughts(
         edit=EditHandler(ground.users, ground.rooms, rewording, composer, notices),
         redaction=RedactionHandler(known, originals, revisions, rewording, inbox),

@@ -13,8 +13,8 @@ from lycatra_appservice.chat.call_words import call_in_words, minute, second
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import Inbound, Level, UserID
-from lycatra_appservice.toolkit.access import Access
 from lycatra_appservice.toolkit.observing import Outcome
+from lycatra_appservice.toolkit.rights import Rights
 from lycatra_appservice.words.text import Said
 
 Settled: TypeAlias = Callable[[], Awaitable[None]]
@@ -30,14 +30,14 @@ class AuditPage:
         self,
         store: AuditStore,
         settled: Settled,
-        access: Access,
+        rights: Rights,
         users: VirtualUsers,
         zone: ZoneInfo,
     ) -> None:
         """`settled` returns when everything that was noted by then can be read."""
         self._store = store
         self._settled = settled
-        self._access = access
+        self._rights = rights
         self._users = users
         self._zone = zone
 
@@ -45,7 +45,8 @@ class AuditPage:
         """For the words behind `!audit`, of somebody who may ask."""
         named = sorted(user for user in inbound.mentions if not self._users.is_ours(user))
         wish = read_audit_wish(words, named)
-        asker, is_admin = inbound.sender, self._access.level(inbound.sender) >= Level.ADMIN
+        asker = inbound.sender
+        is_admin = await self._rights.level(asker, inbound.room_id) >= Level.ADMIN
         if not is_admin and not _is_about(wish, asker):
             return messages.audit_of_others()
         await self._settled()

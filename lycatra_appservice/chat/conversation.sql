@@ -1,6 +1,6 @@
 -- name: load
-SELECT message FROM (
-  SELECT id, message FROM history WHERE conversation = :conversation AND id > coalesce(
+SELECT trigger_id, message, rests_on, only_for FROM (
+  SELECT id, trigger_id, message, rests_on, only_for FROM history WHERE conversation = :conversation AND id > coalesce(
       (SELECT max(id) FROM history WHERE conversation = :conversation AND message = :reset), 0)
   ORDER BY id DESC LIMIT :messages
 ) AS latest ORDER BY id

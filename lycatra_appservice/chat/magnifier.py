@@ -12,7 +12,7 @@ from lycatra_appservice.matrix.errors import MatrixError
 from lycatra_appservice.matrix.events import is_id, mapping, text
 from lycatra_appservice.matrix.rooms import RoomStore
 from lycatra_appservice.model import JSON, EventID, Inbound, Level, Outgoing, Reply, UserID
-from lycatra_appservice.toolkit.access import Access
+from lycatra_appservice.toolkit.rights import Rights
 from lycatra_appservice.turns.known import OurMessage
 from lycatra_appservice.words.text import Said
 
@@ -23,10 +23,10 @@ class Magnifier:
     """Answers a reaction where the message stands that it is on, by whom said that."""
 
     def __init__(
-        self, rooms: RoomStore, access: Access, sources: SourcesPage, composer: Composer
+        self, rooms: RoomStore, rights: Rights, sources: SourcesPage, composer: Composer
     ) -> None:
         self._rooms = rooms
-        self._access = access
+        self._rights = rights
         self._sources = sources
         self._composer = composer
 
@@ -43,7 +43,7 @@ class Magnifier:
                 raise
             return ()
         said: Said = messages.may_not_ask()
-        if self._access.level(reader) > Level.NONE:
+        if await self._rights.level(reader, message.room_id) > Level.NONE:
             said = await self._sources.behind(message, Reader(reader, message.room_id))
         reply = Reply(markdown=said, sender=message.sender, notice=True, subject="sources")
         return self._composer.answer(reply, _as_asked(message, event_id, reader, age), room)

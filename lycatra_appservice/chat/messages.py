@@ -231,9 +231,11 @@ def settings_refused(people: Sequence[str]) -> Text:
     return Text("settings_refused", people=asked)
 
 
-def whoami(user_id: UserID, level: Level, whence: Said, power: Said) -> Text:
-    """For `!whoami`."""
-    return Text(
+def whoami(
+    user_id: UserID, level: Level, whence: Said, power: Said, exceptions: Sequence[Said]
+) -> Text:
+    """For `!whoami`; `exceptions` are a line each, about what the level alone does not tell."""
+    said = Text(
         "whoami",
         user_id=user_id,
         level=level.name.lower(),
@@ -241,6 +243,36 @@ def whoami(user_id: UserID, level: Level, whence: Said, power: Said) -> Text:
         may=Text(f"rights_of_{level.name.lower()}"),
         power=power,
     )
+    return Text("lines", lines=[said, *exceptions]) if exceptions else said
+
+
+def whoami_out_of_reach(tools: Sequence[str], level: Level) -> Text:
+    """A line on tools that need a higher level."""
+    return Text("whoami_out_of_reach", tools=", ".join(tools), level=level.name.lower())
+
+
+def whoami_rule(tools: Sequence[str], rule: int, level: Level, *, allowed: bool) -> Text:
+    """A line on tools for which a rule asks for a level."""
+    if allowed:
+        return Text("whoami_rule_may", tools=", ".join(tools), rule=rule, level=level.name.lower())
+    return Text("whoami_rule_may_not", tools=", ".join(tools), rule=rule, level=level.name.lower())
+
+
+def whoami_listed(tools: Sequence[str], rule: int, entry: str | None) -> Text:
+    """A line on tools for which a rule lists people; `entry` is the one that fits."""
+    if entry is None:
+        return Text("whoami_not_in_rule", tools=", ".join(tools), rule=rule)
+    return Text("whoami_in_rule", tools=", ".join(tools), rule=rule, entry=entry)
+
+
+def answered_directly() -> Text:
+    """In a room, for an answer that only the asker may read."""
+    return Text("answered_directly")
+
+
+def cannot_answer_directly() -> Text:
+    """The same, when there is no way to tell the asker alone."""
+    return Text("cannot_answer_directly")
 
 
 def whoami_whence(grant: tuple[str, str] | None) -> Text:
@@ -447,6 +479,11 @@ def source_refused(why: Said) -> Text:
 def source_unknown() -> Text:
     """In the place of a result of a tool that is not there, or not for everybody."""
     return Text("source_unknown")
+
+
+def source_private() -> Text:
+    """In the place of a result that only the asker may read, alone with us."""
+    return Text("source_private")
 
 
 def sources_raw(calls: Sequence[Said], zone: str) -> Text:

@@ -1,6 +1,6 @@
 """What a message asks for. Pure: it decides, the handlers act."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -48,6 +48,7 @@ class Situation:
     in_our_thread: bool = False  # in a thread that we answer in
     others_in_thread: bool = False  # somebody else has written there, too
     other_bots: bool = False  # bots are here that the configuration knows
+    hidden: frozenset[str] = frozenset()  # tools that are unknown to who wrote it
 
     @property
     def is_wide(self) -> bool:
@@ -63,6 +64,9 @@ class Situation:
         return not self.is_wide and (self.room.is_direct or alone_with_us)
 
 
+_MAX_REMEMBERED: Final = 64  # as many kinds of people as rules that hide something make
+
+
 class Router:
     """Knows the names, the commands and whether there is a model, nothing else."""
 
@@ -72,9 +76,13 @@ class Router:
         self._commands = reader.commands
         self._talk = reader.talk
         self._has_model = has_model
+        self._knowing_less: dict[frozenset[str], Router] = {}
 
     def route(self, situation: Situation) -> Route:
         """Decide. An unknown `!word` in a group may be another bot's, so it is not answered."""
+        if situation.hidden:
+            less = self._without(situation.hidden)
+            return less.route(replace(situation, hidden=frozenset()))
         inbound = situation.inbound
         if inbound.hops > _MAX_HOPS:
             return Ignore("hops")
@@ -97,6 +105,16 @@ class Router:
     def speaker(self, situation: Situation) -> UserID:
         """Who answers a message that is meant for us."""
         return self._speaker(self._reader.read(situation.inbound), situation)
+
+    def _without(self, hidden: frozenset[str]) -> "Router":
+        found = self._knowing_less.get(hidden)
+        if found is None:
+            if len(self._knowing_less) >= _MAX_REMEMBERED:
+                self._knowing_less.clear()
+            reader = self._reader.without(hidden)
+            found = Router(self._users, reader, has_model=self._has_model)
+            self._knowing_less[hidden] = found
+        return found
 
     def _command(
         self, words: str, reading: Reading, situation: Situation, *, is_meant: bool

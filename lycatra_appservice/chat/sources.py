@@ -14,10 +14,12 @@ from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.audit_page import Settled
 from lycatra_appservice.chat.call_words import call_in_words, minute
 from lycatra_appservice.chat.conversation import ConversationStore, conversation_of
+from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.errors import ToolError, UnknownToolError
 from lycatra_appservice.matrix.events import mapping, text
 from lycatra_appservice.model import JSON, Caller, Face, Inbound, RoomID, UserID
 from lycatra_appservice.toolkit.arguments import shortened
+from lycatra_appservice.toolkit.base import Audience
 from lycatra_appservice.toolkit.observing import Outcome
 from lycatra_appservice.toolkit.redaction import Mask, shown_arguments
 from lycatra_appservice.toolkit.toolbox import Gate, Toolbox
@@ -46,6 +48,7 @@ class SourcesPage:
         audit: AuditStore,
         settled: Settled,
         gate: Gate,
+        private: PrivateAnswers,
         mask: Mask,
         zone: ZoneInfo,
     ) -> None:
@@ -58,6 +61,7 @@ class SourcesPage:
         self._audit = audit
         self._settled = settled
         self._gate = gate
+        self._private = private
         self._mask = mask
         self._zone = zone
 
@@ -83,9 +87,10 @@ class SourcesPage:
 
     async def _of(self, turn: KnownTurn, reader: Reader) -> Said:
         found = sources_in(await self._known.steps(turn.trigger_id))
-        toolbox = self._toolbox(reader)
+        toolbox = await self._toolbox(reader)
         if found:
-            shown = [self._shown(source, toolbox) for source in found]
+            is_alone = await self._is_asker_alone(turn, reader)
+            shown = [self._shown(source, toolbox, is_alone=is_alone) for source in found]
             return messages.sources(_question(turn), shown, self._zone.key)
         await self._settled()
         recorded = [
@@ -100,19 +105,26 @@ class SourcesPage:
         calls = self._raw(recorded, toolbox)
         return messages.sources_raw(calls, self._zone.key) if calls else messages.source_unknown()
 
-    def _toolbox(self, reader: Reader) -> Toolbox:
+    async def _is_asker_alone(self, turn: KnownTurn, reader: Reader) -> bool:
+        asker = text(mapping(turn.input.get("event")).get("sender"))
+        is_asker = reader.user_id == asker
+        return is_asker and await self._private.is_alone(reader.user_id, reader.room_id)
+
+    async def _toolbox(self, reader: Reader) -> Toolbox:
         """As the command face: whoever may run it as a command may read what it gave."""
-        return self._gate.open(
+        return await self._gate.open(
             Caller(user_id=reader.user_id, face=Face.COMMAND, room_id=reader.room_id)
         )
 
-    def _shown(self, source: Source, toolbox: Toolbox) -> Said:
+    def _shown(self, source: Source, toolbox: Toolbox, *, is_alone: bool) -> Said:
         try:
             tool = toolbox.tool(source.tool)
         except UnknownToolError:
             return messages.source_unknown()
         except ToolError as refused:
             return messages.source_refused(refused.said)
+        if tool.audience is Audience.ASKER and not is_alone:
+            return messages.source_private()
         arguments = shown_arguments(tool.args, source.arguments, self._mask)
         return messages.source(
             call_in_words(tool.name, arguments),

@@ -38,6 +38,7 @@ def _summary(settings: Settings) -> str:
         "admins": ", ".join(access.admin) or "nobody",
         "operators": ", ".join(access.operator) or "nobody",
         "viewers": ", ".join(access.viewer) or "nobody",
+        "rules": f"{len(settings.permissions)} under permissions",
         "tools": ", ".join(sorted(settings.tool_settings)) or "none",
         "time zone": settings.timezone,
     }

@@ -2,11 +2,9 @@
 
 import os
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-from pydantic import BaseModel
 
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.settings import DatabaseSettings, Settings, WrittenSettings
@@ -55,8 +53,15 @@ def config_path(arguments: Namespace) -> Path | None:
 def read_settings(arguments: Namespace) -> Settings:
     """Read the complete settings, with the sections of the tools that are installed."""
     from lycatra_appservice.settings_file import load_settings
+    from lycatra_appservice.toolkit.discovery import discover
 
-    return load_settings(config_path(arguments), os.environ, _tool_models())
+    registry = discover()
+    models = {each.name: each.settings for each in registry.namespaces}
+    names = {
+        each.name: [tool.name for tool in registry.tools_of(each.name)]
+        for each in registry.namespaces
+    }
+    return load_settings(config_path(arguments), os.environ, models, names)
 
 
 def read_written_settings(arguments: Namespace) -> WrittenSettings:
@@ -72,9 +77,3 @@ def refuse_shared_mount(database: DatabaseSettings) -> None:
 
     if database.sqlite_file is not None and not database.allow_shared_mount:
         refuse(database.sqlite_file)
-
-
-def _tool_models() -> Mapping[str, type[BaseModel]]:
-    from lycatra_appservice.toolkit.discovery import discover
-
-    return {namespace.name: namespace.settings for namespace in discover().namespaces}

@@ -3,6 +3,8 @@
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, TypeAlias
 
 from lycatra_appservice.db.connection import Connection, Database, Row
@@ -16,6 +18,7 @@ from lycatra_appservice.matrix.events import mapping
 from lycatra_appservice.matrix.power import PowerLevels
 from lycatra_appservice.matrix.room_facts import PRESENT, change_by, facts_in, members_in
 from lycatra_appservice.matrix.room_view import RoomView
+from lycatra_appservice.matrix.standing import Standing
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, EventID, RoomID, UserID
 
@@ -24,6 +27,14 @@ _SOME: Final = 60  # members that are looked at for one who is not ours
 ROOM_CHANNEL: Final = "lycatra_room"  # the payload is a room whose people changed
 
 OnRead: TypeAlias = Callable[[RoomView], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Footing:
+    """Somebody's standing, and how long ago the room was read whole."""
+
+    standing: Standing
+    read_ago: timedelta
 
 
 class RoomStore:
@@ -92,6 +103,22 @@ class RoomStore:
         view = self._view(row, members)
         self._crowds.remember(view.room_id, len(view.people))
         return view
+
+    async def standing(self, room_id: RoomID, user_id: UserID) -> Footing | None:
+        """How somebody stands in a room, by what was pushed; None for one that is not known."""
+        row = await self._database.fetch_one(
+            self._sql["get_footing"], room=room_id, user_id=user_id
+        )
+        if row is None:
+            return None
+        return Footing(
+            standing=Standing(
+                room_id=room_id,
+                is_joined=row["footing"] == "join",
+                power=_power_of(row).of(user_id),
+            ),
+            read_ago=timedelta(milliseconds=row["read_ago_ms"]),
+        )
 
     async def keep(self, connection: Connection, events: Sequence[Mapping[str, JSON]]) -> None:
         """Follow new state events of rooms that are known, in the transaction that stores them.
@@ -188,6 +215,9 @@ class RoomStore:
             name=row["name"],
             encrypted=bool(row["encrypted"]),
             people=people,
+            invited=frozenset(
+                UserID(member["user_id"]) for member in others if member["membership"] == "invite"
+            ),
             ours=self._ours(members, {"join"}),
             gone=self._ours([member for member in members if member["sent_away"]]),
             is_deserted=bool(others) and not people,

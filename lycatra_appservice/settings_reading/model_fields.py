@@ -69,9 +69,9 @@ def keys_at(models: Sequence[type[BaseModel]], path: KeyPath) -> list[str]:
 def leaves(
     model: type[BaseModel], path: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
-    """Every setting that is no section itself, with its path."""
+    """Every setting that is no section, with its path; a list of sections is one setting."""
     for name, field in model.model_fields.items():
-        inner = submodels(field.annotation)
+        inner = [] if get_origin(field.annotation) is tuple else submodels(field.annotation)
         if not inner:
             yield (*path, name), field
         for each in inner:

@@ -31,6 +31,7 @@ from lycatra_appservice.words.text import Said
 __all__ = [
     "JSON",
     "AnswerTooLargeError",
+    "Audience",
     "Caller",
     "Component",
     "Effect",
@@ -98,6 +99,13 @@ class Scope(StrEnum):
 
     SHARED = "shared"
     PERSON = "person"
+
+
+class Audience(StrEnum):
+    """Who may read what a tool found."""
+
+    ROOM = "room"
+    ASKER = "asker"  # in a room with others it goes into a direct chat with who asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,6 +222,7 @@ class Tool(Generic[ArgsT]):
     timeout: timedelta = timedelta(seconds=30)
     cache_for: timedelta = timedelta(0)
     scope: Scope = Scope.PERSON
+    audience: Audience = Audience.ROOM
     # Words that lead a person to this tool beside its own name, for help and did-you-mean.
     also_called: Sequence[str] = field(default_factory=tuple)
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,8 +16,9 @@ from lycatra_appservice.errors import (
     ToolTimeoutError,
     UnknownToolError,
 )
-from lycatra_appservice.model import JSON, Caller
-from lycatra_appservice.toolkit.access import Access
+from lycatra_appservice.matrix.standing import Standing
+from lycatra_appservice.model import JSON, Caller, Level
+from lycatra_appservice.toolkit.access import Decision
 from lycatra_appservice.toolkit.arguments import checked_arguments, likely, shortened
 from lycatra_appservice.toolkit.base import (
     Effect,
@@ -38,6 +39,7 @@ from lycatra_appservice.toolkit.observing import (
 from lycatra_appservice.toolkit.redaction import Mask
 from lycatra_appservice.toolkit.registry import AnyTool, Registry
 from lycatra_appservice.toolkit.results import bounded
+from lycatra_appservice.toolkit.rights import Rights
 from lycatra_appservice.words.spans import in_seconds
 from lycatra_appservice.words.text import Text
 
@@ -56,7 +58,7 @@ class ContextSource(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shared:
     registry: Registry
-    access: Access
+    rights: Rights
     contexts: ContextSource
     watch: CallWatch
     cache: ResultCache
@@ -69,7 +71,7 @@ class Gate:
     def __init__(
         self,
         registry: Registry,
-        access: Access,
+        rights: Rights,
         contexts: ContextSource,
         observer: CallObserver,
         audit: CallAudit,
@@ -84,7 +86,7 @@ class Gate:
         """
         self._shared = _Shared(
             registry=registry,
-            access=access,
+            rights=rights,
             contexts=contexts,
             watch=CallWatch(observer, audit, mask, monotonic),
             cache=ResultCache(monotonic),
@@ -93,19 +95,37 @@ class Gate:
             },
         )
 
-    def open(self, caller: Caller, *, namespace: str | None = None) -> "Toolbox":
-        """The tools as this caller has them; `namespace` leaves only those of one virtual user."""
-        return Toolbox(self._shared, caller, namespace)
+    async def open(self, caller: Caller, *, namespace: str | None = None) -> "Toolbox":
+        """The tools as this caller has them; `namespace` leaves only those of one virtual user.
+
+        Looks up how the caller stands in the room, where the rights depend on it.
+        """
+        standing = await self._shared.rights.standing(caller.user_id, caller.room_id)
+        return self.open_for(caller, standing, namespace=namespace)
+
+    def open_for(
+        self, caller: Caller, standing: Standing, *, namespace: str | None = None
+    ) -> "Toolbox":
+        """The same for who has just looked that up."""
+        return Toolbox(self._shared, caller, standing, namespace)
 
 
 class Toolbox:
     """What one caller may do. Cheap: open a new one for every turn, never keep it."""
 
-    def __init__(self, shared: _Shared, caller: Caller, namespace: str | None) -> None:
+    def __init__(
+        self, shared: _Shared, caller: Caller, standing: Standing, namespace: str | None
+    ) -> None:
         """Made by `Gate.open` only."""
         self._shared = shared
         self._caller = caller
+        self._standing = standing
         self._namespace = namespace
+
+    @property
+    def level(self) -> Level:
+        """How much the caller may do here."""
+        return self._shared.rights.access.level(self._caller.user_id, self._standing)
 
     def tools(self) -> tuple[AnyTool, ...]:
         """The tools that the caller may use, sorted by name."""
@@ -116,8 +136,12 @@ class Toolbox:
 
         So that a command for one of those is answered with what is missing, not as a typing error.
         """
-        access, caller = self._shared.access, self._caller
-        return tuple(t.name for t in self._in_reach() if not access.may(caller, t).hidden)
+        return tuple(t.name for t in self._in_reach() if not self._may(t).hidden)
+
+    def may_use_all(self, names: Collection[str]) -> bool:
+        """Whether the caller may use each of these tools, of whatever namespace they are."""
+        found = [self._shared.registry.tool(name) for name in names]
+        return all(tool is not None and self._may(tool).allowed for tool in found)
 
     def tool(self, name: str) -> AnyTool:
         """The tool called `name`, for its schema and summary.
@@ -127,7 +151,7 @@ class Toolbox:
         tool = next((each for each in self._in_reach() if each.name == name), None)
         if tool is None:
             raise self._unknown(name)
-        decision = self._shared.access.may(self._caller, tool)
+        decision = self._may(tool)
         if decision.hidden:
             raise self._unknown(name)
         if not decision.allowed:
@@ -144,6 +168,8 @@ class Toolbox:
         """
         shared = self._shared
         known = shared.registry.tool(name)
+        # An answer may take minutes, in which the caller's rights may have gone.
+        self._standing = await shared.rights.standing(self._caller.user_id, self._caller.room_id)
         async with shared.watch.over(self._caller, name, raw_args, known) as observation:
             if name in self.known_names():
                 observation.tool = name
@@ -170,8 +196,10 @@ class Toolbox:
         if kept is not None:
             observation.outcome = Outcome.CACHED
             return kept
+        home = self._shared.registry.namespace_of(tool.name).name
+        changes = cache.changes(home)
         result = bounded(await self._run(tool, args, observation))
-        cache.put(key, tool, result)
+        cache.put(key, tool, result, namespace=home, changes=changes)
         return result
 
     async def _run(self, tool: AnyTool, args: ToolArgs, observation: Observation) -> ToolResult:
@@ -190,6 +218,9 @@ class Toolbox:
             if deadline.expired():
                 raise _timed_out(tool, had_slot=had_slot) from exc
             raise
+        finally:
+            if had_slot and tool.effect is Effect.CHANGE:
+                self._shared.cache.changed(namespace.name)
 
     def _crashed(self, tool: AnyTool, error_id: str) -> ToolFailedError:
         logger.exception("tool_crashed", extra={"tool": tool.name, "error_id": error_id})
@@ -200,7 +231,10 @@ class Toolbox:
         return registry.tools_of(self._namespace) if self._namespace else registry.tools
 
     def _allowed(self, tool: AnyTool) -> bool:
-        return self._shared.access.may(self._caller, tool).allowed
+        return self._may(tool).allowed
+
+    def _may(self, tool: AnyTool) -> Decision:
+        return self._shared.rights.access.may(self._caller, tool, self._standing)
 
     def _summaries(self) -> tuple[ToolSummary, ...]:
         registry = self._shared.registry

@@ -1,7 +1,8 @@
 """The chat on a stub homeserver: events come as by a push, turns run when a test says so."""
 
 import itertools
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -37,6 +38,7 @@ from lycatra_appservice.chat.handlers.message import Answerers, MessageHandler
 from lycatra_appservice.chat.help_page import HelpPage
 from lycatra_appservice.chat.ignored import Ignored
 from lycatra_appservice.chat.language import Tongue
+from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.chat.reading import make_reader
 from lycatra_appservice.chat.room_jobs import RoomJobs
 from lycatra_appservice.chat.room_settings import RoomSettingsStore
@@ -49,6 +51,7 @@ from lycatra_appservice.chat.threads import ThreadStore
 from lycatra_appservice.chat.typing import TypingNotice
 from lycatra_appservice.chat.unasked import NoticeStore, Unasked
 from lycatra_appservice.chat.welcome import Welcome
+from lycatra_appservice.chat.whoami import WhoAmI
 from lycatra_appservice.db.connection import Database
 from lycatra_appservice.db.migrate import migrate
 from lycatra_appservice.db.open import open_database
@@ -61,9 +64,10 @@ from lycatra_appservice.matrix.direct_rooms import DirectRooms
 from lycatra_appservice.matrix.encrypted_notice import DIRECT_ROOM, ENCRYPTED_ROOM
 from lycatra_appservice.matrix.rooms import RoomStore
 from lycatra_appservice.matrix.shared_rooms import SharedRooms
+from lycatra_appservice.matrix.standings import Standings
 from lycatra_appservice.matrix.users import VirtualUsers
-from lycatra_appservice.model import JSON, EventID, Level, Outgoing, RoomID, UserID
-from lycatra_appservice.settings import Invitations
+from lycatra_appservice.model import JSON, EventID, Face, Level, Outgoing, RoomID, UserID
+from lycatra_appservice.settings import Invitations, Permission
 from lycatra_appservice.settings import Rooms as RoomDefaults
 from lycatra_appservice.toolkit.access import Access
 from lycatra_appservice.toolkit.base import (
@@ -76,7 +80,9 @@ from lycatra_appservice.toolkit.base import (
     ToolResult,
 )
 from lycatra_appservice.toolkit.context import Contexts
+from lycatra_appservice.toolkit.permissions import Permissions
 from lycatra_appservice.toolkit.registry import Registry
+from lycatra_appservice.toolkit.rights import Rights
 from lycatra_appservice.toolkit.toolbox import Gate
 from lycatra_appservice.turns.journal import Journal
 from lycatra_appservice.turns.known import KnownTurns
@@ -185,6 +191,7 @@ class Scene:
         client: MatrixClient,
         patience: timedelta,
         limits: Invitations,
+        commands: CommandWords,
     ) -> None:
         self.stub = stub
         self.database = database
@@ -199,7 +206,7 @@ class Scene:
         self.figures = Figures()
         self.scheduled: list[str] = []
         self.model: ModelSettings | None = None
-        self._commands = CommandWords(TOOLS, ("!", "/"))
+        self._commands = commands
         self._reader = make_reader(users, self._commands)
         classifier = Classifier(users, self._reader, IGNORED)
         self.sorter = EventSorter(classifier, self.rooms)
@@ -211,59 +218,66 @@ class Scene:
         self,
         registry: Registry,
         gate: Gate,
-        access: Access,
+        rights: Rights,
         agent: Agent | None,
         trail: AuditTrail,
     ) -> None:
         """Put the handlers together."""
         self.trail = trail
+        shared = SharedRooms(self.database, self.rooms, self.users)
+        direct = DirectRooms(self.client, self.users, shared.direct_with)
+        direct_line = DirectLine(self.users, direct, Tongue(load_catalogue()))
         composer = Composer(self.users, Tongue(load_catalogue()))
         notices = NoticeStore(self.database)
         unasked = Unasked(notices, RoomDefaults(), self.figures)
         asides = Asides(notices)
+        private = PrivateAnswers(self.rooms, direct_line, composer)
         ask = AskHandler(
             agent,
             gate,
             registry,
-            access,
             ConversationStore(self.database),
             composer,
+            private,
             asides,
             TypingNotice(self.client),
             ZoneInfo("UTC"),
             lambda: NOW,
             self.patience,
         )
-        command = CommandHandler(gate, registry, self.users, composer)
+        command = CommandHandler(gate, registry, self.users, composer, private)
         router = Router(self.users, self._reader, has_model=agent is not None)
         settings = SettingsPage(
             make_settings(load_catalogue().languages),
             RoomDefaults(),
             RoomSettingsStore(self.database),
-            access,
+            rights,
         )
         help_page = HelpPage(
             gate, registry, self.users, self._commands, has_model=agent is not None
         )
         store, zone = AuditStore(self.database), ZoneInfo("UTC")
-        audit = AuditPage(store, trail.flush, access, self.users, zone)
+        audit = AuditPage(store, trail.flush, rights, self.users, zone)
         sources = SourcesPage(
             KnownTurns(self.database),
             ConversationStore(self.database),
             store,
             trail.flush,
             gate,
+            private,
             _mask,
             zone,
         )
-        control = ControlHandler(access, help_page, settings, audit, sources, composer)
+        who_am_i = WhoAmI(rights, registry)
+        control = ControlHandler(rights, who_am_i, help_page, settings, audit, sources, composer)
         ground = Ground(
             users=self.users,
             rooms=self.rooms,
             client=self.client,
             database=self.database,
             inbox=self.engine.inbox,
-            access=access,
+            gate=gate,
+            rights=rights,
             registry=registry,
             limits=self.limits,
             defaults=RoomDefaults(),
@@ -278,7 +292,7 @@ class Scene:
         message = MessageHandler(
             self.users,
             self.rooms,
-            Situations(self.rooms, ThreadStore(self.database), IGNORED),
+            Situations(self.rooms, ThreadStore(self.database), IGNORED, rights),
             router,
             composer,
             Answerers(command=command, ask=ask, stop=second.stop, control=control),
@@ -288,14 +302,11 @@ class Scene:
         welcome = Welcome(
             gate,
             registry,
-            access,
             self.users,
             Tongue(load_catalogue()),
             RoomDefaults(),
             self.model,
         )
-        shared = SharedRooms(self.database, self.rooms, self.users)
-        direct = DirectRooms(self.client, self.users, shared.direct_with)
         encrypted = EncryptedRooms(
             self.users,
             self.rooms,
@@ -303,13 +314,13 @@ class Scene:
             direct,
             self.engine.inbox,
             unasked,
-            access,
+            rights,
             welcome,
         )
         coming = build_coming_and_going(
             ground,
             Arrival(unasked, welcome, encrypted),
-            DirectLine(self.users, direct, Tongue(load_catalogue())),
+            direct_line,
             encrypted,
             self.figures,
             self._note_join,
@@ -450,14 +461,18 @@ async def open_scene(
     patience: timedelta = timedelta(seconds=60),
     limits: Invitations | None = None,
     beside: Scene | None = None,
+    rules: Sequence[Permission] = (),
+    clock: Callable[[], float] = time.monotonic,
+    tools: Mapping[str, Sequence[Tool[ToolArgs]]] = TOOLS,
 ) -> AsyncIterator[Scene]:
     """A scene on SQLite; without `model_url` no model is configured.
 
-    `beside` shares its homeserver, and nothing else.
+    `beside` shares its homeserver, and nothing else. By `clock` a standing grows old.
     """
     users = VirtualUsers(server_name=SERVER_NAME, namespaces=NAMESPACES)
-    registry = Registry(NAMESPACES, TOOLS)
-    access = Access(lists or Lists(viewer=["*:hs.test"]))
+    registry = Registry(NAMESPACES, tools)
+    permissions = Permissions(rules, registry)
+    access = Access(lists or Lists(viewer=["*:hs.test"]), permissions)
     async with AsyncExitStack() as stack:
         stub = beside.stub if beside else None
         if stub is None:
@@ -481,10 +496,12 @@ async def open_scene(
         backend = _backend(model_url)
         if backend is not None:
             stack.push_async_callback(backend.aclose)
-        scene = Scene(stub, database, users, client, patience, limits or Invitations())
+        commands = CommandWords(tools, ("!", "/")).without(access.off(Face.COMMAND))
+        scene = Scene(stub, database, users, client, patience, limits or Invitations(), commands)
         scene.model = ModelSettings(base_url=model_url) if model_url else None
-        gate = Gate(registry, access, contexts, Calls(), trail, mask=_mask)
-        scene.build(registry, gate, access, _agent(backend), trail)
+        rights = Rights(access, Standings(scene.rooms, client, users, clock))
+        gate = Gate(registry, rights, contexts, Calls(), trail, mask=_mask)
+        scene.build(registry, gate, rights, _agent(backend), trail)
         yield scene
 
 

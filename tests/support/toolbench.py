@@ -13,10 +13,13 @@ from pydantic import BaseModel
 
 from lycatra_appservice.audit.entry import Entry
 from lycatra_appservice.errors import StoreUnavailableError
+from lycatra_appservice.matrix.standing import Standing
 from lycatra_appservice.model import Caller, Face, Level, RoomID, UserID
+from lycatra_appservice.settings import Permission
 from lycatra_appservice.targets import read_target
 from lycatra_appservice.toolkit.access import Access
 from lycatra_appservice.toolkit.base import (
+    Audience,
     Component,
     Effect,
     Field,
@@ -29,7 +32,9 @@ from lycatra_appservice.toolkit.base import (
 )
 from lycatra_appservice.toolkit.context import Contexts
 from lycatra_appservice.toolkit.guard.outbound import MakeResolver
+from lycatra_appservice.toolkit.permissions import Permissions
 from lycatra_appservice.toolkit.registry import Registry
+from lycatra_appservice.toolkit.rights import Rights
 from lycatra_appservice.toolkit.toolbox import Gate, Toolbox
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -108,7 +113,7 @@ class Bench:
     ) -> Toolbox:
         room_id = RoomID(room) if room else None
         caller = Caller(user_id=user, face=Face.COMMAND, room_id=room_id)
-        return self.gate.open(caller, namespace=namespace)
+        return self.gate.open_for(caller, Standing(room_id=room_id), namespace=namespace)
 
 
 class EchoArgs(ToolArgs):
@@ -134,6 +139,7 @@ def a_tool(
     timeout: timedelta = timedelta(seconds=30),
     cache_for: timedelta = timedelta(0),
     scope: Scope = Scope.PERSON,
+    audience: Audience = Audience.ROOM,
     summary: str = "Says a text again, as often as asked, for the tests of the gate.",
     also_called: Sequence[str] = (),
 ) -> Tool[ToolArgs]:
@@ -151,6 +157,7 @@ def a_tool(
         timeout=timeout,
         cache_for=cache_for,
         scope=scope,
+        audience=audience,
         also_called=also_called,
     )
 
@@ -168,7 +175,7 @@ async def bench(
     *,
     registry: Registry | None = None,
     lists: Lists | None = None,
-    hidden: frozenset[str] = frozenset(),
+    rules: Sequence[Permission] = (),
     settings: Mapping[str, BaseModel] | None = None,
     folder: Path = Path(),
     zone: str = "UTC",
@@ -191,7 +198,7 @@ async def bench(
     )
     gate = Gate(
         registry,
-        Access(lists or Lists(), hidden_tools=hidden),
+        Rights(Access(lists or Lists(), Permissions(rules, registry))),
         contexts,
         calls,
         audit,

@@ -9,12 +9,13 @@ from lycatra_appservice.chat.attachments import long_text_in_file
 from lycatra_appservice.chat.commands import Command, UnclearArguments, UnknownCommand
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.control import ControlWord
+from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.chat.routes import Explain, RunTool, RunTools
-from lycatra_appservice.errors import ToolError
+from lycatra_appservice.errors import ToolError, ToolFailedError
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, Caller, Face, Inbound, Outgoing, Reply, UserID
-from lycatra_appservice.toolkit.base import Effect
+from lycatra_appservice.toolkit.base import Audience, Effect
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.toolkit.toolbox import Gate, Toolbox
 from lycatra_appservice.turns.turn import Turn
@@ -27,12 +28,18 @@ class CommandHandler:
     """Runs tools for people, through the gate like everybody else."""
 
     def __init__(
-        self, gate: Gate, registry: Registry, users: VirtualUsers, composer: Composer
+        self,
+        gate: Gate,
+        registry: Registry,
+        users: VirtualUsers,
+        composer: Composer,
+        private: PrivateAnswers,
     ) -> None:
         self._gate = gate
         self._registry = registry
         self._users = users
         self._composer = composer
+        self._private = private
 
     def only_reads(self, route: RunTool | RunTools) -> bool:
         """Whether running it changes nothing."""
@@ -51,28 +58,43 @@ class CommandHandler:
             run=turn.first_n,
         )
         if isinstance(route, Explain):
-            said = _explanation(route.problem, self._gate.open(caller))
+            said = _explanation(route.problem, await self._gate.open(caller))
             reply = Reply(markdown=said, sender=route.speaker, notice=True)
             return self._composer.answer(reply, inbound, room)
         answers = [
-            await self._answer(command, caller, inbound, room) for command in _commands_of(route)
+            await self._answer(command, caller, turn, inbound, room)
+            for command in _commands_of(route)
         ]
         return [row for rows in answers for row in rows]
 
     async def _answer(
-        self, command: Command, caller: Caller, inbound: Inbound, room: RoomView
+        self, command: Command, caller: Caller, turn: Turn, inbound: Inbound, room: RoomView
     ) -> Sequence[Outgoing]:
         # No step: what only reads may be read again after a crash, as nothing was said yet, and
         # a commit less is a good part of a command's time.
         speaker = self._users.of(self._registry.namespace_of(command.tool).name)
-        reply = await self._run(caller, command.tool, command.arguments, speaker)
+        reply, is_told = await self._run(caller, command.tool, command.arguments, speaker)
+        if is_told and await self._is_for_asker_alone(command.tool, inbound):
+            direct = await self._private.room_with(turn, inbound.sender)
+            return self._private.rows(reply, direct, inbound, room)
         return self._composer.answer(reply, inbound, room)
 
-    async def _run(self, caller: Caller, tool: str, arguments: JSON, speaker: UserID) -> Reply:
+    async def _is_for_asker_alone(self, name: str, inbound: Inbound) -> bool:
+        tool = self._registry.tool(name)
+        if tool is None or tool.audience is not Audience.ASKER:
+            return False
+        return not await self._private.is_alone(inbound.sender, inbound.room_id)
+
+    async def _run(
+        self, caller: Caller, tool: str, arguments: JSON, speaker: UserID
+    ) -> tuple[Reply, bool]:
+        """What to say, and whether the tool said it, rather than the gate."""
+        toolbox = await self._gate.open(caller)
         try:
-            result = await self._gate.open(caller).call(tool, arguments)
+            result = await toolbox.call(tool, arguments)
         except ToolError as error:
-            return Reply(markdown=error.said, sender=speaker, notice=True)
+            is_told = isinstance(error, ToolFailedError)
+            return Reply(markdown=error.said, sender=speaker, notice=True), is_told
         # The note stays outside of the file that a long text becomes: it is to be read.
         found = long_text_in_file(
             Reply(
@@ -84,8 +106,9 @@ class CommandHandler:
             )
         )
         if not result.note:
-            return found
-        return replace(found, markdown=messages.with_note(found.markdown, result.note))
+            return found, True
+        noted = messages.with_note(found.markdown, result.note)
+        return replace(found, markdown=noted), True
 
 
 def _commands_of(route: RunTool | RunTools) -> Sequence[Command]:

@@ -9,11 +9,12 @@ from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.control import ControlWord
 from lycatra_appservice.chat.help_page import HelpPage
 from lycatra_appservice.chat.routes import Control
-from lycatra_appservice.chat.settings_page import SettingsPage, may_choose
+from lycatra_appservice.chat.settings_page import SettingsPage
 from lycatra_appservice.chat.sources import SourcesPage
+from lycatra_appservice.chat.whoami import WhoAmI
 from lycatra_appservice.matrix.room_view import RoomView
-from lycatra_appservice.model import Inbound, Level, Outgoing, Reply, UserID
-from lycatra_appservice.toolkit.access import Access
+from lycatra_appservice.model import Inbound, Level, Outgoing, Reply
+from lycatra_appservice.toolkit.rights import Rights
 from lycatra_appservice.turns.turn import Turn
 from lycatra_appservice.words.text import Said
 
@@ -23,14 +24,16 @@ class ControlHandler:
 
     def __init__(
         self,
-        access: Access,
+        rights: Rights,
+        who_am_i: WhoAmI,
         help_page: HelpPage,
         settings: SettingsPage,
         audit: AuditPage,
         sources: SourcesPage,
         composer: Composer,
     ) -> None:
-        self._access = access
+        self._rights = rights
+        self._who_am_i = who_am_i
         self._help = help_page
         self._settings = settings
         self._audit = audit
@@ -51,8 +54,8 @@ class ControlHandler:
     ) -> tuple[Said, RoomView]:
         asker = inbound.sender
         if route.word is ControlWord.WHOAMI:
-            return self._whoami(asker, room), room
-        if self._access.level(asker) is Level.NONE:
+            return await self._who_am_i.tell(asker, room), room
+        if await self._rights.level(asker, room.room_id) is Level.NONE:
             return messages.may_not_ask(), room
         if route.word is ControlWord.AUDIT:
             return await self._audit.answer(inbound, room, route.rest), room
@@ -61,18 +64,4 @@ class ControlHandler:
         if route.word is ControlWord.SETTINGS:
             said, chosen = await self._settings.answer(asker, room, route.rest)
             return said, replace(room, chosen=chosen)  # the answer itself follows it already
-        return self._help.show(asker, route.speaker, room, route.rest), room
-
-    def _whoami(self, asker: UserID, room: RoomView) -> Said:
-        entry = self._access.entry_for(asker)
-        level = self._access.level(asker)
-        above_all = room.power.creators_above_all and asker in room.power.creators
-        return messages.whoami(
-            asker,
-            level,
-            messages.whoami_whence((entry[0].name.lower(), entry[1]) if entry else None),
-            messages.whoami_power(
-                None if above_all else room.power.of(asker),
-                may_set=may_choose(asker, level, room),
-            ),
-        )
+        return await self._help.show(asker, route.speaker, room, route.rest), room

@@ -302,7 +302,7 @@ async def test_whoami_promises_a_creator_without_rights_no_settings(group: Scene
 
     said = await told(group, "!whoami", room=DM, sender=STRANGER)
 
-    assert said.endswith("You made this room.")
+    assert "- You made this room.\n" in said
 
 
 async def test_a_dm_with_a_virtual_user_gets_help_from_that_user(group: Scene) -> None:

@@ -13,7 +13,6 @@ from lycatra_appservice.chat.welcome import Welcome
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, Level, UserID
-from lycatra_appservice.toolkit.access import Access
 from lycatra_appservice.toolkit.base import Effect, Field, ToolArgs
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.words.catalogue import load_catalogue
@@ -191,14 +190,15 @@ async def test_the_examples_are_what_this_person_may_do_with_this_user(
         welcome = Welcome(
             made.gate,
             SHIPPED,
-            Access(lists),
             users,
             Tongue(load_catalogue()),
             RoomSettings(),
             model,
         )
         marker = {"to": "$x", "kind": "message"}
-        [said, *reactions] = welcome.rows("Hello.", person, speaker, DIRECT, marker, notice=True)
+        [said, *reactions] = await welcome.rows(
+            "Hello.", person, speaker, DIRECT, marker, notice=True
+        )
 
     assert list(said.content["org.lycatra.choices"].values()) == shown
     assert len(reactions) == len(shown)

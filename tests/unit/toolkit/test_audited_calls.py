@@ -12,6 +12,7 @@ import pytest
 from lycatra_appservice.audit.entry import STARTED, Entry, Ruling
 from lycatra_appservice.errors import StoreUnavailableError, ToolError, ToolFailedError
 from lycatra_appservice.model import Caller, Face, Level, RoomID
+from lycatra_appservice.settings import Permission
 from lycatra_appservice.toolkit.base import (
     Effect,
     Field,
@@ -55,6 +56,9 @@ async def crash(args: ToolArgs, ctx: ToolContext) -> ToolResult:
     raise RuntimeError(SECRET)
 
 
+HIDDEN = Permission(tools=("hide_it",), hidden=True)
+
+
 async def hang(args: ToolArgs, ctx: ToolContext) -> ToolResult:
     await asyncio.Event().wait()
     raise AssertionError
@@ -62,9 +66,10 @@ async def hang(args: ToolArgs, ctx: ToolContext) -> ToolResult:
 
 async def audited(tool: Tool[ToolArgs], name: str = "say_something", **raw: Any) -> list[Entry]:
     """What one call leaves in the audit."""
-    async with bench([tool], hidden=frozenset({"hide_it"})) as on:
+    async with bench([tool], rules=[HIDDEN] if tool.name == "hide_it" else ()) as on:
+        toolbox = await on.gate.open(CALLER)
         with suppress(ToolError):
-            await on.gate.open(CALLER).call(name, raw)
+            await toolbox.call(name, raw)
         return on.audit.entries
 
 

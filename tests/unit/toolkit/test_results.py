@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lycatra_appservice.errors import NotAllowedError
 from lycatra_appservice.model import UserID
 from lycatra_appservice.toolkit.base import Scope, ToolArgs, ToolContext, ToolResult
+from lycatra_appservice.toolkit.cache import ResultCache
 from lycatra_appservice.toolkit.results import MAX_DATA_BYTES, MAX_MARKDOWN_BYTES, bounded
 from lycatra_appservice.words.catalogue import in_english
 from lycatra_appservice.words.text import Text
@@ -148,3 +149,14 @@ async def test_the_memory_is_bounded_and_the_oldest_result_makes_room() -> None:
         await on.toolbox().call("say_something", {"text": "0"})
 
         assert on.calls.outcomes[-2:] == ["cached", "ok"]
+
+
+def test_a_change_leaves_the_results_of_other_namespaces() -> None:
+    cache, tool = ResultCache(lambda: 0.0), a_tool(cache_for=MINUTE)
+    result = ToolResult(data={}, markdown="x")
+    for key, namespace in (("a", "logs"), ("b", "services")):
+        cache.put(key, tool, result, namespace=namespace, changes=cache.changes(namespace))
+
+    cache.changed("services")
+
+    assert (cache.get("a"), cache.get("b")) == (result, None)

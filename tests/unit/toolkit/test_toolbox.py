@@ -14,6 +14,7 @@ from lycatra_appservice.errors import (
     UnknownToolError,
 )
 from lycatra_appservice.model import Face, Level
+from lycatra_appservice.settings import Permission
 from lycatra_appservice.toolkit.base import (
     Effect,
     Namespace,
@@ -52,7 +53,7 @@ async def test_permission_is_decided_before_arguments_are_looked_at() -> None:
 
         assert caught.value.user_message == (
             "`say_something` needs an operator, and you are a viewer here. "
-            "@operator:example.org could do it."
+            "These could do it: @operator:example.org."
         )
         assert on.calls.outcomes == ["not_allowed"]
 
@@ -98,7 +99,8 @@ async def test_a_toolbox_offers_only_what_may_be_used_sorted_by_name() -> None:
 
 
 async def test_a_hidden_tool_looks_unknown() -> None:
-    async with bench([a_tool(), a_tool(name="hum_tune")], hidden=frozenset(["hum_tune"])) as on:
+    hidden = Permission(tools=("hum_tune",), hidden=True)
+    async with bench([a_tool(), a_tool(name="hum_tune")], rules=[hidden]) as on:
         toolbox = on.toolbox()
         messages = []
         for name in ("hum_tune", "hum_tunes"):
