@@ -18,7 +18,7 @@ from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.ops.metrics import Metrics
 from lycatra_appservice.settings import Settings
 from lycatra_appservice.toolkit.access import Access
-from lycatra_appservice.toolkit.discovery import discover
+from lycatra_appservice.toolkit.own.found import FoundTools
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.turns.inbox import Inbox
 
@@ -32,7 +32,7 @@ class Parts:
     opened: OpenedDatabase
     client: MatrixClient
     users: VirtualUsers
-    registry: Registry
+    tools: FoundTools
     access: Access
     commands: CommandWords
     reader: Reader
@@ -41,16 +41,25 @@ class Parts:
     metrics: Metrics
 
     @property
+    def registry(self) -> Registry:
+        """The tools that work."""
+        return self.tools.registry
+
+    @property
     def database(self) -> UpgradableDatabase:
         """The opened database."""
         return self.opened.database
 
 
 async def build_parts(
-    settings: Settings, owner: str, opened: OpenedDatabase, stack: AsyncExitStack
+    settings: Settings,
+    tools: FoundTools,
+    owner: str,
+    opened: OpenedDatabase,
+    stack: AsyncExitStack,
 ) -> Parts:
     """Build what depends on nothing but the configuration and the database."""
-    registry = discover()
+    registry = tools.registry
     users = VirtualUsers(
         server_name=settings.homeserver.server_name,
         localpart=settings.bot.localpart,
@@ -58,15 +67,15 @@ async def build_parts(
         namespaces=registry.namespaces,
     )
     session = await stack.enter_async_context(homeserver_session(settings.homeserver.ca_file))
-    tools = {each.name: registry.tools_of(each.name) for each in registry.namespaces}
-    commands = CommandWords(tools, settings.commands.prefixes)
+    members = {each.name: registry.tools_of(each.name) for each in registry.namespaces}
+    commands = CommandWords(members, settings.commands.prefixes)
     return Parts(
         settings=settings,
         owner=owner,
         opened=opened,
         client=MatrixClient(session, settings.homeserver.url, settings.appservice.as_token),
         users=users,
-        registry=registry,
+        tools=tools,
         access=Access(settings.access),
         commands=commands,
         reader=make_reader(users, commands),

@@ -33,6 +33,7 @@ from lycatra_appservice.matrix.watch import HomeserverWatch
 from lycatra_appservice.ops.health import HealthBoard, Readiness
 from lycatra_appservice.ops.routes import ops_routes
 from lycatra_appservice.settings import Settings
+from lycatra_appservice.toolkit.own.found import FoundTools
 from lycatra_appservice.turns.leader import Leader
 from lycatra_appservice.turns.schedule import ScheduleStore
 
@@ -44,8 +45,10 @@ _LONGEST_PAUSE_SECONDS: Final = 5.0
 class Service:
     """One replica. `run` ends after `stop`, when everything is handed over and closed."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, tools: FoundTools) -> None:
+        """`tools` are those that the settings were checked with."""
         self._settings = settings
+        self._tools = tools
         self._stopping = asyncio.Event()
         self.started = asyncio.Event()
         self.owner = new_owner_id()
@@ -73,7 +76,7 @@ class Service:
             url, owner=self.owner, pool_size=self._settings.database.pool_size
         )
         stack.push_async_callback(opened.database.close)
-        parts = await build_parts(self._settings, self.owner, opened, stack)
+        parts = await build_parts(self._settings, self._tools, self.owner, opened, stack)
         await self._migrate(parts)
         return parts
 

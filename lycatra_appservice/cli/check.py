@@ -7,24 +7,26 @@ from urllib.parse import urlsplit
 from lycatra_appservice.cli.command import (
     Command,
     add_config_argument,
-    read_settings,
+    read_installation,
     refuse_shared_mount,
 )
 from lycatra_appservice.cli.concerns import concerns_about
 from lycatra_appservice.settings import Settings
+from lycatra_appservice.toolkit.own.found import FoundTools
 
 
 def _run(arguments: Namespace) -> int:
-    settings = read_settings(arguments)
+    installation = read_installation(arguments)
+    settings, tools = installation.settings, installation.tools
     refuse_shared_mount(settings.database)
     concerns = (concern.what for concern in concerns_about(settings))
-    for concern in (*settings.warnings, *concerns):
+    for concern in (*settings.warnings, *concerns, *tools.problems):
         print(f"warning: {concern}", file=sys.stderr)
-    print(_summary(settings))
+    print(_summary(settings, tools))
     return 0
 
 
-def _summary(settings: Settings) -> str:
+def _summary(settings: Settings, tools: FoundTools) -> str:
     model = settings.model
     appservice = settings.appservice
     access = settings.access
@@ -38,7 +40,7 @@ def _summary(settings: Settings) -> str:
         "admins": ", ".join(access.admin) or "nobody",
         "operators": ", ".join(access.operator) or "nobody",
         "viewers": ", ".join(access.viewer) or "nobody",
-        "tools": ", ".join(sorted(settings.tool_settings)) or "none",
+        "tools": ", ".join(each.name for each in tools.registry.namespaces) or "none",
         "time zone": settings.timezone,
     }
     lines = (f"  {name + ':':<15}{value}" for name, value in rows.items())

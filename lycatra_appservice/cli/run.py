@@ -5,17 +5,17 @@ from argparse import Namespace
 from lycatra_appservice.cli.command import (
     Command,
     add_config_argument,
-    read_settings,
+    read_installation,
     refuse_shared_mount,
 )
 
 
 def _run(arguments: Namespace) -> int:
-    settings = read_settings(arguments)
-    refuse_shared_mount(settings.database)
+    installation = read_installation(arguments)
+    refuse_shared_mount(installation.settings.database)
     from lycatra_appservice.app import run
 
-    return run(settings)
+    return run(installation.settings, installation.tools)
 
 
 RUN = Command(

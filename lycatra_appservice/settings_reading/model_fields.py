@@ -66,12 +66,17 @@ def keys_at(models: Sequence[type[BaseModel]], path: KeyPath) -> list[str]:
     return keys
 
 
+def has_free_keys(annotation: object) -> bool:
+    """Whether the keys below are names that the operator chooses."""
+    return get_origin(annotation) is dict
+
+
 def leaves(
     model: type[BaseModel], path: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
-    """Every setting that is no section itself, with its path."""
+    """Every setting that is no section itself, with its path; free keys count as one setting."""
     for name, field in model.model_fields.items():
-        inner = submodels(field.annotation)
+        inner = [] if has_free_keys(field.annotation) else submodels(field.annotation)
         if not inner:
             yield (*path, name), field
         for each in inner:
