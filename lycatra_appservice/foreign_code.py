@@ -14,8 +14,6 @@ _LONGEST_REASON: Final = 300
 class ForeignCodeError(LycatraError):
     """Somebody's code failed; the message says where and how, in one line, for the operator."""
 
-    said = "A tool could not be loaded."
-
 
 @contextmanager
 def foreign_code(file: Path, folder: Path) -> Iterator[None]:

@@ -9,11 +9,19 @@ from time import monotonic
 from typing import Final
 
 from lycatra_appservice.app.chat import JOINED_CHANNEL, Chat, build_chat, make_backend
-from lycatra_appservice.app.duties import GAPS, Bookkeeping, Presence, Retention, make_duties
+from lycatra_appservice.app.duties import (
+    GAPS,
+    Bookkeeping,
+    Presence,
+    Retention,
+    make_duties,
+    make_retirement,
+)
 from lycatra_appservice.app.listeners import Listeners
 from lycatra_appservice.app.parts import Parts, build_parts
 from lycatra_appservice.app.probes import make_probes
 from lycatra_appservice.app.second_thoughts import as_trigger_by
+from lycatra_appservice.app.tools_watch import ToolsWatch
 from lycatra_appservice.chat.handlers.dispatch import Job
 from lycatra_appservice.chat.room_jobs import RoomJobs
 from lycatra_appservice.db.migrate import migrate
@@ -35,6 +43,7 @@ from lycatra_appservice.ops.routes import ops_routes
 from lycatra_appservice.settings import Settings
 from lycatra_appservice.toolkit.own.found import FoundTools
 from lycatra_appservice.turns.leader import Leader
+from lycatra_appservice.turns.replicas import Replicas
 from lycatra_appservice.turns.schedule import ScheduleStore
 
 logger = logging.getLogger(__name__)
@@ -104,7 +113,8 @@ class Service:
         backend = make_backend(parts)
         if backend is not None:
             stack.push_async_callback(backend.aclose)
-        board = HealthBoard(make_probes(parts, backend))
+        tools = ToolsWatch(parts.tools, Replicas(parts.database))
+        board = HealthBoard(make_probes(parts, backend, tools))
         stack.push_async_callback(board.close)
         readiness = Readiness(board)
         jobs = RoomJobs(parts.inbox)
@@ -125,7 +135,7 @@ class Service:
         heartbeat = Heartbeat(
             parts.database, parts.opened.signals, parts.client, parts.users, pinger, gaps.check
         )
-        leader = self._leader(parts, chat, heartbeat, gaps, pinger)
+        leader = self._leader(parts, chat, heartbeat, gaps, pinger, tools)
         parts.opened.signals.listen(JOINED_CHANNEL, lambda _: leader.hurry(GAPS))
         intake = Intake(
             self._token(), parts.inbox, sorter, parts.users, parts.metrics, heartbeat.arrived
@@ -135,7 +145,13 @@ class Service:
         await self._work(parts, chat, leader, readiness, pinger)
 
     def _leader(
-        self, parts: Parts, chat: Chat, heartbeat: Heartbeat, gaps: GapCheck, pinger: Pinger
+        self,
+        parts: Parts,
+        chat: Chat,
+        heartbeat: Heartbeat,
+        gaps: GapCheck,
+        pinger: Pinger,
+        tools: ToolsWatch,
     ) -> Leader:
         ghosts = Ghosts(parts.database, parts.client, parts.users, self._settings.bot.avatar)
         schedules = ScheduleStore(parts.database, parts.inbox)
@@ -148,6 +164,8 @@ class Service:
             Presence(ghosts, heartbeat, gaps),
             HomeserverWatch(parts.client, catch_up),
             Bookkeeping(parts, schedules, chat.upkeep),
+            tools,
+            make_retirement(parts, tools),
         )
         return Leader(parts.opened.signals, duties, parts.metrics.hide_database)
 

@@ -27,6 +27,7 @@ from lycatra_appservice.toolkit.base import (
     ToolSummary,
 )
 from lycatra_appservice.toolkit.cache import ResultCache, cache_key
+from lycatra_appservice.toolkit.context import OnProgress, unheard
 from lycatra_appservice.toolkit.observing import CallObserver, Observation, Outcome, observed
 from lycatra_appservice.toolkit.registry import AnyTool, Registry
 from lycatra_appservice.toolkit.results import bounded
@@ -40,7 +41,12 @@ class ContextSource(Protocol):
     """Makes the context of one call."""
 
     def for_call(
-        self, caller: Caller, tool: AnyTool, namespace: Namespace, visible: Sequence[ToolSummary]
+        self,
+        caller: Caller,
+        tool: AnyTool,
+        namespace: Namespace,
+        visible: Sequence[ToolSummary],
+        on_progress: OnProgress,
     ) -> ToolContext:
         """`visible` are the tools that the caller may use."""
 
@@ -82,16 +88,28 @@ class Gate:
             monotonic=monotonic,
         )
 
-    def open(self, caller: Caller, *, namespace: str | None = None) -> "Toolbox":
-        """The tools as this caller has them; `namespace` leaves only those of one virtual user."""
-        return Toolbox(self._shared, caller, namespace)
+    def open(
+        self,
+        caller: Caller,
+        *,
+        namespace: str | None = None,
+        on_progress: OnProgress = unheard,
+    ) -> "Toolbox":
+        """The tools as this caller has them; `namespace` leaves only those of one virtual user.
+
+        `on_progress` hears what a slow tool says of itself while it runs.
+        """
+        return Toolbox(self._shared, caller, namespace, on_progress)
 
 
 class Toolbox:
     """What one caller may do. Cheap: open a new one for every turn, never keep it."""
 
-    def __init__(self, shared: _Shared, caller: Caller, namespace: str | None) -> None:
+    def __init__(
+        self, shared: _Shared, caller: Caller, namespace: str | None, on_progress: OnProgress
+    ) -> None:
         """Made by `Gate.open` only."""
+        self._on_progress = on_progress
         self._shared = shared
         self._caller = caller
         self._namespace = namespace
@@ -162,7 +180,9 @@ class Toolbox:
 
     async def _run(self, tool: AnyTool, args: ToolArgs) -> ToolResult:
         namespace = self._shared.registry.namespace_of(tool.name)
-        context = self._shared.contexts.for_call(self._caller, tool, namespace, self._summaries())
+        context = self._shared.contexts.for_call(
+            self._caller, tool, namespace, self._summaries(), self._on_progress
+        )
         deadline = asyncio.timeout(tool.timeout.total_seconds())
         had_slot = False
         try:

@@ -23,8 +23,6 @@ _PREFIX: Final = "lycatra_local"
 class UntrustedFileError(LycatraError):
     """Somebody else could have written the file; the message says who may, and what to type."""
 
-    said = "A tool's file is not safe to run."
-
 
 class LocalFolder:
     """A folder as a package of its own, which nobody else's import can see or shadow."""

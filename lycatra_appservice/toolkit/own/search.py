@@ -65,8 +65,6 @@ def look_into(folder: Path) -> FoundTools:
 class _BrokenError(LycatraError):
     """What is looked at cannot be used."""
 
-    said = "A tool cannot be used."
-
 
 class _Search:
     """Collects what works beside what was there before, and what does not."""

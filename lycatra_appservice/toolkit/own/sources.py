@@ -23,8 +23,6 @@ Load: TypeAlias = Callable[..., ModuleType]
 class SourceError(LycatraError):
     """Nothing of a folder or package can be used; the message says why."""
 
-    said = "A folder of tools cannot be used."
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
