@@ -135,8 +135,7 @@ class DatabaseSettings(Section):
     @property
     def sqlite_file(self) -> Path | None:
         """The file of an SQLite database; its folder may not exist yet."""
-        scheme, _, rest = self.url.get_secret_value().partition(":///")
-        return Path(rest) if scheme == "sqlite" else None
+        return _file_of(self.url)
 
 
 class Model(Section):
@@ -233,6 +232,11 @@ class ToolDatabase(Section):
     )
     timeout: Span = Field(timedelta(seconds=5), description="for one query")
     max_rows: int = Field(200, ge=1, le=1000, description="of one query, 1 to 1000")
+
+    @property
+    def sqlite_file(self) -> Path | None:
+        """The file of an SQLite database."""
+        return _file_of(self.url)
 
 
 class Log(Section):
@@ -346,3 +350,8 @@ class Settings(WrittenSettings):
     tool_mistakes: Mapping[str, Sequence[str]] = Field(default_factory=dict, exclude=True)
     base_folder: Path = Path()
     warnings: tuple[str, ...] = ()
+
+
+def _file_of(url: SecretStr) -> Path | None:
+    scheme, _, rest = url.get_secret_value().partition(":///")
+    return Path(rest) if scheme == "sqlite" else None

@@ -2,6 +2,7 @@
 
 import sys
 from argparse import Namespace
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lycatra_appservice.cli.command import (
@@ -12,7 +13,9 @@ from lycatra_appservice.cli.command import (
 )
 from lycatra_appservice.cli.concerns import concerns_about
 from lycatra_appservice.settings import Settings
-from lycatra_appservice.toolkit.own.found import FoundTools
+
+if TYPE_CHECKING:
+    from lycatra_appservice.toolkit.own.found import FoundTools
 
 
 def _run(arguments: Namespace) -> int:
@@ -26,7 +29,7 @@ def _run(arguments: Namespace) -> int:
     return 0
 
 
-def _summary(settings: Settings, tools: FoundTools) -> str:
+def _summary(settings: Settings, tools: "FoundTools") -> str:
     model = settings.model
     appservice = settings.appservice
     access = settings.access

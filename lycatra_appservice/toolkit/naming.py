@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from lycatra_appservice.toolkit.base import Namespace, Tool, ToolSettings
-from lycatra_appservice.toolkit.lint import lint_tool
+from lycatra_appservice.toolkit.lint import TOOL_NAME, lint_tool
 from lycatra_appservice.toolkit.registry import AnyTool
 from lycatra_appservice.toolkit.reserved import RESERVED
 
@@ -36,12 +36,22 @@ def namespace_name_problem(name: str) -> str | None:
     return None
 
 
+def tool_name_problem(name: str) -> str | None:
+    """Why no tool can be called so."""
+    if not TOOL_NAME.fullmatch(name):
+        return f"the name {name!r} does not match ^{TOOL_NAME.pattern}$"
+    if name in RESERVED - _MAY_BE_A_TOOL:
+        return f"{name!r} is a word that steers Lycatra and cannot be a tool"
+    return None
+
+
 def tool_problems(tool: AnyTool, file: str) -> Iterator[str]:
     """What is wrong with the TOOL of a file, which is given without its `.py`."""
     if tool.name != file:
         yield f"the tool is called {tool.name!r}, the file {file!r}; give both one name"
-    if tool.name in RESERVED - _MAY_BE_A_TOOL:
-        yield f"{tool.name!r} is a word that steers Lycatra and cannot be a tool"
+    # The lint says what is wrong with its letters.
+    if tool.name in RESERVED and (problem := tool_name_problem(tool.name)):
+        yield problem
     yield from lint_tool(tool)
 
 

@@ -35,17 +35,22 @@ class Problem:
 class FoundTools:
     """The tools of an installation, and what is wrong with some.
 
-    `origins` has, for each tool that does not ship with us, the folder or package it comes from.
-    `disabled` are namespaces that are there and do not work; without `all_known` there may be
-    others, in a folder that could not be looked into.
+    `origins` has, for each tool that does not ship with us, the folder or package it comes from;
+    `namespace_origins` the same for namespaces. `disabled` are namespaces that are there and do
+    not work; without `all_known` there may be others, in a folder that could not be looked into.
     """
 
     registry: Registry
     problems: Sequence[Problem] = ()
     origins: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    own: frozenset[str] = frozenset()
+    namespace_origins: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     disabled: frozenset[str] = frozenset()
     all_known: bool = True
+
+    @property
+    def own(self) -> frozenset[str]:
+        """Namespaces that work and do not ship with us."""
+        return frozenset(self.namespace_origins)
 
     def with_wrong_settings(self, mistakes: Mapping[str, Sequence[str]]) -> "FoundTools":
         """Without the namespaces whose section of the configuration is wrong, and why."""

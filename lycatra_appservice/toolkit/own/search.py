@@ -80,14 +80,13 @@ class _Search:
 
     def found(self) -> FoundTools:
         """All of it."""
-        own = {name for name, label in self._whose_namespace.items() if label != _OURS}
-        origins = {name: label for name, label in self._whose.items() if label != _OURS}
+        own = _not_ours(self._whose_namespace)
         return FoundTools(
             registry=Registry(self._namespaces, self._tools),
             problems=tuple(self._problems),
-            origins=MappingProxyType(origins),
-            own=frozenset(own),
-            disabled=frozenset(self._disabled - own),
+            origins=MappingProxyType(_not_ours(self._whose)),
+            namespace_origins=MappingProxyType(own),
+            disabled=frozenset(self._disabled - own.keys()),
             all_known=self._all_known,
         )
 
@@ -169,3 +168,7 @@ class _Search:
         yield from tool_problems(tool, file.stem)
         if tool.name in self._whose:
             yield f"the name {tool.name!r} is taken by a tool of {self._whose[tool.name]}"
+
+
+def _not_ours(whose: dict[str, str]) -> dict[str, str]:
+    return {name: label for name, label in whose.items() if label != _OURS}

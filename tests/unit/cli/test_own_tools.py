@@ -1,5 +1,7 @@
 """Tools of one's own in the configuration: what is wrong with them never stops the service."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -144,3 +146,53 @@ def test_one_that_is_hidden_behind_another_is_told(lycatra: Lycatra, folder: Pat
     write_config(folder, SMALLEST + "own_tools: {paths: [own, own]}\n")
 
     assert len(told(lycatra)) == 2
+
+
+def test_databases_of_tools_are_looked_at_by_check_and_doctor(
+    lycatra: Lycatra, folder: Path
+) -> None:
+    (folder / "broken.db").write_text("no database, but long enough to be looked at" * 100)
+    with closing(sqlite3.connect(folder / "crm.db")) as crm, crm:
+        crm.execute("CREATE TABLE person (name text)")
+    databases = "{crm: {url: 'sqlite:///crm.db'}, broken: {url: 'sqlite:///broken.db'}}"
+    write_config(folder, SMALLEST + f"databases: {databases}\n")
+
+    assert told(lycatra) == []
+    doctor = lycatra("doctor", "--offline").out
+    assert "ok         databases.crm: it answers" in doctor
+    assert "warning    databases.broken: The database `broken` does not answer" in doctor
+
+    write_config(folder, SMALLEST + "databases: {crm: {url: 'sqlite:///gone.db'}}\n")
+    assert told(lycatra) == [f"databases.crm: {folder}/gone.db does not exist"]
+
+
+@pytest.mark.parametrize(
+    ("written", "sentence"),
+    [
+        ("{CRM: {url: 'sqlite:///crm.db'}}", "should be a name of a-z"),
+        ("{url: 'sqlite:///crm.db'}", "databases.url"),
+        ("{crm: {url: 'mysql://crm'}}", "databases.crm.url: should begin with postgresql://"),
+        ("{crm: {}}", "databases.crm.url: is missing"),
+        ("{crm: {url: 'sqlite:///crm.db', max_rows: 0}}", "databases.crm.max_rows"),
+    ],
+)
+def test_a_database_that_is_written_wrongly_is_a_mistake(
+    lycatra: Lycatra, folder: Path, written: str, sentence: str
+) -> None:
+    write_config(folder, SMALLEST + f"databases: {written}\n")
+
+    outcome = lycatra("check")
+
+    assert outcome.code == 2
+    assert sentence in outcome.err
+
+
+def test_a_database_comes_from_the_environment_and_its_password_from_a_file(
+    lycatra: Lycatra, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "crm-url").write_text(f"sqlite:///{folder}/gone.db")
+    write_config(folder, SMALLEST)
+    monkeypatch.setenv("LYCATRA_DATABASES__CRM__URL_FILE", "crm-url")
+    monkeypatch.setenv("LYCATRA_DATABASES__CRM__MAX_ROWS", "5")
+
+    assert told(lycatra) == [f"databases.crm: {folder}/gone.db does not exist"]
