@@ -30,7 +30,7 @@ def run(arguments: Namespace) -> int:
         whose = known.origins.get(name, "Lycatra itself")
         raise CommandError(f"there is a tool {name!r} already, of {whose}")
     for path in _make(folder, namespace, name):
-        print(f"{path} is written")
+        print(f"{_near(path)} is written")
     is_known = folder.resolve() in [path.resolve() for path in places.paths]
     print(_what_next(folder, namespace, name, is_known=is_known))
     return 0
@@ -61,12 +61,18 @@ def _make(folder: Path, namespace: str, name: str) -> Iterator[Path]:
     files = {
         folder / namespace / "__init__.py": namespace_file(namespace),
         tool: tool_file(name),
-        folder / TESTS / f"test_{name}.py": tests_file(namespace, name, str(folder)),
+        folder / TESTS / f"test_{name}.py": tests_file(namespace, name, str(_near(folder))),
     }
     for path, text in files.items():
         if not path.exists():
             _write(path, text)
             yield path
+
+
+def _near(path: Path) -> Path:
+    """The path as short as it can be typed here."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _write(path: Path, text: str) -> None:
@@ -79,8 +85,9 @@ def _write(path: Path, text: str) -> None:
 
 
 def _what_next(folder: Path, namespace: str, name: str, *, is_known: bool) -> str:
+    folder = _near(folder)
     steps = [
-        f"python -m unittest discover -s {folder / TESTS}",
+        f"python3 -m unittest discover -s {folder / TESTS}",
         f"lycatra tool lint {folder}",
     ]
     lines = ["", "It works as it is. Change it, and look whether it still does:", *steps]

@@ -48,7 +48,7 @@ TOOL = Tool(
 )
 '''
 _TEST: Final = '''\
-"""What {name} promises: python -m unittest discover -s {folder}/tests"""
+"""What {name} promises: python3 -m unittest discover -s {folder}/tests"""
 
 import unittest
 from pathlib import Path
