@@ -108,6 +108,7 @@ async def test_the_tool_of_the_lesson_answers_in_a_room_by_its_own_user(
     assert (await installed.components())["tools"]["ok"]
 
 
+@pytest.mark.slow
 async def test_a_file_that_breaks_takes_only_its_tool_along_and_nobody_leaves(
     installed: Installed,
 ) -> None:
@@ -131,6 +132,7 @@ async def test_a_file_that_breaks_takes_only_its_tool_along_and_nobody_leaves(
     assert (await membership(room, installed.person))["membership"] == "join"
 
 
+@pytest.mark.slow
 async def test_when_a_namespace_is_gone_its_user_leaves_with_a_line(
     installed: Installed,
 ) -> None:
