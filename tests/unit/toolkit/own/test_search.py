@@ -1,6 +1,7 @@
 """Tools of one's own are found; what is broken disables itself, says why, and nothing else."""
 
 import os
+import py_compile
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,11 +10,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from lycatra_appservice.model import Level
 from lycatra_appservice.toolkit.discovery import discover
 from lycatra_appservice.toolkit.own.found import FoundTools
 from lycatra_appservice.toolkit.own.search import find_tools
-from tests.support.own_tools import namespace, pots, tool, write
+from tests.support.own_tools import SUMMARY, namespace, pots, tool, write
 
 SHIPPED = [each.name for each in discover().tools]
 
@@ -79,17 +79,24 @@ def test_nothing_of_it_can_be_imported_by_its_plain_name_and_the_path_stays(
     assert "pots" not in sys.modules
 
 
-def test_no_byte_code_is_written_or_believed(tmp_path: Path) -> None:
-    pots(tmp_path, {"pots/__pycache__/fill_pot.cpython-311.pyc": "not even byte code"})
+def test_no_byte_code_is_written_or_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file = pots(tmp_path) / "pots" / "list_pots.py"
+    planted = tool("list_pots", summary=SUMMARY.replace("Does", "Died"))
+    file.write_text(planted)
+    compiled = py_compile.compile(str(file))
+    before = file.stat()
+    file.write_text(tool("list_pots"))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))  # as if it had not changed
 
-    found_in(tmp_path)
-    (tmp_path / "pots" / "list_pots.py").write_text(tool("list_pots", more="level=Level.ADMIN"))
     found = found_in(tmp_path)
 
     declared = found.registry.tool("list_pots")
     assert declared is not None
-    assert declared.level is Level.ADMIN
-    assert os.listdir(tmp_path / "pots" / "__pycache__") == ["fill_pot.cpython-311.pyc"]
+    assert declared.summary == SUMMARY
+    assert list(tmp_path.rglob("*.pyc")) == [Path(compiled)]
 
 
 BROKEN_TOOLS = [
