@@ -86,7 +86,7 @@ def test_no_byte_code_is_written_or_believed(
     file = pots(tmp_path) / "pots" / "list_pots.py"
     planted = tool("list_pots", summary=SUMMARY.replace("Does", "Died"))
     file.write_text(planted)
-    compiled = py_compile.compile(str(file))
+    compiled = str(py_compile.compile(str(file)))
     before = file.stat()
     file.write_text(tool("list_pots"))
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))  # as if it had not changed
