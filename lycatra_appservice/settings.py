@@ -1,6 +1,6 @@
 """What can be configured, as frozen values; a field's description is its hint for people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,6 +20,7 @@ from lycatra_appservice.settings_types import (
     Accounts,
     Actors,
     BaseUrl,
+    DatabaseName,
     DatabaseUrl,
     Faces,
     JsonList,
@@ -28,6 +29,7 @@ from lycatra_appservice.settings_types import (
     Mxc,
     Names,
     OwnPath,
+    OwnPaths,
     Port,
     Prefixes,
     QuietKinds,
@@ -137,8 +139,7 @@ class DatabaseSettings(Section):
     @property
     def sqlite_file(self) -> Path | None:
         """The file of an SQLite database; its folder may not exist yet."""
-        scheme, _, rest = self.url.get_secret_value().partition(":///")
-        return Path(rest) if scheme == "sqlite" else None
+        return _file_of(self.url)
 
 
 class Model(Section):
@@ -240,6 +241,30 @@ class ToolsHttp(Section):
     )
 
 
+class OwnTools(Section):
+    """Where tools come from beside those that ship."""
+
+    paths: OwnPaths = Field((), description="folders that hold a folder for each namespace")
+    packages: bool = Field(
+        True, description="true: also those of installed packages that offer tools"
+    )
+
+
+class ToolDatabase(Section):
+    """A database that tools may read and nothing else."""
+
+    url: DatabaseUrl = Field(
+        description="sqlite:///crm.db, or postgresql://reader@host/name of a role that only reads"
+    )
+    timeout: Span = Field(timedelta(seconds=5), description="for one query")
+    max_rows: int = Field(200, ge=1, le=1000, description="of one query, 1 to 1000")
+
+    @property
+    def sqlite_file(self) -> Path | None:
+        """The file of an SQLite database."""
+        return _file_of(self.url)
+
+
 class Log(Section):
     """How much is logged on standard output, and how."""
 
@@ -300,6 +325,10 @@ class WrittenSettings(Section):
     # Out of what is shown and dumped: a tool's section may hold secrets as they were written.
     tools: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False, exclude=True)
     tools_http: ToolsHttp = ToolsHttp()
+    own_tools: OwnTools = OwnTools()
+    databases: dict[DatabaseName, ToolDatabase] = Field(
+        default_factory=dict, description="a section for each, by the name that tools know"
+    )
     timezone: Zone = Field("UTC", description="yours, for days and hours")
     commands: Commands = Commands()
     rooms: Rooms = Rooms()
@@ -342,10 +371,17 @@ class Settings(WrittenSettings):
     """The complete configuration that the program runs with.
 
     `tool_settings` has the checked section of every known namespace, also of those that the
-    configuration does not mention. `warnings` are sentences for the operator.
+    configuration does not mention; `tool_mistakes` what is wrong with those of namespaces that do
+    not ship with us. `warnings` are sentences for the operator.
     """
 
     appservice: Appservice
     tool_settings: Mapping[str, BaseModel] = Field(default_factory=dict, exclude=True)
+    tool_mistakes: Mapping[str, Sequence[str]] = Field(default_factory=dict, exclude=True)
     base_folder: Path = Path()
     warnings: tuple[str, ...] = ()
+
+
+def _file_of(url: SecretStr) -> Path | None:
+    scheme, _, rest = url.get_secret_value().partition(":///")
+    return Path(rest) if scheme == "sqlite" else None

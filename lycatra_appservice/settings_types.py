@@ -28,6 +28,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LOCALPART = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
 _MXC = re.compile(r"mxc://[^/\s]+/[A-Za-z0-9_-]+")
 _PREFIX = re.compile(r"[^\w\s@#]{1,3}")
+_DATABASE_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
 
 def _server_name(text: str) -> str:
@@ -51,6 +52,13 @@ def _mxc(text: str) -> str:
 def _prefix(text: str) -> str:
     if not _PREFIX.fullmatch(text):
         raise ValueError("should be one to three signs such as '!', no letters, '@' or '#'")
+    return text
+
+
+def _database_name(text: str) -> str:
+    # One that is called like a key of its own section could not be told from it.
+    if not _DATABASE_NAME.fullmatch(text) or text in {"url", "timeout", "max_rows"}:
+        raise ValueError("should be a name of a-z, 0-9 and '_', and not 'url'")
     return text
 
 
@@ -173,6 +181,8 @@ Port: TypeAlias = Annotated[int, Field(ge=1, le=65535)]
 Span: TypeAlias = Annotated[timedelta, BeforeValidator(_span), AfterValidator(_positive)]
 # Made absolute by the folder in the validation context, if there is one.
 OwnPath: TypeAlias = Annotated[Path, AfterValidator(_from_base_folder)]
+OwnPaths: TypeAlias = Annotated[tuple[OwnPath, ...], BeforeValidator(_words)]
+DatabaseName: TypeAlias = Annotated[str, AfterValidator(_database_name)]
 DatabaseUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_database_url)]
 Token: TypeAlias = Annotated[SecretStr, AfterValidator(_secret)]
 Actors: TypeAlias = Annotated[

@@ -59,6 +59,7 @@ from lycatra_appservice.ops.health import HealthBoard
 from lycatra_appservice.settings import Settings
 from lycatra_appservice.toolkit.context import Contexts
 from lycatra_appservice.toolkit.rights import Rights
+from lycatra_appservice.toolkit.state import StateStore
 from lycatra_appservice.toolkit.toolbox import Gate
 from lycatra_appservice.turns.journal import Journal
 from lycatra_appservice.turns.known import KnownTurns
@@ -284,6 +285,8 @@ def _gate(parts: Parts, rights: Rights, board: HealthBoard, trail: AuditTrail) -
         settings=parts.settings.tool_settings,
         components=board.components,
         clock=utc_now,
+        memory=StateStore(parts.database),
+        databases=parts.tool_databases,
     )
     return Gate(parts.registry, rights, contexts, parts.metrics, trail, mask=parts.mask)
 
@@ -305,7 +308,7 @@ def _worker(parts: Parts, rooms: RoomStore, dispatcher: Dispatcher) -> tuple[Wor
     deliverer = MatrixDeliverer(parts.client, parts.users, is_encrypted=rooms.is_encrypted)
     sending = Sending(journal, deliverer, parts.metrics)
     runner = TurnRunner(store, journal, sending, dispatcher, parts.metrics)
-    upkeep = Upkeep(parts.database, parts.owner, turns.lease)
+    upkeep = Upkeep(parts.database, parts.owner, turns.lease, tools=parts.registry.digest)
     timing = WorkerTiming(lease=turns.lease, poll=turns.poll)
     slots = {kind: getattr(turns.slots, kind) for kind in LaneKind}
     worker = Worker(store, upkeep, runner, parts.opened.signals, parts.metrics, timing, slots)

@@ -98,6 +98,11 @@ def left_with_main(main: UserID) -> Text:
     return Text("left_with_main", main=main)
 
 
+def left_without_tools(main: UserID) -> Text:
+    """The reason why a virtual user leaves when its namespace is gone."""
+    return Text("left_without_tools", main=main)
+
+
 def no_successor(old: RoomID) -> Text:
     """The reason for leaving a room that a tombstone named, wrongly."""
     return Text("no_successor", old=old)

@@ -14,6 +14,7 @@ from lycatra_appservice.cli.init import INIT
 from lycatra_appservice.cli.migrate import MIGRATE
 from lycatra_appservice.cli.registration import REGISTRATION
 from lycatra_appservice.cli.run import RUN
+from lycatra_appservice.cli.tool import TOOL
 from lycatra_appservice.cli.uninstall import UNINSTALL
 from lycatra_appservice.errors import LycatraError, SettingsError
 
@@ -22,6 +23,7 @@ _COMMANDS = (
     RUN,
     CHECK,
     DOCTOR,
+    TOOL,
     REGISTRATION,
     MIGRATE,
     AUDIT,

@@ -9,11 +9,7 @@ from zoneinfo import ZoneInfo
 from lycatra_appservice.audit.entry import Recorded
 from lycatra_appservice.audit.store import AuditStore, Wanted
 from lycatra_appservice.chat.call_words import call_in_words
-from lycatra_appservice.cli.command import CommandError
-from lycatra_appservice.db.connection import Database
-from lycatra_appservice.db.migrate import load_migrations, read_schema
-from lycatra_appservice.db.open import open_database
-from lycatra_appservice.errors import SchemaTooNewError
+from lycatra_appservice.cli.existing_database import existing_database
 from lycatra_appservice.model import UserID
 from lycatra_appservice.settings import DatabaseSettings
 
@@ -35,27 +31,9 @@ async def export(
     show: Callable[[str], None],
 ) -> None:
     """Show a line for each entry, the oldest first; the service may run meanwhile."""
-    opened = await open_database(settings.url.get_secret_value(), pool_size=1)
-    try:
-        await _expect_tables(opened.database)
-        async for recorded in _found(AuditStore(opened.database), wish):
+    async with existing_database(settings) as database:
+        async for recorded in _found(AuditStore(database), wish):
             show(line(recorded))
-    finally:
-        await opened.database.close()
-
-
-async def _expect_tables(database: Database) -> None:
-    schema = await read_schema(database)
-    ours = len(load_migrations(database.dialect))
-    if schema.version < ours:
-        raise CommandError(
-            f"the database has schema {schema.version}, this program has schema {ours}: start "
-            "`lycatra run` or type `lycatra migrate` first"
-        )
-    if schema.compat > ours:
-        raise SchemaTooNewError(
-            f"the database has schema {schema.version} and needs a newer program than this one"
-        )
 
 
 async def _found(store: AuditStore, wish: Export) -> AsyncIterator[Recorded]:

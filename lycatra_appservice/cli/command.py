@@ -5,9 +5,13 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.settings import DatabaseSettings, Settings, WrittenSettings
+
+if TYPE_CHECKING:  # commands that need no tools start without the libraries of theirs
+    from lycatra_appservice.toolkit.own.found import FoundTools
 
 CONFIG_VARIABLE = "LYCATRA_CONFIG"
 DEFAULT_CONFIG = Path("config.yaml")
@@ -50,18 +54,30 @@ def config_path(arguments: Namespace) -> Path | None:
     return DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """The complete settings, and the tools that they were checked with."""
+
+    settings: Settings
+    tools: "FoundTools"
+
+
+def read_installation(arguments: Namespace) -> Installation:
+    """Find the tools and read the settings. What is wrong with one's own tools disables them."""
+    from lycatra_appservice.settings_file import OwnNamespaces, load_own_tools, load_settings
+    from lycatra_appservice.toolkit.own.search import find_tools
+
+    path = config_path(arguments)
+    found = find_tools(load_own_tools(path, os.environ))
+    own = OwnNamespaces(usable=found.own, broken=found.disabled, all_known=found.all_known)
+    models = {each.name: each.settings for each in found.registry.namespaces}
+    settings = load_settings(path, os.environ, models, found.names(), own)
+    return Installation(settings=settings, tools=found.with_wrong_settings(settings.tool_mistakes))
+
+
 def read_settings(arguments: Namespace) -> Settings:
     """Read the complete settings, with the sections of the tools that are installed."""
-    from lycatra_appservice.settings_file import load_settings
-    from lycatra_appservice.toolkit.discovery import discover
-
-    registry = discover()
-    models = {each.name: each.settings for each in registry.namespaces}
-    names = {
-        each.name: [tool.name for tool in registry.tools_of(each.name)]
-        for each in registry.namespaces
-    }
-    return load_settings(config_path(arguments), os.environ, models, names)
+    return read_installation(arguments).settings
 
 
 def read_written_settings(arguments: Namespace) -> WrittenSettings:

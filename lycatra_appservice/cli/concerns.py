@@ -137,6 +137,13 @@ def _missing_files(settings: Settings) -> Iterator[Concern]:
         for key, path in _paths(section, f"tools.{name}"):
             if not (settings.base_folder / path.expanduser()).exists():
                 yield Concern(f"{key}: {path} does not exist", f"{key}: a file that exists")
+    for name, database in sorted(settings.databases.items()):
+        file = database.sqlite_file
+        if file is not None and not file.exists():
+            yield Concern(
+                f"databases.{name}: {file} does not exist",
+                f"databases.{name}.url: a database that exists",
+            )
     ca_file = settings.homeserver.ca_file
     if ca_file is not None and not ca_file.exists():
         yield Concern(

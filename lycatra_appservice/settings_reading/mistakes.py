@@ -78,7 +78,10 @@ class Origins:
         shown = [
             part
             for end, part in enumerate(path, start=1)
-            if end in (1, len(path)) or path[:end] in self.lines or path[:end] in self.variables
+            if end in (1, len(path))
+            or (end == 2 and path[0] == "tools")  # a namespace, whose section may be missing
+            or path[:end] in self.lines
+            or path[:end] in self.variables
         ]
         return ".".join(str(part)[:_LONGEST_KEY] for part in shown)
 

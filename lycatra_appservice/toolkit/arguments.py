@@ -76,7 +76,7 @@ def _problem(detail: ErrorDetails, schema: Mapping[str, Any], *, is_hidden: bool
             return Text("argument_refused", name=name, problem=str(detail["ctx"]["error"]))
         case _:
             shown = Text("shown_otherwise") if is_hidden else _shown(detail["input"])
-            return Text("argument_wrong", name=name, expected=_expected(field), shown=shown)
+            return Text("argument_wrong", name=name, expected=expected(field), shown=shown)
 
 
 def _field_at(place: Sequence[int | str], schema: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -97,7 +97,8 @@ def _unknown_field(word: str, name: Said, around: Mapping[str, Any]) -> Text:
     return Text("argument_unknown", name=name, known=_listed(known))
 
 
-def _expected(field: Mapping[str, Any]) -> Text:
+def expected(field: Mapping[str, Any]) -> Text:
+    """What an argument takes, by its JSON Schema: "a whole number from 1 to 50"."""
     if "enum" in field:
         return Text("expected_one_of", values=_listed(field["enum"]))
     match field.get("type"):
@@ -116,7 +117,7 @@ def _expected(field: Mapping[str, Any]) -> Text:
             shortest, longest = str(field.get("minLength", 0)), str(field.get("maxLength"))
             return Text("expected_text", least=shortest, most=longest)
         case "array":
-            each = _expected(field.get("items", {}))
+            each = expected(field.get("items", {}))
             return Text("expected_list", most=str(field.get("maxItems")), each=each)
         case _:
             return Text("expected_otherwise")

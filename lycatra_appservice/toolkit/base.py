@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from lycatra_appservice.db.reading import FoundRows
 from lycatra_appservice.errors import InvalidArgumentsError, ToolFailedError
 from lycatra_appservice.model import JSON, Caller, Face, File, Level, UserID
 from lycatra_appservice.targets import Target
@@ -25,6 +26,8 @@ from lycatra_appservice.toolkit.guard.failures import (
     OutboundRefusedError,
 )
 from lycatra_appservice.toolkit.guard.outbound import Outbound
+from lycatra_appservice.toolkit.memory import KeyValues, State
+from lycatra_appservice.toolkit.queries import ReadOnlyDatabase
 from lycatra_appservice.toolkit.schema import parameters_schema
 from lycatra_appservice.words.text import Said
 
@@ -38,15 +41,19 @@ __all__ = [
     "Face",
     "Field",
     "File",
+    "FoundRows",
     "HttpAnswer",
     "InvalidArgumentsError",
+    "KeyValues",
     "Level",
     "Namespace",
     "NoSettings",
     "Outbound",
     "OutboundError",
     "OutboundRefusedError",
+    "ReadOnlyDatabase",
     "Scope",
+    "State",
     "Target",
     "Tool",
     "ToolArgs",
@@ -170,6 +177,10 @@ class ToolContext(Protocol):
         """For asking other hosts, guarded: the internet by https, and what is configured."""
 
     @property
+    def state(self) -> State:
+        """What this namespace remembers, here and everywhere: small JSON values by key."""
+
+    @property
     def log(self) -> logging.Logger:
         """A logger of this tool's own."""
 
@@ -182,6 +193,18 @@ class ToolContext(Protocol):
 
     def settings(self, kind: type[SettingsT]) -> SettingsT:
         """The checked settings of this tool's namespace."""
+
+    def database(self, name: str) -> ReadOnlyDatabase:
+        """A database of the configuration, for reading.
+
+        Raises ToolFailedError when none is called so there.
+        """
+
+    def progress(self, text: Said) -> None:
+        """Say in a few words what is being done, to whoever waits for a slow tool.
+
+        Costs nothing, and may not be shown at all: never put into it what an answer needs.
+        """
 
     def visible_tools(self) -> Sequence[ToolSummary]:
         """The tools that the caller may use, in a stable order."""

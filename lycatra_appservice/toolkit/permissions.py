@@ -40,9 +40,13 @@ class Permissions:
     """
 
     def __init__(self, rules: Sequence[PermissionRule], registry: Registry) -> None:
-        """Raises SettingsError for names that `problems_in` finds, and for malformed actors."""
+        """Raises SettingsError for rules that contradict each other, and for malformed actors.
+
+        A name that no tool has does nothing: it is of a disabled one. Of others the reader of the
+        configuration knows better.
+        """
         problems = problems_in(rules, _names_of(registry))
-        if found := [f"{each.key}: {each.sentence}" for each in problems]:
+        if found := [f"{each.key}: {each.sentence}" for each in problems if not each.unknown]:
             raise SettingsError(found)
         self._rules = tuple(rules)
         self._lists = [_list_of(number, rule) for number, rule in enumerate(rules)]

@@ -29,6 +29,7 @@ from lycatra_appservice.toolkit.base import (
     ToolSummary,
 )
 from lycatra_appservice.toolkit.cache import ResultCache, cache_key
+from lycatra_appservice.toolkit.context import OnProgress, unheard
 from lycatra_appservice.toolkit.observing import (
     CallAudit,
     CallObserver,
@@ -50,7 +51,12 @@ class ContextSource(Protocol):
     """Makes the context of one call."""
 
     def for_call(
-        self, caller: Caller, tool: AnyTool, namespace: Namespace, visible: Sequence[ToolSummary]
+        self,
+        caller: Caller,
+        tool: AnyTool,
+        namespace: Namespace,
+        visible: Sequence[ToolSummary],
+        on_progress: OnProgress,
     ) -> ToolContext:
         """`visible` are the tools that the caller may use."""
 
@@ -95,28 +101,46 @@ class Gate:
             },
         )
 
-    async def open(self, caller: Caller, *, namespace: str | None = None) -> "Toolbox":
+    async def open(
+        self,
+        caller: Caller,
+        *,
+        namespace: str | None = None,
+        on_progress: OnProgress = unheard,
+    ) -> "Toolbox":
         """The tools as this caller has them; `namespace` leaves only those of one virtual user.
 
-        Looks up how the caller stands in the room, where the rights depend on it.
+        Looks up how the caller stands in the room, where the rights depend on it. `on_progress`
+        hears what a slow tool says of itself while it runs.
         """
         standing = await self._shared.rights.standing(caller.user_id, caller.room_id)
-        return self.open_for(caller, standing, namespace=namespace)
+        return self.open_for(caller, standing, namespace=namespace, on_progress=on_progress)
 
     def open_for(
-        self, caller: Caller, standing: Standing, *, namespace: str | None = None
+        self,
+        caller: Caller,
+        standing: Standing,
+        *,
+        namespace: str | None = None,
+        on_progress: OnProgress = unheard,
     ) -> "Toolbox":
         """The same for who has just looked that up."""
-        return Toolbox(self._shared, caller, standing, namespace)
+        return Toolbox(self._shared, caller, standing, namespace, on_progress)
 
 
 class Toolbox:
     """What one caller may do. Cheap: open a new one for every turn, never keep it."""
 
     def __init__(
-        self, shared: _Shared, caller: Caller, standing: Standing, namespace: str | None
+        self,
+        shared: _Shared,
+        caller: Caller,
+        standing: Standing,
+        namespace: str | None,
+        on_progress: OnProgress,
     ) -> None:
         """Made by `Gate.open` only."""
+        self._on_progress = on_progress
         self._shared = shared
         self._caller = caller
         self._standing = standing
@@ -204,7 +228,9 @@ class Toolbox:
 
     async def _run(self, tool: AnyTool, args: ToolArgs, observation: Observation) -> ToolResult:
         namespace = self._shared.registry.namespace_of(tool.name)
-        context = self._shared.contexts.for_call(self._caller, tool, namespace, self._summaries())
+        context = self._shared.contexts.for_call(
+            self._caller, tool, namespace, self._summaries(), self._on_progress
+        )
         deadline = asyncio.timeout(tool.timeout.total_seconds())
         had_slot = False
         try:

@@ -80,9 +80,11 @@ from lycatra_appservice.toolkit.base import (
     ToolResult,
 )
 from lycatra_appservice.toolkit.context import Contexts
+from lycatra_appservice.toolkit.databases import Databases
 from lycatra_appservice.toolkit.permissions import Permissions
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.toolkit.rights import Rights
+from lycatra_appservice.toolkit.state import StateStore
 from lycatra_appservice.toolkit.toolbox import Gate
 from lycatra_appservice.turns.journal import Journal
 from lycatra_appservice.turns.known import KnownTurns
@@ -492,6 +494,8 @@ async def open_scene(
             settings={each.name: each.settings() for each in NAMESPACES},
             components=all_well,
             clock=lambda: NOW,
+            memory=StateStore(database),
+            databases=Databases({}),
         )
         backend = _backend(model_url)
         if backend is not None:

@@ -15,7 +15,7 @@ from lycatra_appservice.audit.entry import Entry
 from lycatra_appservice.errors import StoreUnavailableError
 from lycatra_appservice.matrix.standing import Standing
 from lycatra_appservice.model import Caller, Face, Level, RoomID, UserID
-from lycatra_appservice.settings import Permission
+from lycatra_appservice.settings import Permission, ToolDatabase
 from lycatra_appservice.targets import read_target
 from lycatra_appservice.toolkit.access import Access
 from lycatra_appservice.toolkit.base import (
@@ -31,7 +31,9 @@ from lycatra_appservice.toolkit.base import (
     ToolResult,
 )
 from lycatra_appservice.toolkit.context import Contexts
+from lycatra_appservice.toolkit.databases import Databases
 from lycatra_appservice.toolkit.guard.outbound import MakeResolver
+from lycatra_appservice.toolkit.memory import Memory, ShortMemory
 from lycatra_appservice.toolkit.permissions import Permissions
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.toolkit.rights import Rights
@@ -182,11 +184,14 @@ async def bench(
     slots: int = 8,
     allow: Sequence[str] = (),
     make_resolver: MakeResolver = ThreadedResolver,
+    memory: Memory | None = None,
+    databases: Mapping[str, ToolDatabase] | None = None,
 ) -> AsyncIterator[Bench]:
     """Open a gate over `tools`, or over a whole registry with its own namespaces."""
     registry = registry or Registry([TESTING], {TESTING.name: tools})
     sections = {each.name: each.settings() for each in registry.namespaces}
     calls, audit, clock = Calls(), Kept(), StillClock()
+    named = Databases(databases or {})
     contexts = Contexts(
         zone=ZoneInfo(zone),
         allowed_targets=[read_target(each) for each in allow],
@@ -194,6 +199,8 @@ async def bench(
         settings={**sections, **(settings or {})},
         components=all_well,
         clock=lambda: NOW,
+        memory=memory or ShortMemory(),
+        databases=named,
         make_resolver=make_resolver,
     )
     gate = Gate(
@@ -206,4 +213,7 @@ async def bench(
         slots_per_namespace=slots,
         monotonic=clock,
     )
-    yield Bench(gate=gate, calls=calls, audit=audit, clock=clock)
+    try:
+        yield Bench(gate=gate, calls=calls, audit=audit, clock=clock)
+    finally:
+        await named.close()
