@@ -66,6 +66,7 @@ class SendKind(StrEnum):
     """What a send row does in the room; all of them go out in order of `n`."""
 
     MESSAGE = "message"
+    CARD = "card"  # a message that people vote on, by reactions
     EDIT = "edit"
     REACTION = "reaction"
     REDACTION = "redaction"

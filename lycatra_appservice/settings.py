@@ -23,6 +23,7 @@ from lycatra_appservice.settings_types import (
     DatabaseName,
     DatabaseUrl,
     Faces,
+    FreezeTimes,
     JsonList,
     LanguageCode,
     Localpart,
@@ -33,6 +34,7 @@ from lycatra_appservice.settings_types import (
     Port,
     Prefixes,
     QuietKinds,
+    RoomAddress,
     ServerName,
     Span,
     Targets,
@@ -265,6 +267,30 @@ class ToolDatabase(Section):
         return _file_of(self.url)
 
 
+class ApprovalRule(Section):
+    """Who may approve what changes something, and when; only what is written here counts."""
+
+    level: Literal["viewer", "operator", "admin"] = Field(
+        "operator", description="viewer, operator or admin, and whoever may do more"
+    )
+    people: Actors = Field((), description="only these, instead of a level")
+    not_requester: bool = Field(False, description="true: nobody approves a request of his own")
+    quorum: int = Field(1, ge=1, le=10, description="how many people, 1 to 10")
+    lifetime: Span = Field(
+        timedelta(minutes=15), le=timedelta(days=30), description="such as '15m', '30d' at most"
+    )
+    freeze: FreezeTimes = Field((), description="a list such as ['fri 18:00-24:00', 'sat-sun']")
+    room: RoomAddress | None = Field(None, description="the ID of a room for the cards")
+
+
+class Approvals(ApprovalRule):
+    """The same for every tool that changes something, and for single ones otherwise."""
+
+    tools: dict[str, ApprovalRule] = Field(
+        default_factory=dict, description="a section for each tool, by its name"
+    )
+
+
 class Log(Section):
     """How much is logged on standard output, and how."""
 
@@ -333,6 +359,7 @@ class WrittenSettings(Section):
     commands: Commands = Commands()
     rooms: Rooms = Rooms()
     invitations: Invitations = Invitations()
+    approvals: Approvals = Approvals()
     log: Log = Log()
     retention: Retention = Retention()
     turns: Turns = Turns()

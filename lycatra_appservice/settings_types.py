@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from lycatra_appservice.actors import is_server_name, read_actor
+from lycatra_appservice.freeze_times import FreezeTime, read_freeze_time
 from lycatra_appservice.targets import Target, read_target
 from lycatra_appservice.words.catalogue import AUTOMATIC, load_catalogue
 
@@ -27,6 +28,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 # sender_localpart, and no escaping in the addresses that people type.
 _LOCALPART = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
 _MXC = re.compile(r"mxc://[^/\s]+/[A-Za-z0-9_-]+")
+_ROOM_ID = re.compile(r"![^\s/]{1,254}")
 _PREFIX = re.compile(r"[^\w\s@#]{1,3}")
 _DATABASE_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
@@ -166,6 +168,16 @@ def _secret(value: SecretStr) -> SecretStr:
     return value
 
 
+def _freeze_time(value: object) -> FreezeTime:
+    return value if isinstance(value, FreezeTime) else read_freeze_time(str(value))
+
+
+def _room_id(text: str) -> str:
+    if not _ROOM_ID.fullmatch(text):
+        raise ValueError("should be a room's internal ID, beginning with '!'; not an alias")
+    return text
+
+
 def _target(value: object) -> Target:
     return value if isinstance(value, Target) else read_target(str(value))
 
@@ -201,6 +213,10 @@ QuietKinds: TypeAlias = Annotated[
 Targets: TypeAlias = Annotated[
     tuple[Annotated[Target, PlainValidator(_target)], ...], BeforeValidator(_words)
 ]
+FreezeTimes: TypeAlias = Annotated[
+    tuple[Annotated[FreezeTime, PlainValidator(_freeze_time)], ...], BeforeValidator(_words)
+]
+RoomAddress: TypeAlias = Annotated[str, AfterValidator(_room_id)]
 Prefixes: TypeAlias = Annotated[
     tuple[Annotated[str, AfterValidator(_prefix)], ...],
     BeforeValidator(_words),

@@ -53,7 +53,9 @@ class CallDesk:
     def __init__(self, toolbox: ToolboxPort, steps: StepsPort) -> None:
         self._toolbox = toolbox
         self._steps = steps
-        self._offered = ", ".join(sorted(tool.name for tool in toolbox.tools()))
+        tools = toolbox.tools()
+        self._offered = ", ".join(sorted(tool.name for tool in tools))
+        self._changing = frozenset(tool.name for tool in tools if tool.changes)
         self._slots = asyncio.Semaphore(MAX_AT_ONCE)
         self._made: Counter[tuple[str, str]] = Counter()
         self._mistakes: Counter[str] = Counter()
@@ -71,7 +73,7 @@ class CallDesk:
         return tuple(self._used)
 
     async def handle(self, number: int, answer: ModelAnswer) -> Handled:
-        """Run the calls of the turn's `number`-th answer; reads run together."""
+        """Run the calls of the turn's `number`-th answer; reads run together, changes after."""
         ready = [self._look_at(place, call, answer) for place, call in enumerate(answer.calls)]
         outcomes = await self._run_all(number, answer.calls, ready)
         self._used |= {
@@ -112,16 +114,23 @@ class CallDesk:
         calls: Sequence[ToolCall],
         ready: Sequence[dict[str, JSON] | _Outcome],
     ) -> Sequence[_Outcome]:
+        asked = list(zip(calls, ready, strict=True))
+        looking = [place for place, call in enumerate(calls) if call.name not in self._changing]
         try:
             async with asyncio.TaskGroup() as together:
-                tasks = [
-                    together.create_task(self._outcome(number, call, arguments))
-                    for call, arguments in zip(calls, ready, strict=True)
-                ]
+                tasks = {
+                    place: together.create_task(self._outcome(number, *asked[place]))
+                    for place in looking
+                }
         except BaseExceptionGroup as group:
             # One cause is enough, and whoever catches it expects it bare.
             raise group.exceptions[0] from None
-        return [task.result() for task in tasks]
+        found = {place: task.result() for place, task in tasks.items()}
+        # Afterwards, and one by one: each may wait for people, and what was found by then is kept.
+        for place, (call, arguments) in enumerate(asked):
+            if place not in found:
+                found[place] = await self._outcome(number, call, arguments)
+        return [found[place] for place in range(len(asked))]
 
     async def _outcome(
         self, number: int, call: ToolCall, arguments: dict[str, JSON] | _Outcome
@@ -129,11 +138,12 @@ class CallDesk:
         if isinstance(arguments, _Outcome):
             return arguments
 
+        name = step_of_call(number, call)
+
         async def run() -> JSON:
-            return await self._call(call.name, arguments)
+            return await self._call(call.name, arguments, key=name)
 
         async with self._slots:
-            name = step_of_call(number, call)
             journaled = await self._steps.step(name, run, args=arguments)
         if journaled["mistake"]:  # counted as such, not as a repetition
             self._made[_identity(call.name, arguments)] -= 1
@@ -144,9 +154,9 @@ class CallDesk:
             files=[file_from_json(row) for row in journaled.get("files", ())],
         )
 
-    async def _call(self, name: str, arguments: dict[str, JSON]) -> JSON:
+    async def _call(self, name: str, arguments: dict[str, JSON], *, key: str) -> JSON:
         try:
-            finding = await self._toolbox.call(name, arguments)
+            finding = await self._toolbox.call(name, arguments, key=key)
         except ToolError as error:
             text = failed(name, error, offered=self._offered)
             return {"text": text, "mistake": mistake_in(error), "ran": False}

@@ -18,6 +18,10 @@ class OfferedTool(Protocol):
     def summary(self) -> str:
         """When to use it and what comes back."""
 
+    @property
+    def changes(self) -> bool:
+        """Whether it changes something: such calls are made one at a time."""
+
     def schema(self) -> Mapping[str, Any]:
         """JSON Schema of its arguments."""
 
@@ -44,8 +48,12 @@ class ToolboxPort(Protocol):
     def tools(self) -> Sequence[OfferedTool]:
         """The tools that the asker may use."""
 
-    async def call(self, name: str, raw_args: Mapping[str, JSON]) -> ToolFinding:
-        """Run a tool. Raises errors.ToolError for everything that a model can be told."""
+    async def call(self, name: str, raw_args: Mapping[str, JSON], *, key: str) -> ToolFinding:
+        """Run a tool. Raises errors.ToolError for everything that a model can be told.
+
+        `key` names the call, the same in every run of the turn. A call that waits for people ends
+        the run; in the next one it returns what came of it.
+        """
 
 
 class StepsPort(Protocol):

@@ -10,6 +10,7 @@ from lycatra_appservice.agent.backend import Backend
 from lycatra_appservice.agent.chat_completions import ChatCompletionsBackend
 from lycatra_appservice.agent.loop import Agent, Window
 from lycatra_appservice.agent.observing import ObservedBackend
+from lycatra_appservice.app.approving import build_approving
 from lycatra_appservice.app.coming_and_going import (
     ComingAndGoing,
     Ground,
@@ -33,6 +34,7 @@ from lycatra_appservice.chat.handlers.control import ControlHandler
 from lycatra_appservice.chat.handlers.dispatch import Dispatcher, Handlers, Job
 from lycatra_appservice.chat.handlers.encrypted import EncryptedHandler
 from lycatra_appservice.chat.handlers.message import Answerers, MessageHandler
+from lycatra_appservice.chat.handlers.state import OnLeft
 from lycatra_appservice.chat.help_page import HelpPage
 from lycatra_appservice.chat.language import Tongue
 from lycatra_appservice.chat.private_answers import PrivateAnswers
@@ -57,6 +59,7 @@ from lycatra_appservice.matrix.standings import Standings
 from lycatra_appservice.model import LaneKind
 from lycatra_appservice.ops.health import HealthBoard
 from lycatra_appservice.settings import Settings
+from lycatra_appservice.toolkit.approvals import ConfiguredRules
 from lycatra_appservice.toolkit.context import Contexts
 from lycatra_appservice.toolkit.rights import Rights
 from lycatra_appservice.toolkit.state import StateStore
@@ -99,9 +102,8 @@ async def build_chat(
     as_trigger: AsTrigger,
 ) -> Chat:
     """Build the handlers and the worker that runs them."""
-    composer = Composer(
-        parts.users, Tongue(load_catalogue(), parts.settings.rooms.language), parts.settings.rooms
-    )
+    tongue = Tongue(load_catalogue(), parts.settings.rooms.language)
+    composer = Composer(parts.users, tongue, parts.settings.rooms)
     conversations = ConversationStore(parts.database)
     notices = NoticeStore(parts.database)
     unasked = Unasked(notices, parts.settings.rooms, parts.metrics)
@@ -109,6 +111,8 @@ async def build_chat(
     rights = Rights(parts.access, Standings(rooms, parts.client, parts.users))
     gate = _gate(parts, rights, board, trail)
     private = PrivateAnswers(rooms, _direct_line(parts, rooms), composer)
+    ground = _ground(parts, rooms, rights, gate)
+    approving = build_approving(ground, composer, tongue, parts.settings.zone, utc_now)
     ask = AskHandler(
         _agent(parts.settings, backend),
         gate,
@@ -121,13 +125,16 @@ async def build_chat(
         parts.settings.zone,
         utc_now,
         parts.settings.model.turn_timeout if parts.settings.model else timedelta(0),
+        approving.desk,
+        approving.settling,
     )
     sources = _sources(parts, gate, trail, conversations, private)
     control = _control(
         parts, rights, gate, trail, sources, composer, has_model=backend is not None
     )
-    ground = _ground(parts, rooms, rights, gate)
-    second = build_second_thoughts(ground, conversations, composer, sources, as_trigger)
+    second = build_second_thoughts(
+        ground, conversations, composer, sources, as_trigger, approving.voting
+    )
     message = MessageHandler(
         parts.users,
         rooms,
@@ -135,9 +142,18 @@ async def build_chat(
         Router(parts.users, parts.reader, has_model=backend is not None),
         composer,
         Answerers(
-            command=CommandHandler(gate, parts.registry, parts.users, composer, private),
+            command=CommandHandler(
+                gate,
+                parts.registry,
+                parts.users,
+                composer,
+                private,
+                approving.desk,
+                approving.settling,
+            ),
             ask=ask,
             stop=second.stop,
+            vote=approving.voting,
             control=control,
         ),
         unasked,
@@ -145,7 +161,11 @@ async def build_chat(
     )
     encrypted = _encrypted(parts, ground, unasked)
     coming = _coming_and_going(
-        parts, ground, encrypted, Arrival(unasked, _welcome(parts, gate), encrypted)
+        parts,
+        ground,
+        encrypted,
+        Arrival(unasked, _welcome(parts, gate), encrypted),
+        approving.forsaken.left,
     )
     handlers = Handlers(
         message=message,
@@ -159,6 +179,7 @@ async def build_chat(
         jobs={
             **coming.jobs,
             **second.jobs,
+            **approving.jobs,
             ENCRYPTED_ROOM: encrypted.explain,
             DIRECT_ROOM: encrypted.begin,
         },
@@ -241,7 +262,11 @@ def _ground(parts: Parts, rooms: RoomStore, rights: Rights, gate: Gate) -> Groun
 
 
 def _coming_and_going(
-    parts: Parts, ground: Ground, encrypted: EncryptedRooms, arrival: Arrival
+    parts: Parts,
+    ground: Ground,
+    encrypted: EncryptedRooms,
+    arrival: Arrival,
+    on_left: OnLeft,
 ) -> ComingAndGoing:
     return build_coming_and_going(
         ground,
@@ -250,6 +275,7 @@ def _coming_and_going(
         encrypted,
         parts.metrics,
         lambda: _announce_join(parts.database),
+        on_left,
     )
 
 
@@ -288,7 +314,15 @@ def _gate(parts: Parts, rights: Rights, board: HealthBoard, trail: AuditTrail) -
         memory=StateStore(parts.database),
         databases=parts.tool_databases,
     )
-    return Gate(parts.registry, rights, contexts, parts.metrics, trail, mask=parts.mask)
+    return Gate(
+        parts.registry,
+        rights,
+        contexts,
+        parts.metrics,
+        trail,
+        mask=parts.mask,
+        rule_for=ConfiguredRules(parts.settings.approvals),
+    )
 
 
 def _agent(settings: Settings, backend: Backend | None) -> Agent | None:

@@ -12,7 +12,7 @@ from lycatra_appservice.chat.handlers.invitation import (
     InvitationHandler,
     InvitationObserver,
 )
-from lycatra_appservice.chat.handlers.state import EncryptedRooms, StateHandler
+from lycatra_appservice.chat.handlers.state import EncryptedRooms, OnLeft, StateHandler
 from lycatra_appservice.chat.handlers.upgrade import Upgrades
 from lycatra_appservice.chat.leaving import Leaving
 from lycatra_appservice.chat.room_jobs import FOLLOW, TIDY, RoomJobs
@@ -61,6 +61,7 @@ def build_coming_and_going(
     encrypted: EncryptedRooms,
     observer: InvitationObserver,
     on_joined: Callable[[], Awaitable[None]],
+    on_left: OnLeft,
 ) -> ComingAndGoing:
     """Put them together."""
     users, rooms = ground.users, ground.rooms
@@ -81,7 +82,15 @@ def build_coming_and_going(
         observer,
         on_joined,
     )
-    state = StateHandler(users, rooms, RoomJobs(ground.inbox), leaving, functional, encrypted)
+    state = StateHandler(
+        users,
+        rooms,
+        RoomJobs(ground.inbox),
+        leaving,
+        functional,
+        encrypted,
+        on_left,
+    )
     return ComingAndGoing(
         invitation=invitation,
         state=state,

@@ -20,10 +20,12 @@ from lycatra_appservice.matrix.retirement import Retirement
 from lycatra_appservice.matrix.watch import HomeserverWatch
 from lycatra_appservice.model import Outgoing
 from lycatra_appservice.toolkit.state import StateStore
+from lycatra_appservice.turns.deciding import Deciding
 from lycatra_appservice.turns.leader import Duty
 from lycatra_appservice.turns.schedule import Schedule, ScheduleStore
 from lycatra_appservice.turns.turn import Turn
 from lycatra_appservice.turns.upkeep import Upkeep
+from lycatra_appservice.turns.votes import VoteStore
 from lycatra_appservice.words.catalogue import in_english
 
 GAPS: Final = "gaps"
@@ -97,6 +99,8 @@ class Bookkeeping:
         self._metrics = parts.metrics
         self._schedules = schedules
         self._upkeep = upkeep
+        self._deciding = Deciding(parts.database)
+        self._votes = VoteStore(parts.database)
         self._put = False
 
     async def run_schedules(self) -> None:
@@ -106,9 +110,15 @@ class Bookkeeping:
             self._put = True
         await self._schedules.enqueue_due()
 
+    async def end_approvals(self) -> None:
+        """End what nobody has decided about in time, what was asked again, what broke off."""
+        await self._deciding.expire()
+        await self._deciding.supersede()
+        await self._deciding.conclude_abandoned()
+
     async def sweep(self) -> None:
-        """Find conversations that nobody would look at."""
-        self._metrics.swept(await self._upkeep.sweep())
+        """Find conversations that nobody would look at, and votes that nobody has counted."""
+        self._metrics.swept(await self._upkeep.sweep() + await self._votes.sweep())
 
     async def show_figures(self) -> None:
         """Read the gauges."""
@@ -140,6 +150,7 @@ def make_duties(
         Duty(name="heartbeat", every=timedelta(seconds=60), run=presence.beat),
         Duty(name=GAPS, every=timedelta(minutes=5), run=presence.look_for_gaps),
         Duty(name="schedules", every=timedelta(seconds=1), run=books.run_schedules),
+        Duty(name="approvals", every=timedelta(seconds=1), run=books.end_approvals),
         Duty(name="sweeper", every=timedelta(seconds=60), run=books.sweep),
         Duty(name="tools", every=timedelta(seconds=60), run=tools.look),
         Duty(name="retirement", every=timedelta(minutes=10), run=retirement.carry_out),

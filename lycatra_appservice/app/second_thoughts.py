@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lycatra_appservice.app.coming_and_going import Ground
 from lycatra_appservice.audit.store import AuditStore
+from lycatra_appservice.chat.approvals.voting import Voting
 from lycatra_appservice.chat.asking import AsTrigger
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.conversation import ConversationStore
@@ -55,6 +56,7 @@ def build_second_thoughts(
     composer: Composer,
     sources: SourcesPage,
     as_trigger: AsTrigger,
+    voting: Voting,
 ) -> SecondThoughts:
     """Put them together."""
     database, inbox = ground.database, ground.inbox
@@ -69,8 +71,8 @@ def build_second_thoughts(
     magnifier = Magnifier(ground.rooms, ground.rights, sources, composer)
     return SecondThoughts(
         edit=EditHandler(ground.users, ground.rooms, rewording, composer, notices),
-        redaction=RedactionHandler(known, originals, revisions, rewording, inbox),
-        reaction=ReactionHandler(known, stopping, magnifier, inbox, as_trigger),
+        redaction=RedactionHandler(known, originals, revisions, rewording, voting, inbox),
+        reaction=ReactionHandler(known, stopping, voting, magnifier, inbox, as_trigger),
         stop=StopHandler(stopping, composer),
         jobs={FORGET: retraction.run},
     )

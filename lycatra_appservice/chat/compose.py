@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lycatra_appservice.chat.attachments import rows_of
+from lycatra_appservice.chat.emoji import NO, YES
 from lycatra_appservice.chat.language import Tongue
 from lycatra_appservice.chat.messages import in_the_name_of
 from lycatra_appservice.chat.room_settings import RoomDefaults, RoomSettings
@@ -11,7 +12,15 @@ from lycatra_appservice.matrix.events import HOPS_MARKER, REPLY_MARKER
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.tables import TableLook
 from lycatra_appservice.matrix.users import VirtualUsers
-from lycatra_appservice.model import Address, Inbound, Outgoing, Reply, SendKind, UserID
+from lycatra_appservice.model import (
+    Address,
+    EventID,
+    Inbound,
+    Outgoing,
+    Reply,
+    SendKind,
+    UserID,
+)
 
 
 class Composer:
@@ -35,7 +44,7 @@ class Composer:
         room does not want it: who is there says for whom he speaks.
         """
         settings = self.settings(room)
-        language = self._tongue.of(inbound.body, settings.language)
+        language = self.language(inbound, room)
         if reply.sender in room.ours:
             return self.messages(reply, inbound, language, settings.tables)
         # Who was sent away does not come back by himself.
@@ -63,6 +72,39 @@ class Composer:
             },
         )
 
+    def card(
+        self, reply: Reply, inbound: Inbound, room: RoomView, card_room: RoomView
+    ) -> Sequence[Outgoing]:
+        """Rows of a card that people vote on: somebody may come in, the card, two seeds.
+
+        It answers the message, or stands alone in another room than the message's.
+        """
+        if card_room.room_id == room.room_id:
+            rows = self.answer(reply, inbound, room)
+        else:
+            elsewhere = Address(room_id=card_room.room_id)
+            rows = self.line(reply, elsewhere, inbound.event_id, self.language(inbound, room))
+        [*before, message] = rows
+        marker = {**message.content[REPLY_MARKER], "kind": "card"}
+        card = replace(
+            message, kind=SendKind.CARD, content={**message.content, REPLY_MARKER: marker}
+        )
+        return [*before, card, *(_seed(card, key, n) for n, key in enumerate((YES, NO), 1))]
+
+    def line(
+        self, reply: Reply, address: Address, to: EventID, language: str, *, kind: str = "aside"
+    ) -> Sequence[Outgoing]:
+        """Something that is said on the occasion of an event without being its answer."""
+        marker = {"to": to, "kind": kind}
+        rows = rows_of(
+            reply, address, marker, "list", lambda said: self._tongue.say(said, language)
+        )
+        return [_counted(row, 1) for row in rows]
+
+    def language(self, inbound: Inbound, room: RoomView) -> str:
+        """The language in which a message is answered."""
+        return self._tongue.of(inbound.body, self.settings(room).language)
+
     def settings(self, room: RoomView) -> RoomSettings:
         """What holds in a room."""
         return RoomSettings.of(self._defaults, room.chosen)
@@ -89,6 +131,16 @@ class Composer:
             return reply
         name = self._users.display_name(reply.sender)
         return replace(reply, sender=speaker, markdown=in_the_name_of(name, reply.markdown))
+
+
+def _seed(card: Outgoing, key: str, rows_back: int) -> Outgoing:
+    return Outgoing(
+        kind=SendKind.REACTION,
+        room_id=card.room_id,
+        sender=card.sender,
+        content={"m.relates_to": {"rel_type": "m.annotation", "key": key}},
+        rows_back=rows_back,
+    )
 
 
 def _counted(row: Outgoing, hops: int) -> Outgoing:

@@ -14,6 +14,8 @@ class ControlWord(StrEnum):
 
     HELP = "help"
     STOP = "stop"
+    APPROVE = "approve"
+    DENY = "deny"
     RESET = "reset"
     SETTINGS = "settings"
     WHOAMI = "whoami"
@@ -24,6 +26,7 @@ class ControlWord(StrEnum):
 _BY_NAME: Final = {word.value: word for word in ControlWord}
 # The others stand alone: "stop nginx" is about nginx.
 _TAKES_WORDS: Final = frozenset({ControlWord.HELP, ControlWord.SETTINGS, ControlWord.AUDIT})
+_TAKES_CODE: Final = frozenset({ControlWord.APPROVE, ControlWord.DENY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ def read_control(words: str) -> Steering | None:
     if found is None or word is None:
         return None
     rest = words[found.end() :].strip()
+    if word in _TAKES_CODE:
+        return Steering(word, rest) if len(rest.split()) <= 1 else None
     if word not in _TAKES_WORDS and rest.strip(_PUNCTUATION):
         return None
     return Steering(word, rest if word in _TAKES_WORDS else "")

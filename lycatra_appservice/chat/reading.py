@@ -14,6 +14,7 @@ from lycatra_appservice.model import Inbound, LaneKind, UserID
 from lycatra_appservice.words.catalogue import load_catalogue
 
 _MOST_COMMANDS: Final = 6  # in one message
+_OVERTAKING: Final = frozenset({ControlWord.STOP, ControlWord.APPROVE, ControlWord.DENY})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +64,8 @@ class Reader:
     def lane_kind(self, reading: Reading) -> LaneKind:
         """Where a message waits, whoever it turns out to be meant for."""
         word = reading.control.word if reading.control else None
-        if word is ControlWord.STOP:
-            return LaneKind.CONTROL  # before what it stops
+        if word in _OVERTAKING:
+            return LaneKind.CONTROL  # before what it stops or lets go on
         if word is ControlWord.RESET:
             return LaneKind.ASK  # behind the questions before it
         if reading.command is not None or reading.commands or self.runs_own_tool(reading):

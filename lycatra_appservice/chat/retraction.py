@@ -20,7 +20,7 @@ FORGET: Final = "forget"  # of the trigger id, before the redacted event's id
 
 # How long after the end of a turn something that was on its way may still arrive in the room.
 SETTLED_AFTER: Final = timedelta(seconds=10)
-_SEEN: Final = frozenset({SendKind.MESSAGE, SendKind.EDIT, SendKind.REACTION})
+_SEEN: Final = frozenset({SendKind.MESSAGE, SendKind.CARD, SendKind.EDIT, SendKind.REACTION})
 
 
 class NotYetError(LycatraError):
@@ -67,6 +67,8 @@ class Retraction:
             known = await self._known.find(trigger_id)
             if known is not None and known.is_open:
                 raise NotYetError("its turn has not ended")
+            if await self._forgetting.is_being_shown(trigger_id):
+                raise NotYetError("its card is being edited")
         return any([await self._forgetting.is_remembered(each) for each in about])
 
     async def _forget(
@@ -96,7 +98,11 @@ class Retraction:
             traces = await self._forgetting.traces(redacted)
         else:
             of_turn = await self._forgetting.traces(ours.turn.trigger_id)
-            traces = [trace for trace in of_turn if trace.row.target_n == ours.n]
+            traces = [
+                trace
+                for trace in of_turn
+                if trace.row.target_n == ours.n or trace.of_card == redacted
+            ]
         return [
             _target(trace.row, trace.event_id)
             for trace in traces

@@ -72,7 +72,16 @@ def read_installation(arguments: Namespace) -> Installation:
     own = OwnNamespaces(usable=found.own, broken=found.disabled, all_known=found.all_known)
     models = {each.name: each.settings for each in found.registry.namespaces}
     settings = load_settings(path, os.environ, models, found.names(), own)
+    _expect_known_tools(settings, found)
     return Installation(settings=settings, tools=found.with_wrong_settings(settings.tool_mistakes))
+
+
+def _expect_known_tools(settings: Settings, found: "FoundTools") -> None:
+    """Raise SettingsError if rules of approvals are about tools that there surely are not."""
+    from lycatra_appservice.toolkit.approvals import ConfiguredRules
+
+    changing = [tool for tool in found.registry.tools if tool.changes]
+    ConfiguredRules(settings.approvals).expect_known(changing, found.may_have)
 
 
 def read_settings(arguments: Namespace) -> Settings:

@@ -27,7 +27,7 @@ from lycatra_appservice.demo.ground import (
 )
 from lycatra_appservice.demo.homeserver import Homeserver, HomeserverError, HomeserverSettings
 from lycatra_appservice.demo.model_choice import chosen_model
-from lycatra_appservice.demo.people import Person, PersonClient, register_person
+from lycatra_appservice.demo.people import PersonClient, register_person
 from lycatra_appservice.demo.script import ScriptLine, read_script, run_script
 from lycatra_appservice.demo.talk import localpart_of, message_text, spoken, to_somebody
 from lycatra_appservice.demo.terminal import TerminalChat, open_screen
@@ -60,12 +60,16 @@ async def _play(folder: Path, synapse_python: Path, lines: list[ScriptLine] | No
         await _start_service(ground, stack)
         person = await register_person(homeserver, PERSON, PASSWORD, admin=True, device_id="DEMO")
         client = await stack.enter_async_context(PersonClient(homeserver.url, person))
-        room_id = await _room(homeserver, client, users)
+        approver = await register_person(homeserver, APPROVER, PASSWORD, device_id="DEMO")
+        other = await stack.enter_async_context(PersonClient(homeserver.url, approver))
+        room_id = await _room(client, other, users)
         _say(_welcome(homeserver, model.words))
         print(await _greeting(client, room_id, users.main), flush=True)
         addressed = partial(to_somebody, localpart=users.localpart_of(users.main))
         if lines is not None:
-            return await run_script(client, room_id, lines, users.is_ours, addressed=addressed)
+            return await run_script(
+                client, room_id, lines, users.is_ours, addressed=addressed, approver=other
+            )
         with open_screen(PERSON, ground.folder / "history.txt") as screen:
             await TerminalChat(client, room_id, screen, addressed=addressed).run()
         return 0
@@ -119,9 +123,8 @@ async def _is_ready(http: aiohttp.ClientSession, url: str) -> bool:
         return False
 
 
-async def _room(homeserver: Homeserver, client: PersonClient, users: VirtualUsers) -> RoomID:
+async def _room(client: PersonClient, approver: PersonClient, users: VirtualUsers) -> RoomID:
     """The demo's room: the person, an approver, @lycatra and its virtual users."""
-    approver = await register_person(homeserver, APPROVER, PASSWORD, device_id="DEMO")
     try:
         return await client.join(f"#{_ROOM_ALIAS}:{SERVER_NAME}")
     except ClientApiError as error:
@@ -132,7 +135,7 @@ async def _room(homeserver: Homeserver, client: PersonClient, users: VirtualUser
         invite=[approver.user_id, users.main],
         extra={"room_alias_name": _ROOM_ALIAS},
     )
-    await _bring_in(homeserver, approver, room_id)
+    await approver.join(room_id)
     for user in users.all:
         await client.wait_for_member(room_id, user)
     return room_id
@@ -149,11 +152,6 @@ async def _greeting(client: PersonClient, room_id: RoomID, speaker: UserID) -> s
             await asyncio.sleep(_POLL_SECONDS)
 
 
-async def _bring_in(homeserver: Homeserver, person: Person, room_id: RoomID) -> None:
-    async with PersonClient(homeserver.url, person) as client:
-        await client.join(room_id)
-
-
 def _welcome(homeserver: Homeserver, model: str) -> str:
     width = min(shutil.get_terminal_size().columns, 78)
     return "\n".join(
@@ -164,6 +162,7 @@ def _welcome(homeserver: Homeserver, model: str) -> str:
             f"Questions are answered by {model}.",
             "Try:  !help    !list updates    @lycatra_updates list updates",
             "      what changed this week?",
+            "      !restart service web    then !approve",
             "A line without a name is sent to @lycatra. /quit ends the demo.",
             "─" * width,
         ]

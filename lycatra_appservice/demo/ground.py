@@ -17,6 +17,10 @@ from lycatra_appservice.private_file import make_private_folder, write_private
 SERVER_NAME: Final = "demo.localhost"
 PERSON: Final = "you"
 APPROVER: Final = "approver"
+RESTARTS: Final = "restarts.txt"  # a line for every restart of the imaginary service
+_RESTART: Final = (
+    "import datetime, sys; print(datetime.datetime.now(), file=open(sys.argv[1], 'a'))"
+)
 DEPLOY_LOG: Final = "deployments.jsonl"
 _DEPLOYMENTS: Final = (
     ("shop", "2.2.0", 9, "Search finds words with typing errors"),
@@ -122,7 +126,15 @@ def _config(ground: Ground, model: ModelChoice) -> Mapping[str, JSON]:
                         "kind": "http",
                         "url": f"{homeserver}/health",
                     }
-                ]
+                ],
+                "restarts": [
+                    {
+                        "service": "web",
+                        "kind": "command",
+                        "argv": [sys.executable, "-c", _RESTART, RESTARTS],
+                        "shown": "restart web",
+                    }
+                ],
             },
         },
         "log": {"level": "INFO"},

@@ -1,10 +1,14 @@
-"""A conversation typed from a file, line by line, each waiting for its answer: `SCRIPT=file`."""
+"""A conversation typed from a file, line by line, each waiting for its answer: `SCRIPT=file`.
+
+`@approve` and `@deny` are not typed: the approver reacts with ✅ or ❌ to the last open card.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 from lycatra_appservice.demo.person_client import PersonClient
 from lycatra_appservice.demo.talk import (
@@ -19,6 +23,7 @@ from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.model import JSON, EventID, RoomID, UserID
 
 PATIENCE = timedelta(seconds=30)
+_VOTES: Final = {"@approve": "\u2705", "@deny": "\u274c"}
 
 
 class ScriptError(LycatraError):
@@ -59,25 +64,65 @@ async def run_script(
     patience: timedelta = PATIENCE,
     say: Callable[[str], None] = print,
     addressed: Callable[[str], str] = str,
+    approver: PersonClient | None = None,
 ) -> int:
     """Type each line, say what is typed and answered, and wait for each line's outcome.
 
     `is_ours` tells the appservice's users from everybody else; `addressed` makes a line what is
-    sent. A line without its outcome within
-    `patience` is named and the next one is typed. Returns 0 when all came, else 1.
+    sent; `approver` is who reacts to cards. A line without its outcome within `patience` is named
+    and the next one is typed. Returns 0 when all came, else 1.
     """
     timeline = await client.timeline()
     reader = _Reader(timeline, room_id, is_ours, say)
+    player = _Player(client, approver, room_id, reader, addressed, say)
     missing = 0
     for line in lines:
-        text = addressed(line.text)
-        say(spoken(client.localpart, text))
-        event_id = await client.send_text(room_id, text)
-        if not await reader.outcome_of(event_id, patience):
+        event_id = await player.play(line)
+        if event_id is None or not await reader.outcome_of(event_id, patience):
             missing += 1
             seconds = patience.total_seconds()
             say(f"No answer within {seconds:g} s to line {line.number}: {line.text}")
     return 1 if missing else 0
+
+
+class _Player:
+    """Does what a line says, as the one who does it."""
+
+    def __init__(
+        self,
+        client: PersonClient,
+        approver: PersonClient | None,
+        room_id: RoomID,
+        reader: "_Reader",
+        addressed: Callable[[str], str],
+        say: Callable[[str], None],
+    ) -> None:
+        self._client = client
+        self._approver = approver
+        self._room_id = room_id
+        self._reader = reader
+        self._addressed = addressed
+        self._say = say
+
+    async def play(self, line: ScriptLine) -> EventID | None:
+        """Return the message that will have an outcome; None for a vote on no card."""
+        key = _VOTES.get(line.text)
+        if key is None or self._approver is None:
+            text = self._addressed(line.text)
+            self._say(spoken(self._client.localpart, text))
+            return await self._client.send_text(self._room_id, text)
+        card = self._reader.last_open_card()
+        if card is None:
+            return None
+        self._say(spoken(self._approver.localpart, key))
+        await self._approver.react(self._room_id, card.event_id, key)
+        return card.request
+
+
+@dataclass(frozen=True, slots=True)
+class _Card:
+    event_id: EventID
+    request: EventID
 
 
 class _Reader:
@@ -94,6 +139,11 @@ class _Reader:
         self._room_id = room_id
         self._is_ours = is_ours
         self._say = say
+        self._cards: list[_Card] = []
+
+    def last_open_card(self) -> _Card | None:
+        """The card that was shown last and not been edited to its end."""
+        return self._cards[-1] if self._cards else None
 
     async def outcome_of(self, event_id: EventID, patience: timedelta) -> bool:
         """Whether the last part of the answer to this event came in time."""
@@ -109,9 +159,12 @@ class _Reader:
     def _is_outcome(self, event: JSON, event_id: EventID) -> bool:
         if not self._is_ours(UserID(str(event.get("sender", "")))):
             return False
-        text = message_text(event)
-        if text is None or edited_event(event) is not None:
+        text, edited = message_text(event), edited_event(event)
+        if text is None or edited is not None:
+            self._cards = [card for card in self._cards if card.event_id != edited]
             return False
         self._say(spoken(localpart_of(event), text))
         mark = reply_mark(event)
+        if mark is not None and mark.is_card:
+            self._cards.append(_Card(EventID(event["event_id"]), EventID(mark.to)))
         return mark is not None and mark.to == event_id and mark.is_outcome

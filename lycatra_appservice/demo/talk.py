@@ -19,8 +19,13 @@ class ReplyMark:
 
     @property
     def is_outcome(self) -> bool:
-        """Whether the answer is complete with this event."""
-        return self.part == self.of and self.kind in ("message", "reaction")
+        """Whether nothing more comes by itself: a card waits for somebody."""
+        return self.part == self.of and self.kind in ("message", "reaction", "card")
+
+    @property
+    def is_card(self) -> bool:
+        """Whether somebody is asked to approve something."""
+        return self.kind == "card"
 
 
 def reply_mark(event: JSON) -> ReplyMark | None:

@@ -31,9 +31,9 @@ IsEncrypted: TypeAlias = Callable[[RoomID], Awaitable[bool]]
 
 logger: Final = logging.getLogger(__name__)
 _LEAVES_TRACE: Final = frozenset(
-    {SendKind.MESSAGE, SendKind.EDIT, SendKind.REACTION, SendKind.REDACTION}
+    {SendKind.MESSAGE, SendKind.CARD, SendKind.EDIT, SendKind.REACTION, SendKind.REDACTION}
 )
-_CARRIES_TEXT: Final = frozenset({SendKind.MESSAGE, SendKind.EDIT, SendKind.UPLOAD})
+_CARRIES_TEXT: Final = frozenset({SendKind.MESSAGE, SendKind.CARD, SendKind.EDIT, SendKind.UPLOAD})
 _IS_FILE: Final = frozenset({"m.file", "m.image", "m.audio", "m.video"})
 
 
@@ -91,7 +91,7 @@ class MatrixDeliverer:
 
     async def _do(self, row: SendRow) -> Delivery:
         match row.kind:
-            case SendKind.MESSAGE | SendKind.EDIT:
+            case SendKind.MESSAGE | SendKind.CARD | SendKind.EDIT:
                 return await self._say(row)
             case SendKind.REACTION:
                 return await self._react(row)

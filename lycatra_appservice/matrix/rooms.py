@@ -161,6 +161,15 @@ class RoomStore:
         rows = await self._database.fetch(self._sql["some_present"], room=room_id, at_most=_SOME)
         return any(not self._users.is_ours(row["user_id"]) for row in rows)
 
+    async def joined(self, room_id: RoomID) -> frozenset[UserID]:
+        """The people who are in a room now, none of ours and nobody who is only invited."""
+        members = await self._database.fetch(self._sql["get_members"], room=room_id)
+        return frozenset(
+            UserID(member["user_id"])
+            for member in members
+            if member["membership"] == "join" and not self._users.is_ours(member["user_id"])
+        )
+
     async def rooms_upgraded_to(self, successor: RoomID) -> Sequence[RoomID]:
         """The rooms of ours that name this one as the room that continues them."""
         rows = await self._database.fetch(self._sql["rooms_upgraded_to"], successor=successor)

@@ -38,7 +38,7 @@ _CANNOT_MASQUERADE: Final = "cannot masquerade"  # Synapse: the registration lac
 _SLOWLY: Final = timedelta(minutes=10)
 _LONGEST_WAIT: Final = timedelta(minutes=10)  # a homeserver that asks for hours is asked again
 
-_SPEAKS: Final = frozenset({SendKind.MESSAGE, SendKind.EDIT})
+_SPEAKS: Final = frozenset({SendKind.MESSAGE, SendKind.CARD, SendKind.EDIT})
 
 
 def is_for_the_operator(error: MatrixError) -> bool:
@@ -83,7 +83,7 @@ def _refused(row: SendRow, why: str, users: VirtualUsers) -> Delivery:
             return Delivered(None)  # not in the room: what was wanted
         case SendKind.JOIN:
             return Dropped(why)  # what this user wanted to say comes to the rule below
-        case SendKind.MESSAGE | SendKind.EDIT:
+        case SendKind.MESSAGE | SendKind.CARD | SendKind.EDIT:
             return _silenced(row, why, users)
         case SendKind.REACTION | SendKind.REDACTION | SendKind.UPLOAD:
             return Dropped(why) if row.sender == users.main else Amended(users.main, None, why)

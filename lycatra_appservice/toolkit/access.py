@@ -117,7 +117,7 @@ class Access:
             allowed=False,
             needs=needs,
             why=_why(tool, needs, grant),
-            who_could=self._who_could(needs, standing.room_id),
+            who_could=self.who_could(needs, standing.room_id),
         )
 
     def secrets(self, face: Face) -> Sequence[AnyTool]:
@@ -148,7 +148,12 @@ class Access:
             return needs.who.first_naming(user_id, standing) is not None
         return has >= needs.level
 
-    def _who_could(self, needs: Requirement, room_id: RoomID | None) -> Text:
+    def meets(self, needs: Requirement, user_id: UserID, standing: Standing) -> bool:
+        """Whether somebody is who is asked for; deny wins."""
+        return self._meets(needs, user_id, self.grant(user_id, standing), standing)
+
+    def who_could(self, needs: Requirement, room_id: RoomID | None) -> Text:
+        """Who is asked for, as a sentence for somebody who is not, in this room."""
         if needs.who is not None:
             actors = needs.who.actors
         else:

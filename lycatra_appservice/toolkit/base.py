@@ -19,6 +19,7 @@ from lycatra_appservice.db.reading import FoundRows
 from lycatra_appservice.errors import InvalidArgumentsError, ToolFailedError
 from lycatra_appservice.model import JSON, Caller, Face, File, Level, UserID
 from lycatra_appservice.targets import Target
+from lycatra_appservice.toolkit.approvals import Plan, Rule
 from lycatra_appservice.toolkit.guard.answer import HttpAnswer
 from lycatra_appservice.toolkit.guard.failures import (
     AnswerTooLargeError,
@@ -51,7 +52,9 @@ __all__ = [
     "Outbound",
     "OutboundError",
     "OutboundRefusedError",
+    "Plan",
     "ReadOnlyDatabase",
+    "Rule",
     "Scope",
     "State",
     "Target",
@@ -232,6 +235,10 @@ class Tool(Generic[ArgsT]):
 
     `name` is `verb_noun`. `summary` is for a reader who cannot see the code: when to use it and
     what comes back (40 to 600 characters). `example` is a full command without its prefix.
+
+    What changes something waits until people let it through: by `approval`, unless the
+    configuration says otherwise. `plan` tells them what exactly will happen, and refuses at once
+    what cannot be; it must change nothing.
     """
 
     name: str
@@ -242,12 +249,19 @@ class Tool(Generic[ArgsT]):
     example: str
     effect: Effect = Effect.READ
     level: Level = Level.VIEWER
+    approval: Rule | None = None
+    plan: Callable[[ArgsT, ToolContext], Awaitable[Plan]] | None = None
     timeout: timedelta = timedelta(seconds=30)
     cache_for: timedelta = timedelta(0)
     scope: Scope = Scope.PERSON
     audience: Audience = Audience.ROOM
     # Words that lead a person to this tool beside its own name, for help and did-you-mean.
     also_called: Sequence[str] = field(default_factory=tuple)
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes something."""
+        return self.effect is Effect.CHANGE
 
     def schema(self) -> Mapping[str, Any]:
         """JSON Schema of the arguments, as models and MCP clients get it."""

@@ -64,6 +64,8 @@ def _declaration_problems(tool: Tool[Any]) -> Iterator[str]:
         yield "run must be an `async def`"
     if tool.level is Level.NONE:
         yield "the level must be viewer or higher, or people who are denied could use it"
+    if not tool.changes and (tool.approval or tool.plan):
+        yield "only a tool that changes something has an approval or a plan"
     yield from _time_problems(tool)
 
 
@@ -72,7 +74,7 @@ def _time_problems(tool: Tool[Any]) -> Iterator[str]:
         yield "the timeout must be above zero"
     if not timedelta(0) <= tool.cache_for <= LONGEST_CACHE:
         yield f"cache_for must be 0 to {LONGEST_CACHE.total_seconds():.0f} seconds"
-    if tool.effect is Effect.CHANGE and tool.cache_for:
+    if tool.changes and tool.cache_for:
         yield "a tool that changes something must not be cached"
 
 

@@ -21,6 +21,7 @@ from lycatra_appservice.errors import (
     UnknownToolError,
 )
 from lycatra_appservice.model import JSON, Caller, Face, UserID
+from lycatra_appservice.toolkit.approvals import NeedsApprovalError
 from lycatra_appservice.toolkit.base import ToolArgs
 from lycatra_appservice.toolkit.redaction import Mask, canonical_arguments, shown_arguments
 from lycatra_appservice.toolkit.registry import AnyTool
@@ -201,6 +202,8 @@ class CallWatch:
 
 def _outcome_of(error: ToolError) -> Outcome:
     match error:
+        case NeedsApprovalError():
+            return Outcome.NEEDS_APPROVAL
         case UnknownToolError():
             return Outcome.UNKNOWN_TOOL
         case NotAllowedError():

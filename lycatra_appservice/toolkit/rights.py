@@ -6,6 +6,7 @@ from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.standing import NOWHERE, Standing
 from lycatra_appservice.model import Caller, Level, RoomID, UserID
 from lycatra_appservice.toolkit.access import Access, Decision, Grant
+from lycatra_appservice.toolkit.permissions import Requirement
 from lycatra_appservice.toolkit.registry import AnyTool
 
 
@@ -34,6 +35,13 @@ class Rights:
         if self._standings is None or not self.access.minds(room_id):
             return Standing.unknown(room_id)
         return await self._standings.of(user_id, room_id)
+
+    async def meets(self, needs: Requirement, user_id: UserID, room_id: RoomID) -> bool:
+        """Whether somebody is who is asked for, in this room now."""
+        standing = await self.standing(user_id, room_id)
+        if needs.who is not None and needs.who.minds(room_id) and self._standings is not None:
+            standing = await self._standings.of(user_id, room_id)
+        return self.access.meets(needs, user_id, standing)
 
     async def level(self, user_id: UserID, room_id: RoomID | None) -> Level:
         """What somebody may do at most in a room, or outside of any."""

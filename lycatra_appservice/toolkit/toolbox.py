@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,9 +19,16 @@ from lycatra_appservice.errors import (
 from lycatra_appservice.matrix.standing import Standing
 from lycatra_appservice.model import JSON, Caller, Level
 from lycatra_appservice.toolkit.access import Decision
+from lycatra_appservice.toolkit.approvals import (
+    Approved,
+    NeedsApprovalError,
+    Plan,
+    RuleFor,
+    bound_to,
+    declared_rule,
+)
 from lycatra_appservice.toolkit.arguments import checked_arguments, likely, shortened
 from lycatra_appservice.toolkit.base import (
-    Effect,
     Namespace,
     ToolArgs,
     ToolContext,
@@ -37,7 +44,7 @@ from lycatra_appservice.toolkit.observing import (
     Observation,
     Outcome,
 )
-from lycatra_appservice.toolkit.redaction import Mask
+from lycatra_appservice.toolkit.redaction import Mask, shown_arguments
 from lycatra_appservice.toolkit.registry import AnyTool, Registry
 from lycatra_appservice.toolkit.results import bounded
 from lycatra_appservice.toolkit.rights import Rights
@@ -69,6 +76,8 @@ class _Shared:
     watch: CallWatch
     cache: ResultCache
     slots: Mapping[str, asyncio.Semaphore]  # by namespace
+    rule_for: RuleFor
+    mask: Mask
 
 
 class Gate:
@@ -85,10 +94,12 @@ class Gate:
         mask: Mask = str,
         slots_per_namespace: int = 8,
         monotonic: Callable[[], float] = time.monotonic,
+        rule_for: RuleFor = declared_rule,
     ) -> None:
         """At most `slots_per_namespace` tools of one namespace run at once, the others wait.
 
-        `mask` takes the secrets of the configuration out of what the audit keeps.
+        `mask` takes the secrets of the configuration out of what others are shown. `rule_for`
+        tells who may approve what a tool changes.
         """
         self._shared = _Shared(
             registry=registry,
@@ -99,6 +110,8 @@ class Gate:
             slots={
                 each.name: asyncio.Semaphore(slots_per_namespace) for each in registry.namespaces
             },
+            rule_for=rule_for,
+            mask=mask,
         )
 
     async def open(
@@ -184,11 +197,14 @@ class Toolbox:
             )
         return tool
 
-    async def call(self, name: str, raw_args: Mapping[str, JSON]) -> ToolResult:
+    async def call(
+        self, name: str, raw_args: Mapping[str, JSON], *, approved: Approved | None = None
+    ) -> ToolResult:
         """Run a tool: permission, arguments, approval, cache, a free slot, then the tool itself.
 
         Raises ToolError with a sentence for the person, or StoreUnavailableError when it cannot
-        be audited: nothing was changed then. Nothing else but cancellation.
+        be audited: nothing was changed then. Nothing else but cancellation. What changes
+        something raises NeedsApprovalError, unless it is `approved` as it is now.
         """
         shared = self._shared
         known = shared.registry.tool(name)
@@ -199,21 +215,23 @@ class Toolbox:
                 observation.tool = name
             tool = self.tool(name)
             try:
+                if tool.changes:
+                    return await self._change(tool, raw_args, approved, observation)
                 return await self._answer(tool, raw_args, observation)
             except (ToolError, StoreUnavailableError):
                 raise
             except Exception as exc:
                 observation.outcome = Outcome.CRASHED
                 observation.reference = secrets.token_hex(4)
-                raise self._crashed(tool, observation.reference) from exc
+                said = self._crashed(tool, observation.reference)
+                raise ToolFailedError(
+                    Text("change_uncertain", said=said) if observation.has_started else said
+                ) from exc
 
     async def _answer(
         self, tool: AnyTool, raw_args: Mapping[str, JSON], observation: Observation
     ) -> ToolResult:
         args = observation.checked = checked_arguments(tool, raw_args)
-        if tool.effect is Effect.CHANGE:
-            observation.outcome = Outcome.NEEDS_APPROVAL
-            raise NotAllowedError(Text("approval_not_yet", tool=tool.name))
         cache = self._shared.cache
         key = cache_key(tool, args, self._caller)
         kept = cache.get(key)
@@ -226,17 +244,71 @@ class Toolbox:
         cache.put(key, tool, result, namespace=home, changes=changes)
         return result
 
-    async def _run(self, tool: AnyTool, args: ToolArgs, observation: Observation) -> ToolResult:
+    async def _change(
+        self,
+        tool: AnyTool,
+        raw_args: Mapping[str, JSON],
+        approved: Approved | None,
+        observation: Observation,
+    ) -> ToolResult:
+        args = observation.checked = checked_arguments(tool, raw_args)
+        plan = await self._in_time(tool, self._plan(tool, args))
+        bound = bound_to(tool.name, args, plan)
+        if approved is None:
+            raise NeedsApprovalError(
+                tool=tool.name,
+                title=tool.title,
+                arguments=raw_args,
+                shown=self._shown(args),
+                plan=plan,
+                args_hash=bound,
+                rule=self._shared.rule_for(tool),
+            )
+        observation.approval, observation.approvers = approved.code, approved.by
+        if approved.args_hash != bound:
+            # The configuration is another one by now: not what people have seen and let through.
+            raise ToolFailedError(Text("plan_has_changed", tool=tool.name))
+        try:
+            return bounded(await self._run(tool, args, observation))
+        except ToolTimeoutError as exc:
+            if not observation.has_started:
+                raise
+            raise ToolTimeoutError(Text("change_uncertain", said=exc.said)) from exc
+
+    def _shown(self, args: ToolArgs) -> Mapping[str, JSON]:
+        given = args.model_dump(mode="json", exclude_none=True)
+        return shown_arguments(type(args), given, self._shared.mask)
+
+    async def _plan(self, tool: AnyTool, args: ToolArgs) -> Plan:
+        if tool.plan is None:
+            return Plan(target=tool.title, steps=())
+        return await tool.plan(args, self._context(tool))
+
+    async def _in_time(self, tool: AnyTool, looking: Awaitable[Plan]) -> Plan:
+        deadline = asyncio.timeout(tool.timeout.total_seconds())
+        try:
+            async with deadline:
+                return await looking
+        except TimeoutError as exc:
+            if deadline.expired():
+                raise _timed_out(tool, had_slot=True) from exc
+            raise
+
+    def _context(self, tool: AnyTool) -> ToolContext:
         namespace = self._shared.registry.namespace_of(tool.name)
-        context = self._shared.contexts.for_call(
+        return self._shared.contexts.for_call(
             self._caller, tool, namespace, self._summaries(), self._on_progress
         )
+
+    async def _run(self, tool: AnyTool, args: ToolArgs, observation: Observation) -> ToolResult:
+        namespace = self._shared.registry.namespace_of(tool.name)
+        context = self._context(tool)
         deadline = asyncio.timeout(tool.timeout.total_seconds())
         had_slot = False
         try:
             async with deadline, self._shared.slots[namespace.name]:
                 had_slot = True
-                if tool.effect is Effect.CHANGE:
+                if tool.changes:
                     await observation.starting()
                 return await tool.run(args, context)
         except TimeoutError as exc:
@@ -245,12 +317,12 @@ class Toolbox:
                 raise _timed_out(tool, had_slot=had_slot) from exc
             raise
         finally:
-            if had_slot and tool.effect is Effect.CHANGE:
+            if had_slot and tool.changes:
                 self._shared.cache.changed(namespace.name)
 
-    def _crashed(self, tool: AnyTool, error_id: str) -> ToolFailedError:
+    def _crashed(self, tool: AnyTool, error_id: str) -> Text:
         logger.exception("tool_crashed", extra={"tool": tool.name, "error_id": error_id})
-        return ToolFailedError(Text("tool_crashed", tool=tool.name, reference=error_id))
+        return Text("tool_crashed", tool=tool.name, reference=error_id)
 
     def _in_reach(self) -> tuple[AnyTool, ...]:
         registry = self._shared.registry

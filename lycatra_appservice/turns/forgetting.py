@@ -34,13 +34,14 @@ class Trace:
     """What a turn has left in a room, or may have.
 
     `is_doubtful`: it was given up, perhaps while it was on its way. `ended_ago` is how long ago
-    its turn ended.
+    its turn ended. `of_card`: it shows how the approval ended that has this card.
     """
 
     row: SendRow
     event_id: EventID | None
     is_doubtful: bool
     ended_ago: timedelta
+    of_card: EventID | None = None
 
 
 class Forgetting:
@@ -93,8 +94,13 @@ class Forgetting:
 
         return await self._erase(row["trigger_id"], erase)
 
+    async def is_being_shown(self, trigger_id: str) -> bool:
+        """Whether a card of a turn is about to be edited."""
+        row = await self._database.fetch_one(self._sql["is_being_shown"], trigger_id=trigger_id)
+        return row is not None
+
     async def traces(self, trigger_id: str) -> Sequence[Trace]:
-        """What a turn that has ended may have left in rooms, in the order sent."""
+        """What a turn that has ended may have left in rooms, as sent; its cards' ends last."""
         rows = await self._database.fetch(self._sql["traces"], trigger_id=trigger_id)
         return [_trace(row) for row in rows if row["ended_ago_ms"] is not None]
 
@@ -124,6 +130,8 @@ class Forgetting:
             return Forgotten.NOT_YET
         await erase(connection, turn)
         await connection.execute(self._turns["forget_steps"], turn_id=turn["id"])
+        await connection.execute(self._sql["forget_ends_of_cards"], turn_id=turn["id"])
+        await connection.execute(self._turns["forget_approvals"], turn_id=turn["id"])
         for memory in self._memories:
             await memory.forget_turn(connection, trigger_id)
         return Forgotten.DONE
@@ -136,4 +144,5 @@ def _trace(row: Row) -> Trace:
         event_id=EventID(event_id) if event_id else None,
         is_doubtful=row["sent_at"] is None and row["dropped"] in _GIVEN_UP,
         ended_ago=timedelta(milliseconds=row["ended_ago_ms"]),
+        of_card=EventID(row["of_card"]) if row["of_card"] else None,
     )

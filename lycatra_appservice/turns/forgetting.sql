@@ -18,8 +18,8 @@ SELECT trigger_id FROM send WHERE event_id = :event_id LIMIT 1
 -- Only questions read what was said before, and have it in their journals. One that runs without
 -- a journal may just be reading.
 SELECT id FROM turn
-WHERE lane LIKE '%|ask'
-  AND (state = 'running' OR (state IN ('queued', 'sending') AND journal_ver IS NOT NULL))
+WHERE lane LIKE '%|ask' AND (state = 'running'
+  OR (state IN ('queued', 'waiting', 'sending') AND journal_ver IS NOT NULL))
   AND substr(lane, 1, length(CAST(:prefix AS text))) = CAST(:prefix AS text)
 ORDER BY id
 
@@ -30,5 +30,39 @@ DELETE FROM step WHERE EXISTS (
     AND substr(t.lane, 1, length(CAST(:prefix AS text))) = CAST(:prefix AS text))
 
 -- name: traces
-SELECT s.*, NULL AS target, NULL AS target_mxc, lycatra_now() - t.finished_at AS ended_ago_ms
-FROM send s JOIN turn t ON t.id = s.turn_id WHERE t.trigger_id = :trigger_id ORDER BY s.n
+-- The turns that edit a card have names of which no index but that of the names is needed.
+SELECT s.*, NULL AS target, NULL AS target_mxc, lycatra_now() - t.finished_at AS ended_ago_ms,
+  NULL AS of_card, 0 AS later
+FROM send s JOIN turn t ON t.id = s.turn_id WHERE t.trigger_id = :trigger_id
+UNION ALL
+SELECT s.*, NULL, NULL, lycatra_now() - t.finished_at, c.event_id, 1
+FROM approval a
+JOIN turn t ON t.trigger_id IN (
+  'card:' || a.id || ':approved', 'card:' || a.id || ':denied', 'card:' || a.id || ':expired',
+  'card:' || a.id || ':withdrawn', 'card:' || a.id || ':done', 'card:' || a.id || ':failed',
+  'card:' || a.id || ':unknown', 'card:' || a.id || ':late')
+JOIN send s ON s.turn_id = t.id
+LEFT JOIN send c ON c.turn_id = a.turn_id AND c.n = a.card_n
+WHERE a.trigger_id = :trigger_id
+ORDER BY later, n
+
+-- name: is_being_shown
+SELECT 1 AS yes FROM approval a
+JOIN turn t ON t.trigger_id IN (
+  'card:' || a.id || ':approved', 'card:' || a.id || ':denied', 'card:' || a.id || ':expired',
+  'card:' || a.id || ':withdrawn', 'card:' || a.id || ':done', 'card:' || a.id || ':failed',
+  'card:' || a.id || ':unknown', 'card:' || a.id || ':late')
+WHERE a.trigger_id = :trigger_id AND t.finished_at IS NULL
+LIMIT 1
+
+-- name: forget_ends_of_cards
+-- What is not out yet has no words any more, and stays here.
+UPDATE send SET content = '{}', dropped = CASE WHEN sent_at IS NULL
+    THEN coalesce(dropped, 'cancelled') ELSE dropped END
+WHERE turn_id IN (
+  SELECT t.id FROM approval a
+  JOIN turn t ON t.trigger_id IN (
+    'card:' || a.id || ':approved', 'card:' || a.id || ':denied', 'card:' || a.id || ':expired',
+    'card:' || a.id || ':withdrawn', 'card:' || a.id || ':done', 'card:' || a.id || ':failed',
+    'card:' || a.id || ':unknown', 'card:' || a.id || ':late')
+  WHERE a.turn_id = :turn_id)

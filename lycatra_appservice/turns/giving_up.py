@@ -20,6 +20,7 @@ from lycatra_appservice.turns.records import (
     LaneLostError,
     Lease,
     OpenSend,
+    ParkedError,
     StoredStep,
     StoredTurn,
     cause_of,
@@ -36,6 +37,7 @@ NOT_THE_HANDLERS: Final = (
     SendLaterError,
     StoreUnavailableError,
     CancelledByPersonError,
+    ParkedError,
 )
 
 

@@ -2,12 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeAlias
 
-from lycatra_appservice.db.connection import Database
+from lycatra_appservice.db.connection import Connection, Database, Row
 from lycatra_appservice.db.statements import Dialect, Statements
-from lycatra_appservice.model import JSON, Outgoing
+from lycatra_appservice.model import JSON, Outgoing, SendKind
+from lycatra_appservice.turns.approvals import Approval, NewApproval
 from lycatra_appservice.turns.delivery import Amended, Delivered, SendRow
+from lycatra_appservice.turns.parking import Parking
 from lycatra_appservice.turns.records import (
     JOURNAL_MAX,
     LaneLostError,
@@ -20,6 +23,9 @@ from lycatra_appservice.turns.records import (
     send_parameters,
     transaction_id,
 )
+
+# Writes more into the commit of a step; what it raises undoes both.
+Beside: TypeAlias = Callable[[Connection], Awaitable[None]]
 
 
 def hash_arguments(arguments: JSON) -> str:
@@ -39,6 +45,7 @@ class Journal:
         self._database = database
         self._sql = Statements.load(__package__, "turns", database.dialect)
         self._owner = owner
+        self._parking = Parking(database)
 
     async def steps(self, turn: StoredTurn) -> Mapping[str, StoredStep]:
         """What an earlier run of this turn has journaled, by name."""
@@ -62,10 +69,12 @@ class Journal:
         *,
         done: bool,
         output: JSON,
+        beside: Beside | None = None,
     ) -> None:
         """Journal a step as `started` or, with its output, as `done`.
 
         Only what changes the world is journaled as started, and from then on it counts as such.
+        `beside` runs in the same transaction, before it.
         """
         parameters = {
             "turn_id": turn.id,
@@ -75,7 +84,7 @@ class Journal:
             "output": json.dumps(output) if done else None,
             "changes": int(not done),
         }
-        if self._database.dialect is Dialect.POSTGRES:
+        if self._database.dialect is Dialect.POSTGRES and beside is None:
             row = await self._database.fetch_one(
                 self._sql["journal"],
                 journal_ver=JOURNAL_MAX,
@@ -84,14 +93,56 @@ class Journal:
             )
         else:
             async with self._database.transaction() as connection:
-                row = await connection.fetch_one(
-                    self._sql["journal"], **self._fenced(lease), **parameters
-                )
-                self._expect(row, lease)
-                await connection.execute(
-                    self._sql["set_journal_version"], turn_id=turn.id, journal_ver=JOURNAL_MAX
-                )
+                if beside is not None:
+                    self._expect(await self._lock(connection, lease), lease)
+                    await beside(connection)
+                row = await self._record(connection, lease, turn, parameters)
         self._expect(row, lease)
+
+    async def _record(
+        self,
+        connection: Connection,
+        lease: Lease,
+        turn: StoredTurn,
+        parameters: Mapping[str, object],
+    ) -> Row | None:
+        if self._database.dialect is Dialect.POSTGRES:
+            return await connection.fetch_one(
+                self._sql["journal"],
+                journal_ver=JOURNAL_MAX,
+                **self._fenced(lease),
+                **parameters,
+            )
+        row = await connection.fetch_one(self._sql["journal"], **self._fenced(lease), **parameters)
+        self._expect(row, lease)
+        await connection.execute(
+            self._sql["set_journal_version"], turn_id=turn.id, journal_ver=JOURNAL_MAX
+        )
+        return row
+
+    async def approvals(self, turn: StoredTurn) -> Sequence[Approval]:
+        """What this run has asked people before, the oldest first."""
+        return await self._parking.approvals(turn) if turn.parks else ()
+
+    async def park(
+        self,
+        lease: Lease,
+        turn: StoredTurn,
+        new: NewApproval,
+        first_n: int,
+        rows: Sequence[Outgoing],
+    ) -> int:
+        """Let a turn wait for an approval, whose card is among these rows; return its number.
+
+        Raises CancelledByPersonError, with nothing written, when the turn was taken back.
+        """
+        async with self._database.transaction() as connection:
+            self._expect(await self._lock(connection, lease), lease)
+            return await self._parking.park(connection, turn, new, first_n, rows)
+
+    async def use(self, connection: Connection, approval: Approval) -> None:
+        """Use an approval up; to go beside the start of what it is for."""
+        await self._parking.use(connection, approval)
 
     async def is_cancel_requested(self, turn: StoredTurn) -> bool:
         """Whether the person took it back; the notification of it may have been lost."""
@@ -120,8 +171,7 @@ class Journal:
     ) -> OpenSend | None:
         """Write a row while the handler runs; an existing one stands. None when it is settled."""
         async with self._database.transaction() as connection:
-            held = await connection.fetch_one(self._sql["lock_lane"], **self._fenced(lease))
-            self._expect(held, lease)
+            self._expect(await self._lock(connection, lease), lease)
             new = await connection.fetch_one(
                 self._sql["insert_send"], **send_parameters(turn, n, out)
             )
@@ -130,8 +180,21 @@ class Journal:
         return OpenSend(send_of(row), is_new=new is not None) if is_open(row) else None
 
     async def mark_sent(self, lease: Lease, row: SendRow, result: Delivered) -> None:
-        """Note that a row is in the room."""
-        await self._fence("mark_sent", lease, row, event_id=result.event_id, mxc=result.mxc)
+        """Note that a row is in the room; of a card, also who has voted on it already."""
+        values = {"event_id": result.event_id, "mxc": result.mxc}
+        if row.kind is not SendKind.CARD or result.event_id is None:
+            await self._fence("mark_sent", lease, row, **values)
+            return
+        async with self._database.transaction() as connection:
+            await self._parking.join_votes(connection, row, result.event_id)
+            found = await connection.fetch_one(
+                self._sql["mark_sent"],
+                turn_id=row.turn_id,
+                n=row.n,
+                **values,
+                **self._fenced(lease),
+            )
+            self._expect(found, lease)
 
     async def amend(
         self, lease: Lease, turn: StoredTurn, row: SendRow, change: Amended
@@ -170,6 +233,9 @@ class Journal:
             self._sql[name], turn_id=row.turn_id, n=row.n, **values, **self._fenced(lease)
         )
         self._expect(found, lease)
+
+    async def _lock(self, connection: Connection, lease: Lease) -> Row | None:
+        return await connection.fetch_one(self._sql["lock_lane"], **self._fenced(lease))
 
     def _fenced(self, lease: Lease) -> dict[str, object]:
         return {"lane": lease.lane, "owner": self._owner, "fence": lease.fence}

@@ -11,7 +11,7 @@ from lycatra_appservice.db.statements import Statements
 from lycatra_appservice.model import JSON, EventID, LaneKind, RoomID, UserID
 from lycatra_appservice.turns.records import kind_of_lane, object_of
 
-_OPEN: Final = frozenset({"queued", "running", "sending"})
+_OPEN: Final = frozenset({"queued", "running", "waiting", "sending"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

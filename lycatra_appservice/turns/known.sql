@@ -7,7 +7,7 @@ FROM send s JOIN turn t ON t.id = s.turn_id WHERE s.event_id = :event_id LIMIT 1
 
 -- name: open_in_room
 SELECT trigger_id, lane, state, input FROM turn
-WHERE state IN ('queued', 'running', 'sending')
+WHERE state IN ('queued', 'running', 'waiting', 'sending')
   AND substr(lane, 1, length(CAST(:prefix AS text))) = CAST(:prefix AS text)
 ORDER BY id
 

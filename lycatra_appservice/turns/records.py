@@ -37,6 +37,20 @@ class LaneLostError(LycatraError):
     """Another worker owns the lane now; whoever reads this stops and writes nothing more."""
 
 
+class ParkedError(LycatraError):
+    """The turn waits for an approval; its handler ends here and runs again when it is decided.
+
+    `approval_id` and the rows from `first_n` were written just now; None: in an earlier run.
+    """
+
+    def __init__(
+        self, message: str, approval_id: int | None = None, first_n: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.approval_id = approval_id
+        self.first_n = first_n
+
+
 class CancelledByPersonError(LycatraError):
     """The person took the question back; the turn ends without an answer."""
 
@@ -82,6 +96,7 @@ class StoredTurn:
     cancel_requested: bool
     journaled: bool
     first_n: int  # of the rows that this run sends
+    parks: int  # how often this run has waited for an approval
     input: Mapping[str, JSON]
     error: str | None
     created_at_ms: int  # of the database's clock
@@ -155,6 +170,7 @@ def turn_of(row: Row) -> StoredTurn:
         cancel_requested=bool(row["cancel_requested"]),
         journaled=row["journal_ver"] is not None,
         first_n=row["first_n"],
+        parks=row["parks"],
         input=object_of(row["input"]),
         error=row["error"],
         created_at_ms=row["created_at"],

@@ -7,6 +7,8 @@ from typing import Final, Protocol
 
 from lycatra_appservice.db.connection import Connection, Database, Row
 from lycatra_appservice.db.statements import Statements
+from lycatra_appservice.turns.approvals import Withdrawal
+from lycatra_appservice.turns.deciding import Deciding
 from lycatra_appservice.turns.held import HeldTurns
 from lycatra_appservice.turns.records import (
     ASKED_ANEW,
@@ -24,6 +26,7 @@ class Replaced(StrEnum):
 
     QUEUED = "queued"  # it had not begun
     RESTARTED = "restarted"  # it was running, and begins anew
+    WITHDRAWN = "withdrawn"  # it waited for an approval, which is withdrawn, and begins anew
     REOPENED = "reopened"  # it had ended without a word, and is asked now
     AS_IT_WAS = "as_it_was"  # these are its words already
     CHANGE_STARTED = "change_started"  # too late: it may have changed the world
@@ -32,7 +35,9 @@ class Replaced(StrEnum):
     UNKNOWN = "unknown"  # nobody has stored it
 
 
-_RENEWED: Final = frozenset({Replaced.QUEUED, Replaced.RESTARTED, Replaced.REOPENED})
+_RENEWED: Final = frozenset(
+    {Replaced.QUEUED, Replaced.RESTARTED, Replaced.WITHDRAWN, Replaced.REOPENED}
+)
 
 
 class Memory(Protocol):
@@ -57,11 +62,14 @@ class Revisions:
         self._database = database
         self._memories = memories
         self._held = HeldTurns(database)
+        self._deciding = Deciding(database)
         self._sql = Statements.load(__package__, "revisions", database.dialect)
         self._turns = Statements.load(__package__, "turns", database.dialect)
 
     async def cancel(self, trigger_id: str) -> bool:
-        """Cancel a person's turn: at once while queued, else by asking its worker to stop.
+        """Cancel a person's turn: at once while nobody works on it, else by asking to stop.
+
+        What it waits for is withdrawn.
 
         False when there is none, or when it has ended.
         """
@@ -85,6 +93,7 @@ class Revisions:
         if await connection.fetch_one(self._turns["cancel_queued"], turn_id=turn["id"]):
             await connection.execute(self._turns["drop_unsent"], turn_id=turn["id"], why=CANCELLED)
             await self._ready(connection, turn["lane"])  # it may have held others back
+            await self._deciding.withdraw_of_turn(connection, turn["id"], Withdrawal.STOPPED)
             return True
         asked = await connection.fetch_one(self._turns["request_cancel"], turn_id=turn["id"])
         if asked:
@@ -115,6 +124,7 @@ class Revisions:
         await connection.execute(self._turns["drop_unsent"], turn_id=turn_id, why=ASKED_ANEW)
         for key in sorted({lane, trigger.lane}):  # it may have held others back where it was
             await self._ready(connection, key)
+        await self._deciding.withdraw_of_turn(connection, turn_id, Withdrawal.ASKED_ANEW)
 
     async def _ready(self, connection: Connection, lane: str) -> None:
         await connection.execute(
@@ -134,6 +144,8 @@ def _outcome_for(turn: Row, new_input: str, *, reopen: bool) -> Replaced:
         return Replaced.QUEUED
     if turn["state"] == "running":
         return Replaced.RESTARTED
+    if turn["state"] == "waiting":
+        return Replaced.WITHDRAWN
     if turn["state"] == "sending" or turn["said"]:
         return Replaced.ANSWERED
     return Replaced.REOPENED if reopen else Replaced.OVER

@@ -22,6 +22,7 @@ from lycatra_appservice.turns.records import (
     LaneLostError,
     Lease,
     OpenSend,
+    ParkedError,
     StoredTurn,
     cause_of,
 )
@@ -55,7 +56,7 @@ class TurnObserver(Protocol):
         """A handler starts; `waited` since the turn was stored."""
 
     def turn_ended(self, kind: LaneKind, outcome: str, took: timedelta) -> None:
-        """Outcomes: done, failed, cancelled; retried, send_later, handed_over, lost."""
+        """Outcomes: done, failed, cancelled; waiting, retried, send_later, handed_over, lost."""
 
 
 class TurnRunner:
@@ -138,6 +139,8 @@ class TurnRunner:
             pending, error = await self._what_to_send(lease, turn)
             await self._sending.send_all(lease, turn, pending)
             state = "failed" if error else "done"
+        except ParkedError as parked:
+            return "waiting", await self._show_card(lease, turn, parked.first_n, go_on=go_on)
         except CancelledByPersonError:
             state = "cancelled"
         except UnansweredError as unanswered:
@@ -148,12 +151,25 @@ class TurnRunner:
         )
         return state, following
 
+    async def _show_card(
+        self, lease: Lease, turn: StoredTurn, new_from: int | None, *, go_on: bool
+    ) -> StoredTurn | None:
+        """Send what a waiting turn has written, and let the next one have the lane."""
+        pending = [
+            OpenSend(each.row, is_new=new_from is not None and each.row.n >= new_from)
+            for each in await self._journal.open_sends(turn)
+        ]
+        await self._sending.send_all(lease, turn, pending)
+        return await self._store.leave_waiting(lease, turn, go_on=self._may(go_on=go_on))
+
     async def _what_to_send(
         self, lease: Lease, turn: StoredTurn
     ) -> tuple[Sequence[OpenSend], str | None]:
         """Return the open rows and, for an apology, what it is about."""
         if turn.cancel_requested:
             raise CancelledByPersonError("taken back before it was taken up")
+        if turn.state == "waiting":
+            raise ParkedError("its card is not out yet")
         if turn.state == "sending":
             return await self._journal.open_sends(turn), turn.error
         try:
@@ -179,7 +195,8 @@ class TurnRunner:
     async def _handle(self, lease: Lease, turn: StoredTurn) -> Sequence[OpenSend]:
         steps = await self._journal.steps(turn) if turn.journaled else {}
         expect_worth_trying(turn, steps)
-        running = Turn(turn, lease, self._journal, self._sending, steps)
+        approvals = await self._journal.approvals(turn)
+        running = Turn(turn, lease, self._journal, self._sending, steps, approvals)
         last_try = is_last_try(turn)
         try:
             async with asyncio.timeout(self._deadlines[lease.kind].total_seconds()):

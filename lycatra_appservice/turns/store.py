@@ -8,6 +8,7 @@ from typing import Final
 from lycatra_appservice.db.connection import Connection, Database, Row
 from lycatra_appservice.db.statements import Dialect, Statements
 from lycatra_appservice.model import LaneKind, Outgoing
+from lycatra_appservice.turns.parking import Parking
 from lycatra_appservice.turns.records import (
     CANCELLED,
     JOURNAL_MAX,
@@ -52,6 +53,7 @@ class TurnStore:
         self._sql = Statements.load(__package__, "turns", database.dialect)
         self._owner = owner
         self._lease_ms = milliseconds(lease)
+        self._parking = Parking(database)
 
     @property
     def owner(self) -> str:
@@ -131,6 +133,21 @@ class TurnStore:
             )
             if state == "cancelled":
                 await self._drop_unsent(connection, turn.id)
+            heads = await self._take_heads(connection, [lease.lane]) if go_on else []
+            if not heads:
+                await self._release(connection, lease)
+        return heads[0] if heads else None
+
+    async def leave_waiting(
+        self, lease: Lease, turn: StoredTurn, *, go_on: bool
+    ) -> StoredTurn | None:
+        """Leave a turn whose card is out, or never will be; return the lane's next head.
+
+        That may be the same turn, if it was decided about meanwhile.
+        """
+        async with self._database.transaction() as connection:
+            await self._lock(connection, lease)
+            await self._parking.withdraw_unshown(connection, turn)
             heads = await self._take_heads(connection, [lease.lane]) if go_on else []
             if not heads:
                 await self._release(connection, lease)
@@ -225,4 +242,6 @@ class TurnStore:
 def _can_go_on(head: Row) -> bool:
     # What is left of a sending turn are rows, which every version understands.
     version = head["journal_ver"]
-    return head["state"] == "sending" or version is None or JOURNAL_MIN <= version <= JOURNAL_MAX
+    if head["state"] in ("sending", "waiting") or version is None:
+        return True
+    return bool(JOURNAL_MIN <= version <= JOURNAL_MAX)

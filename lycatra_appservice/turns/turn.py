@@ -1,14 +1,17 @@
 """What a handler works with: its trigger, a journal for what it does, and a way to send."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Protocol
+from functools import partial
+from typing import NoReturn, Protocol
 
 from lycatra_appservice.errors import LycatraError, OutcomeUnknownError
 from lycatra_appservice.model import JSON, EventID, LaneKind, Outgoing
+from lycatra_appservice.turns.approvals import Approval, NewApproval
 from lycatra_appservice.turns.journal import Journal, hash_arguments
 from lycatra_appservice.turns.records import (
     CancelledByPersonError,
     Lease,
+    ParkedError,
     StoredStep,
     StoredTurn,
 )
@@ -33,12 +36,19 @@ class Turn:
         journal: Journal,
         sending: Sending,
         steps: Mapping[str, StoredStep],
+        approvals: Sequence[Approval] = (),
     ) -> None:
+        """`approvals` are those that this run has waited for, as they stand now."""
         self._stored = stored
         self._lease = lease
         self._journal = journal
         self._sending = sending
         self._steps = steps
+        self._approvals = {approval.step_name: approval for approval in approvals}
+        # The rows of cards are counted where they were written, whatever was sent before them.
+        self._of_cards = frozenset(
+            n for each in approvals for n in range(each.first_n, each.first_n + each.sends)
+        )
         self._next_n = stored.first_n
 
     @property
@@ -68,8 +78,8 @@ class Turn:
 
     @property
     def next_n(self) -> int:
-        """The number of the next row; the reply's rows come after what was sent already."""
-        return self._next_n
+        """The number of the reply's first row, after all that was sent already."""
+        return max(self._next_n, *(n + 1 for n in self._of_cards), 0)
 
     async def step(
         self, name: str, run: Callable[[], Awaitable[JSON]], *, args: JSON = None
@@ -91,11 +101,18 @@ class Turn:
         return output
 
     async def change(
-        self, name: str, run: Callable[[], Awaitable[JSON]], *, args: JSON = None
+        self,
+        name: str,
+        run: Callable[[], Awaitable[JSON]],
+        *,
+        args: JSON = None,
+        approval: Approval | None = None,
     ) -> JSON:
         """Run something that changes the world at most once.
 
-        Raises OutcomeUnknownError when an earlier run had started it and its end is not known.
+        With an `approval` it is used up by the commit that journals the start. Raises
+        ApprovalSpentError, with nothing begun, when it cannot be used; OutcomeUnknownError when
+        an earlier run had started it and its end is not known.
         """
         args_hash = hash_arguments(args)
         known = self._known(name, args_hash)
@@ -104,8 +121,9 @@ class Turn:
                 return known.output
             raise OutcomeUnknownError(f"step {name!r} had started and has no end")
         await self.check_cancelled()
+        beside = partial(self._journal.use, approval=approval) if approval else None
         await self._journal.record(
-            self._lease, self._stored, name, args_hash, done=False, output=None
+            self._lease, self._stored, name, args_hash, done=False, output=None, beside=beside
         )
         output = await run()
         await self._journal.record(
@@ -119,18 +137,39 @@ class Turn:
         For what the handler needs the id of. After a crash the stored id comes back and nothing
         is sent twice.
         """
-        n = self._next_n
-        self._next_n += 1
+        n = self._free_n()
+        self._next_n = n + 1
         pending = await self._journal.write_send(self._lease, self._stored, n, out)
         if pending is not None:
             await self._sending.send_now(self._lease, self._stored, pending)
         event_id = await self._journal.sent_event(self._stored, n)
         return EventID(event_id) if event_id else None
 
+    def approval(self, step_name: str) -> Approval | None:
+        """What was asked before this step, as it stood when this run began."""
+        return self._approvals.get(step_name)
+
+    async def park(self, new: NewApproval, rows: Sequence[Outgoing]) -> NoReturn:
+        """Ask people before a step, and let later turns pass; exactly one row is the card.
+
+        Ends the handler by ParkedError. It runs again when it is decided, with the same journal.
+        Raises, with nothing asked, CodeTakenError, or CancelledByPersonError when the person
+        has taken it back.
+        """
+        n = self.next_n
+        approval_id = await self._journal.park(self._lease, self._stored, new, n, rows)
+        raise ParkedError(f"turn {self.trigger_id!r} waits for an approval", approval_id, n)
+
     async def check_cancelled(self) -> None:
         """Raise CancelledByPersonError when the person has taken the question back."""
         if await self._journal.is_cancel_requested(self._stored):
             raise CancelledByPersonError(f"turn {self.trigger_id!r} was taken back")
+
+    def _free_n(self) -> int:
+        n = self._next_n
+        while n in self._of_cards:
+            n += 1
+        return n
 
     def _known(self, name: str, args_hash: str) -> StoredStep | None:
         known = self._steps.get(name)

@@ -47,13 +47,16 @@ RETURNING key, fence
 
 -- name: take_heads
 UPDATE turn SET state = CASE WHEN state = 'queued' THEN 'running' ELSE state END,
-  starts = starts + CASE WHEN state = 'sending' THEN 0 ELSE 1 END
+  starts = starts + CASE WHEN state IN ('sending', 'waiting') THEN 0 ELSE 1 END
 WHERE id IN (
-    SELECT (SELECT t.id FROM turn t WHERE t.lane = l.key AND t.state IN ('queued', 'running', 'sending')
+    SELECT (SELECT t.id FROM turn t
+            WHERE t.lane = l.key AND t.state IN ('queued', 'running', 'waiting', 'sending')
+              AND (t.state <> 'waiting' OR EXISTS (
+                SELECT 1 FROM send s WHERE s.turn_id = t.id AND s.sent_at IS NULL AND s.dropped IS NULL))
             ORDER BY t.id LIMIT 1)
     FROM lane l WHERE l.key = ANY(CAST(:lanes AS text[])) AND l.owner = :owner)
   AND run_at <= lycatra_now()
-  AND (state = 'sending' OR journal_ver IS NULL OR journal_ver BETWEEN :journal_min AND :journal_max)
+  AND (state IN ('sending', 'waiting') OR journal_ver IS NULL OR journal_ver BETWEEN :journal_min AND :journal_max)
 RETURNING *, lycatra_now() - created_at AS waited_ms
 
 -- name: lock_lane
@@ -74,8 +77,11 @@ ON CONFLICT (turn_id, name) DO UPDATE SET state = excluded.state, output = exclu
 RETURNING name
 
 -- name: head_of_lane
-SELECT id, state, journal_ver, run_at - lycatra_now() AS due_in_ms FROM turn
-WHERE lane = :lane AND state IN ('queued', 'running', 'sending') ORDER BY id LIMIT 1
+SELECT t.id, t.state, t.journal_ver, t.run_at - lycatra_now() AS due_in_ms FROM turn t
+WHERE t.lane = :lane AND t.state IN ('queued', 'running', 'waiting', 'sending')
+  AND (t.state <> 'waiting' OR EXISTS (
+    SELECT 1 FROM send s WHERE s.turn_id = t.id AND s.sent_at IS NULL AND s.dropped IS NULL))
+ORDER BY t.id LIMIT 1
 
 -- name: beat
 -- Locked in the order of the inbox first: an UPDATE alone takes the rows as it finds them.

@@ -87,28 +87,31 @@ UPDATE turn SET state = :state, error = :error, finished_at = lycatra_now(),
   input = CASE WHEN CAST(:forget AS integer) = 0
                 AND (EXISTS (SELECT 1 FROM send WHERE turn_id = :turn_id)
                   OR EXISTS (SELECT 1 FROM step WHERE turn_id = :turn_id)) THEN input ELSE '{}' END
-WHERE id = :turn_id AND state IN ('running', 'sending')
+WHERE id = :turn_id AND state IN ('running', 'waiting', 'sending')
 RETURNING id
 
 -- name: retry_turn
 UPDATE turn SET state = CASE WHEN state = 'running' THEN 'queued' ELSE state END,
   run_at = lycatra_now() + :delay_ms, failures = failures + :failed, starts = 0,
   error = coalesce(:error, error)
-WHERE id = :turn_id AND state IN ('running', 'sending')
+WHERE id = :turn_id AND state IN ('running', 'waiting', 'sending')
 RETURNING id
 
 -- name: release_lane
--- Ready when its next head is; NULL when it has none.
+-- Ready when its next head is; NULL when it has none. A turn that waits is none, once its card
+-- is out: later ones pass it.
 UPDATE lane SET owner = NULL, lease_until = NULL, ready_at = (
     SELECT CASE WHEN t.run_at > lycatra_now() + :not_before_ms THEN t.run_at
                 ELSE lycatra_now() + :not_before_ms END
-    FROM turn t WHERE t.lane = :lane AND t.state IN ('queued', 'running', 'sending')
+    FROM turn t WHERE t.lane = :lane AND t.state IN ('queued', 'running', 'waiting', 'sending')
+      AND (t.state <> 'waiting' OR EXISTS (
+        SELECT 1 FROM send s WHERE s.turn_id = t.id AND s.sent_at IS NULL AND s.dropped IS NULL))
     ORDER BY t.id LIMIT 1)
 WHERE key = :lane AND owner = :owner AND fence = :fence
 
 -- name: cancel_queued
-UPDATE turn SET state = 'cancelled', finished_at = lycatra_now()
-WHERE id = :turn_id AND state = 'queued'
+UPDATE turn SET state = 'cancelled', waiting_for = NULL, finished_at = lycatra_now()
+WHERE id = :turn_id AND state IN ('queued', 'waiting')
 RETURNING id
 
 -- name: request_cancel
@@ -151,19 +154,25 @@ WHERE name = :name
 
 -- name: stranded_lanes
 SELECT t.lane AS key FROM turn t LEFT JOIN lane l ON l.key = t.lane
-WHERE t.state IN ('queued', 'running', 'sending') AND t.created_at < lycatra_now() - 10000
+WHERE t.state IN ('queued', 'running', 'waiting', 'sending')
+  AND (t.state <> 'waiting' OR EXISTS (
+    SELECT 1 FROM send s WHERE s.turn_id = t.id AND s.sent_at IS NULL AND s.dropped IS NULL))
+  AND t.created_at < lycatra_now() - 10000
   AND (l.key IS NULL OR (l.owner IS NULL AND l.ready_at IS NULL))
 GROUP BY t.lane ORDER BY t.lane
 
 -- name: is_stranded
 SELECT 1 AS yes FROM lane l
 WHERE l.key = :lane AND l.owner IS NULL AND l.ready_at IS NULL
-  AND EXISTS (SELECT 1 FROM turn t WHERE t.lane = l.key AND t.state IN ('queued', 'running', 'sending'))
+  AND EXISTS (SELECT 1 FROM turn t
+    WHERE t.lane = l.key AND t.state IN ('queued', 'running', 'waiting', 'sending')
+      AND (t.state <> 'waiting' OR EXISTS (
+        SELECT 1 FROM send s WHERE s.turn_id = t.id AND s.sent_at IS NULL AND s.dropped IS NULL)))
 
 -- name: count_turns
 SELECT t.state, coalesce(l.kind, 'job') AS kind, count(*) AS turns
 FROM turn t LEFT JOIN lane l ON l.key = t.lane
-WHERE t.state IN ('queued', 'running', 'sending') GROUP BY t.state, l.kind
+WHERE t.state IN ('queued', 'running', 'waiting', 'sending') GROUP BY t.state, l.kind
 
 -- name: count_unsent
 SELECT count(*) AS unsent FROM send WHERE sent_at IS NULL AND dropped IS NULL
@@ -182,6 +191,9 @@ RETURNING id
 
 -- name: forget_steps
 DELETE FROM step WHERE turn_id = :turn_id
+
+-- name: forget_approvals
+UPDATE approval SET args = '{}', shown = '{}' WHERE turn_id = :turn_id
 
 -- name: forget_contents
 UPDATE send SET content = '{}', data = NULL WHERE turn_id = :turn_id

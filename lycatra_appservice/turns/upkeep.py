@@ -129,6 +129,7 @@ class Upkeep:
             for row in rows:
                 await connection.execute(self._sql["forget_steps"], turn_id=row["id"])
                 await connection.execute(self._sql["forget_contents"], turn_id=row["id"])
+                await connection.execute(self._sql["forget_approvals"], turn_id=row["id"])
         return len(rows)
 
     async def _forget_turns(self, keep_ms: int) -> int:

@@ -23,3 +23,35 @@ class Text:
 
 Said: TypeAlias = Text | str  # a str was written by a person, a model or a tool
 Value: TypeAlias = Said | int | Sequence[Said]
+
+
+def said_to_json(said: Said) -> object:
+    """As json.dumps takes it, for a journal: what is said later, in a language known then."""
+    if isinstance(said, str):
+        return said
+    return {"key": said.key, "values": {name: _kept(value) for name, value in said.values.items()}}
+
+
+def said_from_json(kept: object) -> Said:
+    """What `said_to_json` made this of; anything else is said as it is."""
+    match kept:
+        case {"key": str(key), "values": dict(values)}:
+            return Text(key, **{str(name): _read(value) for name, value in values.items()})
+        case _:
+            return str(kept)
+
+
+def _kept(value: Value) -> object:
+    if isinstance(value, str | Text):
+        return said_to_json(value)
+    return value if isinstance(value, int) else [said_to_json(each) for each in value]
+
+
+def _read(kept: object) -> Value:
+    match kept:
+        case int():
+            return kept
+        case list():
+            return [said_from_json(each) for each in kept]
+        case _:
+            return said_from_json(kept)

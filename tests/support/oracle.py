@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from lycatra_appservice.model import JSON
 
 _MARK = "org.lycatra.reply"
+_NO_OUTCOME = {"card", "progress", "aside"}  # the answer is still to come, or stands elsewhere
 _FOUND_INVITATION = "$lycatra-invite-"  # without an event id of its own
 
 
@@ -62,4 +63,6 @@ def _mark_of(event: JSON) -> Mapping[str, JSON] | None:
     if event.get("type") != "m.room.message" or relation.get("rel_type") == "m.replace":
         return None
     mark = content.get(_MARK)
-    return mark if isinstance(mark, dict) else None
+    if not isinstance(mark, dict) or mark.get("kind") in _NO_OUTCOME:
+        return None
+    return mark

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from lycatra_appservice.agent.backend import Backend
 from lycatra_appservice.agent.chat_completions import ChatCompletionsBackend
 from lycatra_appservice.agent.loop import Agent, Window
+from lycatra_appservice.app.approving import build_approving
 from lycatra_appservice.app.coming_and_going import Ground, build_coming_and_going
 from lycatra_appservice.app.second_thoughts import as_trigger_by, build_second_thoughts
 from lycatra_appservice.audit.store import AuditStore
@@ -67,9 +68,10 @@ from lycatra_appservice.matrix.shared_rooms import SharedRooms
 from lycatra_appservice.matrix.standings import Standings
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, EventID, Face, Level, Outgoing, RoomID, UserID
-from lycatra_appservice.settings import Invitations, Permission
+from lycatra_appservice.settings import Approvals, Invitations, Permission
 from lycatra_appservice.settings import Rooms as RoomDefaults
 from lycatra_appservice.toolkit.access import Access
+from lycatra_appservice.toolkit.approvals import ConfiguredRules
 from lycatra_appservice.toolkit.base import (
     Effect,
     Field,
@@ -204,6 +206,7 @@ class Scene:
         self.rooms = RoomStore(database, client, users, jobs.after_reading)
         self.limits = limits
         self.joins = 0
+        self.now = NOW  # for freeze times and until when; ages are the homeserver's
         self.patience = patience
         self.figures = Figures()
         self.scheduled: list[str] = []
@@ -226,14 +229,28 @@ class Scene:
     ) -> None:
         """Put the handlers together."""
         self.trail = trail
+        tongue = Tongue(load_catalogue())
         shared = SharedRooms(self.database, self.rooms, self.users)
         direct = DirectRooms(self.client, self.users, shared.direct_with)
-        direct_line = DirectLine(self.users, direct, Tongue(load_catalogue()))
-        composer = Composer(self.users, Tongue(load_catalogue()))
+        direct_line = DirectLine(self.users, direct, tongue)
+        composer = Composer(self.users, tongue)
         notices = NoticeStore(self.database)
         unasked = Unasked(notices, RoomDefaults(), self.figures)
         asides = Asides(notices)
         private = PrivateAnswers(self.rooms, direct_line, composer)
+        ground = Ground(
+            users=self.users,
+            rooms=self.rooms,
+            client=self.client,
+            database=self.database,
+            inbox=self.engine.inbox,
+            gate=gate,
+            rights=rights,
+            registry=registry,
+            limits=self.limits,
+            defaults=RoomDefaults(),
+        )
+        approving = build_approving(ground, composer, tongue, ZoneInfo("UTC"), lambda: self.now)
         ask = AskHandler(
             agent,
             gate,
@@ -246,8 +263,9 @@ class Scene:
             ZoneInfo("UTC"),
             lambda: NOW,
             self.patience,
+            approving.desk,
+            approving.settling,
         )
-        command = CommandHandler(gate, registry, self.users, composer, private)
         router = Router(self.users, self._reader, has_model=agent is not None)
         settings = SettingsPage(
             make_settings(load_catalogue().languages),
@@ -272,24 +290,16 @@ class Scene:
         )
         who_am_i = WhoAmI(rights, registry)
         control = ControlHandler(rights, who_am_i, help_page, settings, audit, sources, composer)
-        ground = Ground(
-            users=self.users,
-            rooms=self.rooms,
-            client=self.client,
-            database=self.database,
-            inbox=self.engine.inbox,
-            gate=gate,
-            rights=rights,
-            registry=registry,
-            limits=self.limits,
-            defaults=RoomDefaults(),
-        )
         second = build_second_thoughts(
             ground,
             ConversationStore(self.database),
             composer,
             sources,
             as_trigger_by(self.sorter),
+            approving.voting,
+        )
+        command = CommandHandler(
+            gate, registry, self.users, composer, private, approving.desk, approving.settling
         )
         message = MessageHandler(
             self.users,
@@ -297,7 +307,13 @@ class Scene:
             Situations(self.rooms, ThreadStore(self.database), IGNORED, rights),
             router,
             composer,
-            Answerers(command=command, ask=ask, stop=second.stop, control=control),
+            Answerers(
+                command=command,
+                ask=ask,
+                stop=second.stop,
+                vote=approving.voting,
+                control=control,
+            ),
             unasked,
             asides,
         )
@@ -326,6 +342,7 @@ class Scene:
             encrypted,
             self.figures,
             self._note_join,
+            approving.forsaken.left,
         )
         handlers = Handlers(
             message=message,
@@ -339,6 +356,7 @@ class Scene:
             jobs={
                 **coming.jobs,
                 **second.jobs,
+                **approving.jobs,
                 ENCRYPTED_ROOM: encrypted.explain,
                 DIRECT_ROOM: encrypted.begin,
             },
@@ -462,14 +480,17 @@ async def open_scene(
     lists: Lists | None = None,
     patience: timedelta = timedelta(seconds=60),
     limits: Invitations | None = None,
+    tools: Mapping[str, Sequence[Tool[Any]]] = TOOLS,
+    approvals: Approvals | None = None,
+    database_url: str | None = None,
     beside: Scene | None = None,
     rules: Sequence[Permission] = (),
     clock: Callable[[], float] = time.monotonic,
-    tools: Mapping[str, Sequence[Tool[ToolArgs]]] = TOOLS,
 ) -> AsyncIterator[Scene]:
     """A scene on SQLite; without `model_url` no model is configured.
 
-    `beside` shares its homeserver, and nothing else. By `clock` a standing grows old.
+    `beside` shares its homeserver, and its database only where `database_url` says so. By
+    `clock` a standing grows old.
     """
     users = VirtualUsers(server_name=SERVER_NAME, namespaces=NAMESPACES)
     registry = Registry(NAMESPACES, tools)
@@ -481,7 +502,8 @@ async def open_scene(
             stub = await stack.enter_async_context(running_homeserver_stub())
         for user in (users.sender, *users.all):
             stub.add_user(user)
-        database = (await open_database(f"sqlite:///{folder / 'lycatra.db'}")).database
+        url = database_url or f"sqlite:///{folder / 'lycatra.db'}"
+        database = (await open_database(url)).database
         stack.push_async_callback(database.close)
         await migrate(database)
         trail = await stack.enter_async_context(AuditTrail(database))
@@ -504,7 +526,8 @@ async def open_scene(
         scene = Scene(stub, database, users, client, patience, limits or Invitations(), commands)
         scene.model = ModelSettings(base_url=model_url) if model_url else None
         rights = Rights(access, Standings(scene.rooms, client, users, clock))
-        gate = Gate(registry, rights, contexts, Calls(), trail, mask=_mask)
+        rule_for = ConfiguredRules(approvals or Approvals())
+        gate = Gate(registry, rights, contexts, Calls(), trail, mask=_mask, rule_for=rule_for)
         scene.build(registry, gate, rights, _agent(backend), trail)
         yield scene
 

@@ -24,6 +24,7 @@ from lycatra_appservice.toolkit.base import (
     Effect,
     Field,
     Namespace,
+    Rule,
     Scope,
     Tool,
     ToolArgs,
@@ -144,12 +145,18 @@ def a_tool(
     audience: Audience = Audience.ROOM,
     summary: str = "Says a text again, as often as asked, for the tests of the gate.",
     also_called: Sequence[str] = (),
+    title: str = "Say something",
+    plan: object = None,
+    approval: Rule | None = None,
 ) -> Tool[ToolArgs]:
     """A tool for one test; `run` is its function, by default one that must not be reached."""
     assert callable(run)
+    assert plan is None or callable(plan)
     return Tool(
         name=name,
-        title="Say something",
+        title=title,
+        plan=plan,
+        approval=approval,
         summary=summary,
         args=args,
         run=run,

@@ -12,6 +12,9 @@ from lycatra_appservice.agent.loop import Agent, AgentAnswer
 from lycatra_appservice.agent.messages import message_from_json, message_to_json
 from lycatra_appservice.agent.prompt import Question
 from lycatra_appservice.chat import messages
+from lycatra_appservice.chat.approvals.asking_toolbox import AskingToolbox
+from lycatra_appservice.chat.approvals.desk import ApprovalDesk, Occasion
+from lycatra_appservice.chat.approvals.settling import Settling
 from lycatra_appservice.chat.asides import Asides
 from lycatra_appservice.chat.attachments import long_text_in_file
 from lycatra_appservice.chat.compose import Composer
@@ -51,6 +54,8 @@ class AskHandler:
         zone: ZoneInfo,
         now: Callable[[], datetime],
         patience: timedelta,
+        desk: ApprovalDesk,
+        settling: Settling,
     ) -> None:
         """`patience` is for a whole answer, tools included."""
         self._agent = agent
@@ -64,6 +69,8 @@ class AskHandler:
         self._zone = zone
         self._now = now
         self._patience = patience
+        self._desk = desk
+        self._settling = settling
 
     async def handle(
         self, route: Ask, turn: Turn, inbound: Inbound, room: RoomView
@@ -151,8 +158,12 @@ class AskHandler:
             rights=toolbox.level.name.lower(),
             only_namespace=self._about(route.namespace),
         )
+        occasion = Occasion(
+            turn=turn, inbound=inbound, room=room, speaker=route.speaker, face=Face.AGENT
+        )
+        asking = AskingToolbox(toolbox, occasion, self._desk, self._settling)
         offered = {tool.name for tool in toolbox.tools()}
-        given = await agent.answer(question, toolbox, turn)
+        given = await agent.answer(question, asking, turn)
         own = called_in(given.messages) & {*offered, *given.used}
         is_private = self._has_private(own) or bool(before.get("is_private"))
         answered = await self._placed(given, turn, inbound, is_private=is_private)

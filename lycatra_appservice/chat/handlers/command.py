@@ -5,6 +5,8 @@ from dataclasses import replace
 from typing import Final
 
 from lycatra_appservice.chat import messages
+from lycatra_appservice.chat.approvals.desk import ApprovalDesk, Occasion
+from lycatra_appservice.chat.approvals.settling import NotApprovedError, Settling
 from lycatra_appservice.chat.attachments import long_text_in_file
 from lycatra_appservice.chat.commands import Command, UnclearArguments, UnknownCommand
 from lycatra_appservice.chat.compose import Composer
@@ -14,10 +16,12 @@ from lycatra_appservice.chat.routes import Explain, RunTool, RunTools
 from lycatra_appservice.errors import ToolError, ToolFailedError
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.users import VirtualUsers
-from lycatra_appservice.model import JSON, Caller, Face, Inbound, Outgoing, Reply, UserID
-from lycatra_appservice.toolkit.base import Audience, Effect
+from lycatra_appservice.model import Caller, Face, Inbound, Outgoing, Reply, UserID
+from lycatra_appservice.toolkit.approvals import NeedsApprovalError
+from lycatra_appservice.toolkit.base import Audience, Effect, ToolResult
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.toolkit.toolbox import Gate, Toolbox
+from lycatra_appservice.turns.approvals import Approval
 from lycatra_appservice.turns.turn import Turn
 from lycatra_appservice.words.text import Said
 
@@ -34,12 +38,16 @@ class CommandHandler:
         users: VirtualUsers,
         composer: Composer,
         private: PrivateAnswers,
+        desk: ApprovalDesk,
+        settling: Settling,
     ) -> None:
         self._gate = gate
         self._registry = registry
         self._users = users
         self._composer = composer
         self._private = private
+        self._desk = desk
+        self._settling = settling
 
     def only_reads(self, route: RunTool | RunTools) -> bool:
         """Whether running it changes nothing."""
@@ -62,18 +70,25 @@ class CommandHandler:
             reply = Reply(markdown=said, sender=route.speaker, notice=True)
             return self._composer.answer(reply, inbound, room)
         answers = [
-            await self._answer(command, caller, turn, inbound, room)
-            for command in _commands_of(route)
+            await self._answer(f"{n}:{command.tool}", command, caller, turn, inbound, room)
+            for n, command in enumerate(_commands_of(route))
         ]
         return [row for rows in answers for row in rows]
 
     async def _answer(
-        self, command: Command, caller: Caller, turn: Turn, inbound: Inbound, room: RoomView
+        self,
+        step_name: str,
+        command: Command,
+        caller: Caller,
+        turn: Turn,
+        inbound: Inbound,
+        room: RoomView,
     ) -> Sequence[Outgoing]:
-        # No step: what only reads may be read again after a crash, as nothing was said yet, and
-        # a commit less is a good part of a command's time.
         speaker = self._users.of(self._registry.namespace_of(command.tool).name)
-        reply, is_told = await self._run(caller, command.tool, command.arguments, speaker)
+        occasion = Occasion(
+            turn=turn, inbound=inbound, room=room, speaker=speaker, face=caller.face
+        )
+        reply, is_told = await self._run(step_name, command, caller, occasion)
         if is_told and await self._is_for_asker_alone(command.tool, inbound):
             direct = await self._private.room_with(turn, inbound.sender)
             return self._private.rows(reply, direct, inbound, room)
@@ -86,29 +101,56 @@ class CommandHandler:
         return not await self._private.is_alone(inbound.sender, inbound.room_id)
 
     async def _run(
-        self, caller: Caller, tool: str, arguments: JSON, speaker: UserID
+        self, step_name: str, command: Command, caller: Caller, occasion: Occasion
     ) -> tuple[Reply, bool]:
         """What to say, and whether the tool said it, rather than the gate."""
         toolbox = await self._gate.open(caller)
+        approval = occasion.turn.approval(step_name)
+        if approval is not None:
+            return await self._go_on(approval, toolbox, occasion)
+        # No step: what only reads may be read again after a crash, as nothing was said yet, and
+        # a commit less is a good part of a command's time.
         try:
-            result = await toolbox.call(tool, arguments)
+            try:
+                result = await toolbox.call(command.tool, command.arguments)
+            except NeedsApprovalError as needed:
+                await self._desk.ask(occasion, step_name, needed)
         except ToolError as error:
             is_told = isinstance(error, ToolFailedError)
-            return Reply(markdown=error.said, sender=speaker, notice=True), is_told
-        # The note stays outside of the file that a long text becomes: it is to be read.
-        found = long_text_in_file(
-            Reply(
-                markdown=result.markdown,
-                sender=speaker,
-                notice=True,
-                files=result.files,
-                subject=tool,
-            )
+            return Reply(markdown=error.said, sender=occasion.speaker, notice=True), is_told
+        return _shown(result, command.tool, occasion.speaker), True
+
+    async def _go_on(
+        self, approval: Approval, toolbox: Toolbox, occasion: Occasion
+    ) -> tuple[Reply, bool]:
+        """After the wait: the result is a new message, which rings."""
+        mentions = () if occasion.room.is_direct else (occasion.inbound.sender,)
+        is_told = True
+        try:
+            result = await self._settling.settle(occasion.turn, approval, toolbox)
+        except NotApprovedError as error:
+            reply, is_told = Reply(markdown=error.said, sender=occasion.speaker), False
+        except ToolError as error:
+            reply = Reply(markdown=messages.failed(error.said), sender=occasion.speaker)
+        else:
+            reply = _shown(result, approval.tool, occasion.speaker)
+        return replace(reply, notice=False, mentions=mentions), is_told
+
+
+def _shown(result: ToolResult, tool: str, speaker: UserID) -> Reply:
+    # The note stays outside of the file that a long text becomes: it is to be read.
+    found = long_text_in_file(
+        Reply(
+            markdown=result.markdown,
+            sender=speaker,
+            notice=True,
+            files=result.files,
+            subject=tool,
         )
-        if not result.note:
-            return found, True
-        noted = messages.with_note(found.markdown, result.note)
-        return replace(found, markdown=noted), True
+    )
+    if not result.note:
+        return found
+    return replace(found, markdown=messages.with_note(found.markdown, result.note))
 
 
 def _commands_of(route: RunTool | RunTools) -> Sequence[Command]:

@@ -57,6 +57,7 @@ class Answerers:
     command: CommandHandler
     ask: AskHandler
     stop: SteeringHandler
+    vote: SteeringHandler
     control: SteeringHandler
 
 
@@ -142,8 +143,13 @@ class MessageHandler:
         inbound, room = situation.inbound, situation.room
         if route.word is ControlWord.RESET:
             return await self._answerers.ask.reset(route, turn, inbound, room)
-        is_stop = route.word is ControlWord.STOP
-        handler = self._answerers.stop if is_stop else self._answerers.control
+        match route.word:
+            case ControlWord.STOP:
+                handler = self._answerers.stop
+            case ControlWord.APPROVE | ControlWord.DENY:
+                handler = self._answerers.vote
+            case _:
+                handler = self._answerers.control
         return await handler.handle(route, turn, inbound, room)
 
     async def _unseen(self, route: Unseen, turn: Turn, situation: Situation) -> Sequence[Outgoing]:

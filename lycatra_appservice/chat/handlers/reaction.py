@@ -1,11 +1,11 @@
-"""Reactions: a stop sign, the number of a choice that we offered, a magnifying glass."""
+"""Reactions: a stop sign, a vote, the number of a choice that we offered, a magnifying glass."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
 from lycatra_appservice.chat.asking import MESSAGE, AsTrigger, aged
-from lycatra_appservice.chat.emoji import STOP_SIGNS, plain_emoji
+from lycatra_appservice.chat.emoji import STOP_SIGNS, plain_emoji, vote_of
 from lycatra_appservice.chat.magnifier import MAGNIFYING_GLASSES, Magnifier
 from lycatra_appservice.chat.router import is_too_old
 from lycatra_appservice.chat.stopping import Stopping
@@ -24,6 +24,15 @@ def pick_of(reaction_id: str) -> str:
     return f"{_VIA}:{reaction_id}"
 
 
+class Votes(Protocol):
+    """Takes what may be a vote."""
+
+    async def react(
+        self, turn: Turn, event: Mapping[str, JSON], target: EventID, *, yes: bool
+    ) -> Sequence[Outgoing]:
+        """Count a reaction to `target`, if that is a card; return what there is to say."""
+
+
 class ReactionHandler:
     """Keys are compared as people see them. Our own reactions never come here."""
 
@@ -31,6 +40,7 @@ class ReactionHandler:
         self,
         known: KnownTurns,
         stopping: Stopping,
+        votes: Votes,
         magnifier: Magnifier,
         inbox: Inbox,
         as_trigger: AsTrigger,
@@ -38,6 +48,7 @@ class ReactionHandler:
         self._magnifier = magnifier
         self._known = known
         self._stopping = stopping
+        self._votes = votes
         self._inbox = inbox
         self._as_trigger = as_trigger
 
@@ -47,6 +58,10 @@ class ReactionHandler:
         target, key = relation.get("event_id"), plain_emoji(text(relation.get("key")))
         if relation.get("rel_type") != "m.annotation" or not is_id(target):
             return ()
+        vote = vote_of(key)
+        if vote is not None:
+            # Before anything is looked up: the card may be one whose id is not known yet.
+            return await self._votes.react(turn, event, EventID(target), yes=vote)
         message = await self._known.find_message(EventID(target))
         if message is not None and message.room_id != event["room_id"]:
             return ()

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from lycatra_appservice.chat.asking import is_redacted
 from lycatra_appservice.chat.handlers.reaction import pick_of
@@ -20,6 +21,13 @@ from lycatra_appservice.turns.turn import Turn
 logger = logging.getLogger(__name__)
 
 
+class Votes(Protocol):
+    """Hears of what was taken back."""
+
+    async def take_back(self, event_id: EventID) -> None:
+        """It may have been a vote, or a card."""
+
+
 class RedactionHandler:
     """Follows redactions of what people asked, and of what we said. Says nothing itself."""
 
@@ -29,12 +37,14 @@ class RedactionHandler:
         originals: Originals,
         revisions: Revisions,
         rewording: Rewording,
+        votes: Votes,
         inbox: Inbox,
     ) -> None:
         self._known = known
         self._originals = originals
         self._revisions = revisions
         self._rewording = rewording
+        self._votes = votes
         self._inbox = inbox
 
     async def handle(self, turn: Turn, event: Mapping[str, JSON]) -> Sequence[Outgoing]:
@@ -51,6 +61,7 @@ class RedactionHandler:
             return ()
         for trigger_id in (redacted, pick_of(redacted)):
             await self._revisions.cancel(trigger_id)
+        await self._votes.take_back(redacted)
         age = age_of(event, turn.input["age_ms"], turn.created_at_ms)
         reworded = await self._rewording.back(redacted, room_id, age)
         await self._inbox.store([_forget(redacted, room_id, words_of=reworded)])

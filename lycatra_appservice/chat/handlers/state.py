@@ -1,7 +1,7 @@
 """The state of the rooms that we are in: what follows from it, once it is kept."""
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol, TypeAlias
 
 from lycatra_appservice.chat.leaving import Leaving
 from lycatra_appservice.chat.room_jobs import RoomJobs
@@ -14,6 +14,8 @@ from lycatra_appservice.matrix.rooms import RoomStore
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, Outgoing, RoomID, UserID
 from lycatra_appservice.turns.turn import Turn
+
+OnLeft: TypeAlias = Callable[[RoomID], Awaitable[None]]
 
 
 class EncryptedRooms(Protocol):
@@ -34,13 +36,16 @@ class StateHandler:
         leaving: Leaving,
         functional: FunctionalMembers,
         encrypted: EncryptedRooms,
+        on_left: OnLeft,
     ) -> None:
+        """`on_left` is told of rooms that one of us has left."""
         self._users = users
         self._rooms = rooms
         self._jobs = jobs
         self._leaving = leaving
         self._functional = functional
         self._encrypted = encrypted
+        self._on_left = on_left
 
     async def handle(self, turn: Turn, event: Mapping[str, JSON]) -> Sequence[Outgoing]:
         """Leave, move on, explain or do nothing."""
@@ -80,6 +85,7 @@ class StateHandler:
     async def _one_of_us_left(self, event: Mapping[str, JSON]) -> Sequence[Outgoing]:
         room_id = RoomID(event["room_id"])
         await self._rooms.drop_if_left(room_id)
+        await self._on_left(room_id)
         if event["state_key"] != self._users.main or not _was_sent_away(event):
             return ()
         room = await self._room(event)

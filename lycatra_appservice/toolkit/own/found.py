@@ -63,6 +63,11 @@ class FoundTools:
                 names[problem.namespace].append(problem.tool)
         return names
 
+    def may_have(self, tool: str) -> bool:
+        """Whether there may be such a tool, only that it does not work now."""
+        is_broken = any(tool == problem.tool for problem in self.problems)
+        return is_broken or bool(self.disabled) or not self.all_known
+
     def with_wrong_settings(self, mistakes: Mapping[str, Sequence[str]]) -> "FoundTools":
         """Without the namespaces whose section of the configuration is wrong, and why."""
         problems = [

@@ -1,4 +1,4 @@
-"""What is checked: the `tools.services` section of the configuration."""
+"""What is checked and restarted: the `tools.services` section of the configuration."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal, TypeAlias
@@ -6,6 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import HttpUrl, field_validator
 
 from lycatra_appservice.toolkit.base import Field, Target, ToolSettings
+from lycatra_appservice.tools.services._restart_settings import MOST_RESTARTS, Restart
 
 # The name under which Lycatra reports itself.
 ITSELF = "lycatra"
@@ -70,9 +71,10 @@ ServiceCheck: TypeAlias = Annotated[
 
 
 class ServicesSettings(ToolSettings):
-    """The checks; without any, only Lycatra itself is reported."""
+    """The checks; without any, only Lycatra itself is reported. And what may be restarted."""
 
     checks: Annotated[tuple[ServiceCheck, ...], Field(max_length=_MOST_CHECKS)] = ()
+    restarts: Annotated[tuple[Restart, ...], Field(max_length=MOST_RESTARTS)] = ()
 
     @property
     def allowed_targets(self) -> Sequence[Target]:
@@ -89,6 +91,15 @@ class ServicesSettings(ToolSettings):
         if ITSELF in names:
             raise ValueError(f"{ITSELF!r} is this service itself and needs no check")
         return checks
+
+    @field_validator("restarts")
+    @classmethod
+    def _services_differ(cls, restarts: tuple[Restart, ...]) -> tuple[Restart, ...]:
+        names = [restart.service.casefold() for restart in restarts]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two restarts are of {', '.join(map(repr, twice))}")
+        return restarts
 
 
 def _targets(check: ServiceCheck) -> Sequence[Target]:

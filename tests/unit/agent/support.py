@@ -26,6 +26,7 @@ class Finding:
 class Offered:
     name: str
     summary: str = "Lists what changed. Use it for questions about updates."
+    changes: bool = False
 
     def schema(self) -> Mapping[str, Any]:
         return {"type": "object", "properties": {"limit": {"type": "integer"}}}
@@ -37,11 +38,12 @@ class Toolbox:
 
     handlers: dict[str, Handler] = field(default_factory=dict)
     called: list[tuple[str, dict[str, JSON]]] = field(default_factory=list)
+    changing: frozenset[str] = frozenset()
 
     def tools(self) -> Sequence[Offered]:
-        return [Offered(name) for name in self.handlers]
+        return [Offered(name, changes=name in self.changing) for name in self.handlers]
 
-    async def call(self, name: str, raw_args: Mapping[str, JSON]) -> Finding:
+    async def call(self, name: str, raw_args: Mapping[str, JSON], *, key: str) -> Finding:
         self.called.append((name, dict(raw_args)))
         if name not in self.handlers:
             raise UnknownToolError(f"I don't know a tool called `{name}`.")

@@ -49,7 +49,7 @@ async def test_the_same_is_said_in_the_language_of_the_question(
             "limit erwartet eine ganze Zahl von 1 bis 50; angegeben ist 99.",
         ),
         ("!crash hard", "crash_hard ist an einem eigenen Fehler gescheitert"),
-        ("!restart service", "restart_service braucht eine Freigabe"),
+        ("!restart service", "restart_service braucht die Freigabe"),
         ("was ist neu?", "Freie Fragen kann ich nicht beantworten"),
         ("what is new?", "Freie Fragen kann ich nicht beantworten"),
     ],

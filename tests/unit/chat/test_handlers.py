@@ -41,7 +41,7 @@ COMMANDS = [
     ("!get status me", MAIN, "I do not know what to do with `me`. An example: `!get status`"),
     ("lycatra: !lst updates", MAIN, "Did you mean `!list updates`?"),
     ("lycatra: !xyzzy", MAIN, "`!help` shows what I can do."),
-    ("!restart service", SERVICES, "needs an approval"),
+    ("!restart service", SERVICES, "needs the approval"),
     ("!crash hard", SERVICES, "failed because of a mistake in it"),
 ]
 

@@ -420,8 +420,10 @@ CONTROL_WORDS: Rows = [
     ("group with a bot", "!stop", *NOTHING, "control", "-"),
     ("group with a bot", "!reset", *NOTHING, "ask", "-"),
     ("group with a bot", "lycatra: !settings", "lycatra", "settings", "command", "reply"),
+    ("group", "!approve K7QF", "lycatra", "approve K7QF", "control", "reply"),
+    ("group with a bot", "!deny K7QF", *NOTHING, "control", "-"),
+    ("group", "!approve the budget", *UNHEARD),
     # Words of later versions are nobody's tools, and unknown until then.
-    ("group", "!approve 4711", *UNHEARD),
     ("dm", "!status", "lycatra", "unknown, near get_service_status", "command?", "reply"),
 ]
 

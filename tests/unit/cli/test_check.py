@@ -68,6 +68,25 @@ def test_a_language_of_the_catalogue_can_be_configured(folder: Path, language: s
     assert load(folder, COMPLETE + f"rooms: {{language: {language}}}\n").rooms.language == language
 
 
+@pytest.mark.parametrize(
+    ("approvals", "mistake"),
+    [
+        ("{quorum: 0}", "approvals.quorum"),
+        ("{freeze: [weekend]}", "approvals.freeze"),
+        ("{tools: {restart_servis: {}}}", "approvals.tools.restart_servis: is no tool"),
+        ("{tools: {list_updates: {}}}", "approvals.tools.list_updates: is no tool that changes"),
+        ("{people: ['@a:hs.test'], quorum: 2}", "restart_service needs 2 people"),
+    ],
+)
+def test_rules_of_approvals_that_cannot_be_met_are_mistakes(
+    lycatra: Lycatra, folder: Path, approvals: str, mistake: str
+) -> None:
+    write_config(folder, COMPLETE + f"approvals: {approvals}\n")
+    outcome = lycatra("check")
+    assert outcome.code == 2
+    assert mistake in outcome.err
+
+
 def test_no_secret_is_shown(lycatra: Lycatra, folder: Path) -> None:
     write_config(
         folder,

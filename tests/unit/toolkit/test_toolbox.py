@@ -5,6 +5,7 @@ import logging
 from datetime import timedelta
 
 import pytest
+from pydantic import SecretStr
 
 from lycatra_appservice.errors import (
     InvalidArgumentsError,
@@ -15,9 +16,12 @@ from lycatra_appservice.errors import (
 )
 from lycatra_appservice.model import Face, Level
 from lycatra_appservice.settings import Permission
+from lycatra_appservice.toolkit.approvals import Approved, NeedsApprovalError
 from lycatra_appservice.toolkit.base import (
     Effect,
+    Field,
     Namespace,
+    Plan,
     ToolArgs,
     ToolContext,
     ToolResult,
@@ -36,6 +40,11 @@ from tests.support.toolbench import (
 )
 
 SOON = timedelta(milliseconds=20)
+
+
+def let(needed: pytest.ExceptionInfo[NeedsApprovalError]) -> Approved:
+    """What people who let this call through would give."""
+    return Approved(args_hash=needed.value.args_hash, code="AAAA", by=[OPERATOR])
 
 
 async def test_an_allowed_call_runs_with_its_checked_arguments() -> None:
@@ -68,10 +77,110 @@ async def test_arguments_are_checked_before_an_approval_is_spoken_of() -> None:
 
 async def test_a_changing_tool_never_runs_without_an_approval() -> None:
     async with bench([a_tool(effect=Effect.CHANGE)], lists=Lists(admin=[OPERATOR])) as on:
-        with pytest.raises(NotAllowedError, match="needs an approval"):
+        with pytest.raises(NeedsApprovalError, match="somebody has to approve it first"):
             await on.toolbox(OPERATOR).call("say_something", {})
 
         assert on.calls.outcomes == ["needs_approval"]
+
+
+async def test_no_argument_that_a_model_can_write_is_an_approval() -> None:
+    async with bench([a_tool(effect=Effect.CHANGE)]) as on:
+        for written in ("approved", "approval", "force", "confirm"):
+            with pytest.raises(InvalidArgumentsError):
+                await on.toolbox(OPERATOR).call("say_something", {written: True})
+
+
+async def test_an_approval_counts_for_the_arguments_that_were_shown_and_no_others() -> None:
+    async with bench([a_tool(run=echo, effect=Effect.CHANGE)]) as on:
+        with pytest.raises(NeedsApprovalError) as needed:
+            await on.toolbox().call("say_something", {"text": "ha"})
+        approved = let(needed)
+
+        with pytest.raises(ToolFailedError, match="is not what was approved"):
+            await on.toolbox().call("say_something", {"text": "ho"}, approved=approved)
+        result = await on.toolbox().call("say_something", {"text": "ha"}, approved=approved)
+
+        assert result.data == {"said": "ha"}
+
+
+async def test_an_approval_does_not_count_for_another_plan() -> None:
+    steps = ["restarts it"]
+
+    async def plan(args: EchoArgs, ctx: ToolContext) -> Plan:
+        return Plan(target=args.text, steps=steps)
+
+    tool = a_tool(run=echo, effect=Effect.CHANGE, plan=plan)
+    async with bench([tool]) as on:
+        with pytest.raises(NeedsApprovalError) as needed:
+            await on.toolbox().call("say_something", {"text": "web"})
+        steps[0] = "deletes it"
+
+        with pytest.raises(ToolFailedError, match="is not what was approved"):
+            await on.toolbox().call(
+                "say_something",
+                {"text": "web"},
+                approved=let(needed),
+            )
+
+
+async def test_who_may_not_use_a_tool_may_not_use_it_approved_either() -> None:
+    async with bench([a_tool(effect=Effect.CHANGE)]) as on:
+        with pytest.raises(NeedsApprovalError) as needed:
+            await on.toolbox(VIEWER).call("say_something", {})
+
+        with pytest.raises(NotAllowedError):
+            await on.toolbox(STRANGER).call("say_something", {}, approved=let(needed))
+
+
+async def test_secrets_are_hidden_from_who_is_asked_and_run_as_they_are() -> None:
+    class Args(ToolArgs):
+        user: str = Field(max_length=20, description="Who.")
+        api_token: str = Field(max_length=20, description="Whose.")
+        password: SecretStr = Field(max_length=20, description="Which.")
+
+    async with bench([a_tool(args=Args, effect=Effect.CHANGE)]) as on:
+        with pytest.raises(NeedsApprovalError) as needed:
+            await on.toolbox().call(
+                "say_something", {"user": "ada", "api_token": "s3cret", "password": "s3cret"}
+            )
+
+        assert needed.value.shown == {"user": "ada", "api_token": "***", "password": "***"}
+        assert needed.value.arguments["password"] == "s3cret"
+
+
+async def test_a_change_makes_what_was_looked_up_before_old() -> None:
+    looked: list[int] = []
+
+    async def look(args: ToolArgs, ctx: ToolContext) -> ToolResult:
+        looked.append(1)
+        return ToolResult(data={}, markdown="as it is")
+
+    reading = a_tool(name="get_state", run=look, cache_for=timedelta(seconds=30))
+    changing = a_tool(run=echo, effect=Effect.CHANGE)
+    async with bench([reading, changing]) as on:
+        toolbox = on.toolbox()
+        await toolbox.call("get_state", {})
+        with pytest.raises(NeedsApprovalError) as needed:
+            await toolbox.call("say_something", {})
+        await toolbox.call("get_state", {})
+        assert len(looked) == 1
+
+        await toolbox.call("say_something", {}, approved=let(needed))
+        await toolbox.call("get_state", {})
+
+        assert len(looked) == 2
+
+
+async def test_a_change_that_breaks_may_have_happened_all_the_same() -> None:
+    async def breaks(args: EchoArgs, ctx: ToolContext) -> ToolResult:
+        raise RuntimeError("half-way")
+
+    async with bench([a_tool(run=breaks, effect=Effect.CHANGE)]) as on:
+        with pytest.raises(NeedsApprovalError) as needed:
+            await on.toolbox().call("say_something", {})
+
+        with pytest.raises(ToolFailedError, match="may or may not have happened"):
+            await on.toolbox().call("say_something", {}, approved=let(needed))
 
 
 async def test_a_stranger_sees_and_may_nothing() -> None:

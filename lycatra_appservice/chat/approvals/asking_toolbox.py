@@ -1,0 +1,37 @@
+"""The gate as the agent has it: a call that changes something is put to people first."""
+
+from collections.abc import Mapping, Sequence
+
+from lycatra_appservice.chat.approvals.desk import ApprovalDesk, Occasion
+from lycatra_appservice.chat.approvals.settling import Settling
+from lycatra_appservice.model import JSON
+from lycatra_appservice.toolkit.approvals import NeedsApprovalError
+from lycatra_appservice.toolkit.base import ToolResult
+from lycatra_appservice.toolkit.registry import AnyTool
+from lycatra_appservice.toolkit.toolbox import Toolbox
+
+
+class AskingToolbox:
+    """Cheap: opened for one turn. Nothing that a model can write is an approval."""
+
+    def __init__(
+        self, toolbox: Toolbox, occasion: Occasion, desk: ApprovalDesk, settling: Settling
+    ) -> None:
+        self._toolbox = toolbox
+        self._occasion = occasion
+        self._desk = desk
+        self._settling = settling
+
+    def tools(self) -> Sequence[AnyTool]:
+        """The tools that the asker may use."""
+        return self._toolbox.tools()
+
+    async def call(self, name: str, raw_args: Mapping[str, JSON], *, key: str) -> ToolResult:
+        """Run a tool. A change ends this run of the turn, which goes on when it is decided."""
+        approval = self._occasion.turn.approval(key)
+        if approval is not None:
+            return await self._settling.settle(self._occasion.turn, approval, self._toolbox)
+        try:
+            return await self._toolbox.call(name, raw_args)
+        except NeedsApprovalError as needed:
+            await self._desk.ask(self._occasion, key, needed)

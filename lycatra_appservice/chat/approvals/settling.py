@@ -1,0 +1,123 @@
+"""A turn that has waited goes on: the call is made once, or the person reads why it is not."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from lycatra_appservice.agent.files import file_from_json, file_to_json
+from lycatra_appservice.chat.approvals import wording
+from lycatra_appservice.chat.approvals.card import Shown
+from lycatra_appservice.errors import LycatraError, OutcomeUnknownError, ToolError
+from lycatra_appservice.model import JSON
+from lycatra_appservice.toolkit.approvals import Approved
+from lycatra_appservice.toolkit.base import ToolResult
+from lycatra_appservice.toolkit.toolbox import Toolbox
+from lycatra_appservice.turns.approvals import (
+    Approval,
+    ApprovalSpentError,
+    ApprovalState,
+    CallOutcome,
+    Withdrawal,
+)
+from lycatra_appservice.turns.deciding import Deciding
+from lycatra_appservice.turns.turn import Turn
+from lycatra_appservice.words.text import Text, said_from_json, said_to_json
+
+_CHANGE: Final = "change"  # the beginning of the name of the step that makes the call
+
+
+class NotApprovedError(ToolError):
+    """Nothing was done, because people said so, or nobody said anything."""
+
+
+class StillOpenError(LycatraError):
+    """A turn runs although what it waits for is open: a bug."""
+
+
+class Settling:
+    """What comes after the wait."""
+
+    def __init__(self, deciding: Deciding) -> None:
+        self._deciding = deciding
+
+    async def settle(self, turn: Turn, approval: Approval, toolbox: Toolbox) -> ToolResult:
+        """Make an approved call, once for all runs of the turn, and return what it gave.
+
+        Raises NotApprovedError; ToolError when the call failed; OutcomeUnknownError when an
+        earlier run had begun it and ended before its end.
+        """
+        if approval.state not in (ApprovalState.APPROVED, ApprovalState.USED):
+            raise _refusal(approval)
+        try:
+            made = await self._made(turn, approval, toolbox)
+        except ApprovalSpentError as spent:
+            raise NotApprovedError(Text("approval_spent")) from spent
+        except OutcomeUnknownError as unknown:
+            await self._deciding.conclude(approval.id, CallOutcome.UNKNOWN)
+            unknown.said = wording.interrupted(_look(approval))
+            raise
+        done = "failed" not in made
+        await self._deciding.conclude(
+            approval.id, CallOutcome.DONE if done else CallOutcome.FAILED
+        )
+        if not done:
+            raise ToolError(said_from_json(made["failed"]))
+        return _result(made)
+
+    async def _made(self, turn: Turn, approval: Approval, toolbox: Toolbox) -> Mapping[str, JSON]:
+        async def make() -> JSON:
+            # Everything that it raises is its end, too: from here on nothing is tried again.
+            approved = Approved(
+                args_hash=approval.args_hash, code=approval.code, by=approval.decided_by
+            )
+            try:
+                result = await toolbox.call(approval.tool, approval.args, approved=approved)
+            except ToolError as error:
+                return {"failed": said_to_json(error.said)}
+            return _kept(result)
+
+        made: Mapping[str, JSON] = await turn.change(
+            f"{_CHANGE}:{approval.step_name}",
+            make,
+            args=approval.args_hash,
+            approval=approval,
+        )
+        return made
+
+
+def _refusal(approval: Approval) -> LycatraError:
+    match approval.state:
+        case ApprovalState.DENIED:
+            return NotApprovedError(Text("was_denied", people=wording.people(approval.decided_by)))
+        case ApprovalState.EXPIRED:
+            return NotApprovedError(Text("was_not_decided"))
+        case ApprovalState.WITHDRAWN if approval.why == Withdrawal.SUPERSEDED:
+            return NotApprovedError(Text("was_superseded"))
+        case ApprovalState.WITHDRAWN if approval.why == Withdrawal.NOT_SHOWN:
+            return NotApprovedError(Text("card_not_shown"))
+        case ApprovalState.WITHDRAWN:
+            return NotApprovedError(Text("was_taken_back"))
+        case _:
+            return StillOpenError(f"approval {approval.code!r} is {approval.state}")
+
+
+def _look(approval: Approval) -> str | None:
+    shown = Shown.of(approval)
+    return shown.look if shown else None
+
+
+def _kept(result: ToolResult) -> dict[str, JSON]:
+    return {
+        "data": result.data,
+        "markdown": result.markdown,
+        "note": None if result.note is None else said_to_json(result.note),
+        "files": [file_to_json(file) for file in result.files],
+    }
+
+
+def _result(made: Mapping[str, JSON]) -> ToolResult:
+    return ToolResult(
+        data=made["data"],
+        markdown=made["markdown"],
+        note=None if made["note"] is None else said_from_json(made["note"]),
+        files=[file_from_json(file) for file in made["files"]],
+    )

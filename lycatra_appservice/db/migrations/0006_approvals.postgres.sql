@@ -1,0 +1,56 @@
+-- compat: 1
+-- How often a run of a turn has waited for an approval, and for which it waits now.
+ALTER TABLE turn ADD COLUMN parks integer NOT NULL DEFAULT 0;
+ALTER TABLE turn ADD COLUMN waiting_for bigint;
+DROP INDEX turn_head;
+CREATE INDEX turn_head ON turn (lane, id) WHERE state IN ('queued', 'running', 'waiting', 'sending');
+
+-- A change that people are asked about. `run` and `step_name` say which call of which run of
+-- the turn; the card is row `card_n` of the turn, one of `sends` from `first_n`. `why`: more about
+-- how it ended; `outcome`: what came of the call. What the call says is erased with the texts of its turn; the bare row stays with it.
+CREATE TABLE approval (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  code text NOT NULL UNIQUE,
+  face text NOT NULL,
+  turn_id bigint REFERENCES turn ON DELETE CASCADE,
+  trigger_id text,
+  run integer NOT NULL DEFAULT 0,
+  step_name text NOT NULL DEFAULT '',
+  first_n integer NOT NULL DEFAULT 0,
+  sends integer NOT NULL DEFAULT 0,
+  card_n integer,
+  requester text NOT NULL,
+  room text,
+  card_room text,
+  tool text NOT NULL,
+  args text NOT NULL,
+  args_hash text NOT NULL,
+  shown text NOT NULL,
+  rule text NOT NULL,
+  state text NOT NULL DEFAULT 'open',
+  why text,
+  outcome text,
+  superseded_by bigint,
+  created_at bigint NOT NULL,
+  expires_at bigint NOT NULL,
+  decided_at bigint,
+  decided_by text
+);
+CREATE INDEX approval_turn ON approval (turn_id);
+CREATE INDEX approval_trigger ON approval (trigger_id);
+CREATE INDEX approval_begun ON approval (turn_id) WHERE state = 'used' AND outcome IS NULL;
+CREATE INDEX approval_open ON approval (expires_at) WHERE state = 'open';
+
+-- `target` is what was voted on: a card's event id, or a code. `approval` is NULL as long as no
+-- card of that event id is known.
+CREATE TABLE vote (
+  event_id text PRIMARY KEY,
+  target text NOT NULL,
+  approval bigint REFERENCES approval ON DELETE CASCADE,
+  voter text NOT NULL,
+  yes integer NOT NULL,
+  withdrawn integer NOT NULL DEFAULT 0,
+  at bigint NOT NULL
+);
+CREATE INDEX vote_approval ON vote (approval);
+CREATE INDEX vote_early ON vote (target) WHERE approval IS NULL;

@@ -1,0 +1,206 @@
+"""The rule by which people let a changing call through, and what such a call is bound to."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol, TypeAlias
+
+from pydantic import BaseModel
+
+from lycatra_appservice.errors import SettingsError, ToolError
+from lycatra_appservice.freeze_times import FreezeTime, frozen_until, read_freeze_time
+from lycatra_appservice.model import JSON, Level, RoomID, UserID
+from lycatra_appservice.toolkit.redaction import canonical_arguments
+from lycatra_appservice.words.text import Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Who may approve a call, and when. Without any of it: one operator, within 15 minutes.
+
+    `people` (entries as `access` has them) stand in the place of the level. Whoever asked may
+    approve, too, unless `not_requester`. During `freeze` nothing is asked or approved. The card
+    is shown in `room`, else where the call was asked for.
+    """
+
+    level: Level = Level.OPERATOR
+    people: tuple[str, ...] = ()
+    not_requester: bool = False
+    quorum: int = 1
+    lifetime: timedelta = timedelta(minutes=15)  # to be seen, short enough to be remembered
+    freeze: tuple[FreezeTime, ...] = ()
+    room: RoomID | None = None
+
+    def frozen_until(self, now: datetime) -> datetime | None:
+        """When changes are possible again; `now` is in the configured time zone."""
+        return frozen_until(self.freeze, now)
+
+
+DEFAULT_RULE: Final = Rule()
+
+
+def rule_to_json(rule: Rule) -> dict[str, JSON]:
+    """As it is kept with an approval: that is judged by the rule under which it was asked."""
+    return {
+        "level": rule.level.name,
+        "people": list(rule.people),
+        "not_requester": rule.not_requester,
+        "quorum": rule.quorum,
+        "lifetime_s": rule.lifetime.total_seconds(),
+        "freeze": [span.written for span in rule.freeze],
+        "room": rule.room,
+    }
+
+
+def rule_from_json(kept: Mapping[str, JSON]) -> Rule:
+    """The rule that `rule_to_json` made this of."""
+    return Rule(
+        level=Level[kept["level"]],
+        people=tuple(kept["people"]),
+        not_requester=kept["not_requester"],
+        quorum=kept["quorum"],
+        lifetime=timedelta(seconds=kept["lifetime_s"]),
+        freeze=tuple(read_freeze_time(span) for span in kept["freeze"]),
+        room=RoomID(kept["room"]) if kept["room"] else None,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What exactly a call will do. The same arguments and settings must give the same plan.
+
+    `target` names what is changed. `steps` are lines of Markdown for who decides. `look` is a
+    command, without its prefix, that shows the target's state afterwards.
+    """
+
+    target: str
+    steps: Sequence[str]
+    look: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approved:
+    """That people have let one call through, used up for it. Made of nothing but its approval."""
+
+    args_hash: str
+    code: str
+    by: Sequence[UserID]
+
+
+class NeedsApprovalError(ToolError):
+    """A call that is right in itself, and waits for people. Carries what they are to be shown."""
+
+    def __init__(
+        self,
+        *,
+        tool: str,
+        title: str,
+        arguments: Mapping[str, JSON],
+        shown: Mapping[str, JSON],
+        plan: Plan,
+        args_hash: str,
+        rule: Rule,
+    ) -> None:
+        """`arguments` are as they came, and right; `shown` are they for everybody's eyes."""
+        super().__init__(Text("needs_approval", tool=tool))
+        self.tool = tool
+        self.title = title
+        self.arguments = arguments
+        self.shown = shown
+        self.plan = plan
+        self.args_hash = args_hash
+        self.rule = rule
+
+
+def bound_to(tool: str, args: BaseModel, plan: Plan) -> str:
+    """Fingerprint of a call and of what it would do: what is approved, and nothing else."""
+    call = [canonical_arguments(tool, args), plan.target, list(plan.steps)]
+    return hashlib.sha256(json.dumps(call).encode()).hexdigest()
+
+
+class RuleSettings(Protocol):
+    """A section of the configuration: of its values only those count that were written."""
+
+    @property
+    def model_fields_set(self) -> set[str]:
+        """Which were written."""
+
+
+class ApprovalSettings(RuleSettings, Protocol):
+    """The `approvals` section."""
+
+    @property
+    def tools(self) -> Mapping[str, RuleSettings]:
+        """What is otherwise for single tools."""
+
+
+class ChangingTool(Protocol):
+    """What a rule is looked up for."""
+
+    @property
+    def name(self) -> str:
+        """The tool's name."""
+
+    @property
+    def approval(self) -> Rule | None:
+        """What its author thinks right."""
+
+
+RuleFor: TypeAlias = Callable[[ChangingTool], Rule]
+
+
+def declared_rule(tool: ChangingTool) -> Rule:
+    """The tool's own rule, where nothing is configured."""
+    return tool.approval or DEFAULT_RULE
+
+
+class ConfiguredRules:
+    """What the configuration says wins over the tool's author, value by value."""
+
+    def __init__(self, settings: ApprovalSettings) -> None:
+        self._settings = settings
+
+    def __call__(self, tool: ChangingTool) -> Rule:
+        """The rule of a tool."""
+        rule = _with(declared_rule(tool), self._settings)
+        own = self._settings.tools.get(tool.name)
+        return _with(rule, own) if own is not None else rule
+
+    def expect_known(
+        self, changing: Sequence[ChangingTool], may_have: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        """Raise SettingsError for tools that do not exist or change nothing, or hopeless rules.
+
+        `may_have` tells of other tools that may be there, and do not work now.
+        """
+        known = {tool.name: tool for tool in changing}
+        problems = [
+            f"approvals.tools.{name}: is no tool that changes something"
+            + (f"; there are {', '.join(sorted(known))}" if known else "")
+            for name in sorted(self._settings.tools.keys() - known.keys())
+            if not may_have(name)
+        ]
+        problems += [f"approvals: {each}" for tool in changing for each in _hopeless(self, tool)]
+        if problems:
+            raise SettingsError(problems)
+
+
+def _with(rule: Rule, settings: RuleSettings) -> Rule:
+    written: dict[str, Any] = {
+        field.name: getattr(settings, field.name)
+        for field in fields(Rule)
+        if field.name in settings.model_fields_set
+    }
+    if "level" in written:
+        written["level"] = Level[written["level"].upper()]
+        written.setdefault("people", ())
+    return replace(rule, **written)
+
+
+def _hopeless(rules: RuleFor, tool: ChangingTool) -> Iterator[str]:
+    rule = rules(tool)
+    named = [each for each in rule.people if each.startswith("@")]
+    if rule.people and len(named) == len(rule.people) and len(named) < rule.quorum:
+        yield f"{tool.name} needs {rule.quorum} people, but only {len(named)} may approve it"

@@ -1,0 +1,3 @@
+-- name: lock_target
+-- Every transaction that writes is alone already.
+SELECT 1 AS locked WHERE :target IS NOT NULL
