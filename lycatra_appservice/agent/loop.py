@@ -87,6 +87,11 @@ class Agent:
         return await _Turn(system, question, asker, CallDesk(toolbox, steps), steps).run()
 
 
+def step_of_answer(number: int) -> str:
+    """The name under which the model's `number`-th answer of a turn is journaled."""
+    return f"{number}:model"
+
+
 class _Turn:
     """One question on its way to its answer."""
 
@@ -133,7 +138,7 @@ class _Turn:
             asked = with_note(messages, note) if note else messages
             return answer_to_json(await self._asker.ask(asked, tool_choice))
 
-        journaled = await self._steps.step(f"{len(self._answers) + 1}:model", run)
+        journaled = await self._steps.step(step_of_answer(len(self._answers) + 1), run)
         self._answers.append(answer_from_json(journaled))
         return self._answers[-1]
 

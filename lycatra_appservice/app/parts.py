@@ -1,11 +1,12 @@
 """What every other part is built on: settings, database, homeserver, our users and tools."""
 
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from lycatra_appservice.chat.commands import CommandWords
 from lycatra_appservice.chat.ignored import Ignored
@@ -15,10 +16,15 @@ from lycatra_appservice.db.open import OpenedDatabase
 from lycatra_appservice.matrix.client import MatrixClient
 from lycatra_appservice.matrix.session import homeserver_session
 from lycatra_appservice.matrix.users import VirtualUsers
+from lycatra_appservice.model import Face
+from lycatra_appservice.ops.masking import Masker
 from lycatra_appservice.ops.metrics import Metrics
 from lycatra_appservice.settings import Settings
 from lycatra_appservice.toolkit.access import Access
-from lycatra_appservice.toolkit.discovery import discover
+from lycatra_appservice.toolkit.databases import Databases
+from lycatra_appservice.toolkit.own.found import FoundTools
+from lycatra_appservice.toolkit.permissions import Permissions
+from lycatra_appservice.toolkit.redaction import Mask
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.turns.inbox import Inbox
 
@@ -32,13 +38,20 @@ class Parts:
     opened: OpenedDatabase
     client: MatrixClient
     users: VirtualUsers
-    registry: Registry
+    tools: FoundTools
     access: Access
     commands: CommandWords
     reader: Reader
     ignored: Ignored
     inbox: Inbox
     metrics: Metrics
+    mask: Mask
+    tool_databases: Databases
+
+    @property
+    def registry(self) -> Registry:
+        """The tools that work."""
+        return self.tools.registry
 
     @property
     def database(self) -> UpgradableDatabase:
@@ -47,10 +60,14 @@ class Parts:
 
 
 async def build_parts(
-    settings: Settings, owner: str, opened: OpenedDatabase, stack: AsyncExitStack
+    settings: Settings,
+    tools: FoundTools,
+    owner: str,
+    opened: OpenedDatabase,
+    stack: AsyncExitStack,
 ) -> Parts:
     """Build what depends on nothing but the configuration and the database."""
-    registry = discover()
+    registry = tools.registry
     users = VirtualUsers(
         server_name=settings.homeserver.server_name,
         localpart=settings.bot.localpart,
@@ -58,21 +75,26 @@ async def build_parts(
         namespaces=registry.namespaces,
     )
     session = await stack.enter_async_context(homeserver_session(settings.homeserver.ca_file))
-    tools = {each.name: registry.tools_of(each.name) for each in registry.namespaces}
-    commands = CommandWords(tools, settings.commands.prefixes)
+    databases = Databases(settings.databases)
+    stack.push_async_callback(databases.close)
+    members = {each.name: registry.tools_of(each.name) for each in registry.namespaces}
+    access = Access(settings.access, Permissions(settings.permissions, registry))
+    commands = CommandWords(members, settings.commands.prefixes).without(access.off(Face.COMMAND))
     return Parts(
         settings=settings,
         owner=owner,
         opened=opened,
         client=MatrixClient(session, settings.homeserver.url, settings.appservice.as_token),
         users=users,
-        registry=registry,
-        access=Access(settings.access),
+        tools=tools,
+        access=access,
         commands=commands,
         reader=make_reader(users, commands),
         ignored=Ignored(settings.access.ignored),
         inbox=Inbox(opened.database),
         metrics=Metrics([tool.name for tool in registry.tools]),
+        mask=Masker(secrets_of(settings)).mask,
+        tool_databases=databases,
     )
 
 
@@ -90,6 +112,26 @@ def secrets_of(settings: Settings) -> list[str]:
         appservice.hs_token_previous,
         model.api_key if model else None,
     ]
-    password = urlsplit(settings.database.url.get_secret_value()).password
-    named = [secret.get_secret_value() for secret in secrets if secret is not None]
-    return [*named, *([password] if password else [])]
+    urls = [settings.database.url, *(each.url for each in settings.databases.values())]
+    passwords = [urlsplit(url.get_secret_value()).password for url in urls]
+    of_tools = [secret for each in settings.tool_settings.values() for secret in _secrets_in(each)]
+    named = [secret.get_secret_value() for secret in (*secrets, *of_tools) if secret is not None]
+    return [*named, *(password for password in passwords if password)]
+
+
+def _secrets_in(value: object) -> Iterator[SecretStr]:
+    """Every secret inside a section, however deep."""
+    match value:
+        case SecretStr():
+            yield value
+        case BaseModel():
+            for name in type(value).model_fields:
+                yield from _secrets_in(getattr(value, name))
+        case Mapping():
+            for inner in value.values():
+                yield from _secrets_in(inner)
+        case list() | tuple() | set() | frozenset():
+            for inner in value:
+                yield from _secrets_in(inner)
+        case _:
+            pass

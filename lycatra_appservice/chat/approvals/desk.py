@@ -122,7 +122,7 @@ class ApprovalDesk:
                 wording.nobody_can(
                     needed.tool,
                     wording.approvers(rule, requester),
-                    self._electorate.who_could(rule),
+                    self._electorate.who_could(rule, card_room.room_id),
                     here=card_room.room_id == occasion.room.room_id,
                 )
             )

@@ -63,7 +63,9 @@ class Settling:
     async def _made(self, turn: Turn, approval: Approval, toolbox: Toolbox) -> Mapping[str, JSON]:
         async def make() -> JSON:
             # Everything that it raises is its end, too: from here on nothing is tried again.
-            approved = Approved(args_hash=approval.args_hash)
+            approved = Approved(
+                args_hash=approval.args_hash, code=approval.code, by=approval.decided_by
+            )
             try:
                 result = await toolbox.call(approval.tool, approval.args, approved=approved)
             except ToolError as error:

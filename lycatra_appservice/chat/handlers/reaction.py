@@ -1,4 +1,4 @@
-"""Reactions: a stop sign ends a question, a check mark or cross votes, a number picks a choice."""
+"""Reactions: a stop sign, a vote, the number of a choice that we offered, a magnifying glass."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -6,7 +6,8 @@ from typing import Final, Protocol
 
 from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.asking import MESSAGE, AsTrigger, aged
-from lycatra_appservice.chat.emoji import plain_emoji, vote_of
+from lycatra_appservice.chat.emoji import STOP_SIGNS, plain_emoji, vote_of
+from lycatra_appservice.chat.magnifier import MAGNIFYING_GLASSES, Magnifier
 from lycatra_appservice.chat.router import is_too_old
 from lycatra_appservice.chat.stopping import Stopping
 from lycatra_appservice.chat.welcome import CHOICES
@@ -17,7 +18,6 @@ from lycatra_appservice.turns.known import KnownTurn, KnownTurns, OurMessage
 from lycatra_appservice.turns.turn import Turn
 from lycatra_appservice.words.text import Said
 
-_STOP_SIGNS: Final = frozenset({"\U0001f6d1", "\u23f9"})  # a stop sign, a stop button
 _VIA: Final = "pick"
 
 
@@ -46,9 +46,11 @@ class ReactionHandler:
         known: KnownTurns,
         stopping: Stopping,
         votes: Votes,
+        magnifier: Magnifier,
         inbox: Inbox,
         as_trigger: AsTrigger,
     ) -> None:
+        self._magnifier = magnifier
         self._known = known
         self._stopping = stopping
         self._votes = votes
@@ -68,9 +70,14 @@ class ReactionHandler:
         message = await self._known.find_message(EventID(target))
         if message is not None and message.room_id != event["room_id"]:
             return ()
-        if key in _STOP_SIGNS:
+        if key in STOP_SIGNS:
             stopped = message.turn if message else await self._known.find(target)
             return () if stopped is None else await self._stop(turn, event, stopped)
+        if message is not None and key in MAGNIFYING_GLASSES:
+            age = age_of(event, turn.input["age_ms"], turn.created_at_ms)
+            return await self._magnifier.look(
+                UserID(event["sender"]), message, EventID(target), age
+            )
         if message is not None:
             await self._pick(turn, event, EventID(target), message, key)
         return ()

@@ -15,6 +15,7 @@ from lycatra_appservice.errors import (
     UnknownToolError,
 )
 from lycatra_appservice.model import Face, Level
+from lycatra_appservice.settings import Permission
 from lycatra_appservice.toolkit.approvals import Approved, NeedsApprovalError
 from lycatra_appservice.toolkit.base import (
     Effect,
@@ -43,7 +44,7 @@ SOON = timedelta(milliseconds=20)
 
 def let(needed: pytest.ExceptionInfo[NeedsApprovalError]) -> Approved:
     """What people who let this call through would give."""
-    return Approved(args_hash=needed.value.args_hash)
+    return Approved(args_hash=needed.value.args_hash, code="AAAA", by=[OPERATOR])
 
 
 async def test_an_allowed_call_runs_with_its_checked_arguments() -> None:
@@ -61,7 +62,7 @@ async def test_permission_is_decided_before_arguments_are_looked_at() -> None:
 
         assert caught.value.user_message == (
             "`say_something` needs an operator, and you are a viewer here. "
-            "@operator:example.org could do it."
+            "These could do it: @operator:example.org."
         )
         assert on.calls.outcomes == ["not_allowed"]
 
@@ -143,7 +144,7 @@ async def test_secrets_are_hidden_from_who_is_asked_and_run_as_they_are() -> Non
                 "say_something", {"user": "ada", "api_token": "s3cret", "password": "s3cret"}
             )
 
-        assert needed.value.shown == {"user": "ada", "api_token": "••••", "password": "••••"}
+        assert needed.value.shown == {"user": "ada", "api_token": "***", "password": "***"}
         assert needed.value.arguments["password"] == "s3cret"
 
 
@@ -246,7 +247,8 @@ async def test_a_toolbox_offers_only_what_may_be_used_sorted_by_name() -> None:
 
 
 async def test_a_hidden_tool_looks_unknown() -> None:
-    async with bench([a_tool(), a_tool(name="hum_tune")], hidden=frozenset(["hum_tune"])) as on:
+    hidden = Permission(tools=("hum_tune",), hidden=True)
+    async with bench([a_tool(), a_tool(name="hum_tune")], rules=[hidden]) as on:
         toolbox = on.toolbox()
         messages = []
         for name in ("hum_tune", "hum_tunes"):
