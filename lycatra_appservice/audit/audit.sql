@@ -19,7 +19,7 @@ SELECT a.* FROM audit a
 WHERE (a.trigger_id = :trigger_id OR a.call = :call)
   AND (CAST(:person AS text) IS NULL OR a.person = :person)
   AND (CAST(:room AS text) IS NULL OR a.room = :room)
-ORDER BY a.id LIMIT :entries
+ORDER BY a.at, a.id LIMIT :entries
 
 -- name: of_turn
 SELECT a.* FROM audit a WHERE a.trigger_id = :trigger_id ORDER BY a.id

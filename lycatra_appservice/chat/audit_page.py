@@ -109,8 +109,6 @@ def _came_of(entry: Entry) -> Said:
         return messages.audit_decided(key, entry.approvers)
     if key == Outcome.CRASHED and entry.reference:
         return messages.audit_crashed(entry.reference)
-    if key == Ruling.NEEDS_APPROVAL and entry.approval:
-        return messages.audit_waits(entry.approval)
     if key == Outcome.OK and entry.took_ms is not None:
         return messages.audit_done(entry.took_ms / 1000)
     return messages.audit_outcome(key)

@@ -457,11 +457,6 @@ def audit_crashed(reference: str) -> Text:
     return Text("audit_crashed", reference=reference)
 
 
-def audit_waits(code: str) -> Text:
-    """A call that waits for an approval, or waited."""
-    return Text("audit_waits", code=code)
-
-
 def audit_nothing() -> Text:
     """For `!audit`, when there is nothing of the kind."""
     return Text("audit_nothing")

@@ -121,7 +121,8 @@ SELECT a.id, a.state FROM approval a JOIN turn t ON t.id = a.turn_id
 WHERE a.state IN ('approved', 'used') AND a.outcome IS NULL AND t.finished_at IS NOT NULL LIMIT 100
 
 -- name: give_up
-UPDATE approval SET state = 'withdrawn', why = :why WHERE id = :approval AND state = 'approved'
+UPDATE approval SET state = 'withdrawn', why = :why, decided_at = lycatra_now()
+WHERE id = :approval AND state = 'approved'
 RETURNING id
 
 -- name: of_card_row

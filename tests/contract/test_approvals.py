@@ -1,16 +1,18 @@
 """Approvals under every race and crash: what people let through happens once, or is told of."""
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from lycatra_appservice.audit.store import AuditStore
 from lycatra_appservice.db.connection import Database
 from lycatra_appservice.db.migrate import UpgradableDatabase
 from lycatra_appservice.db.statements import Dialect
-from lycatra_appservice.model import EventID, LaneKind, Outgoing
+from lycatra_appservice.model import EventID, LaneKind, Outgoing, UserID
 from lycatra_appservice.turns.approvals import (
     Approval,
     Approvals,
@@ -35,6 +37,7 @@ from lycatra_appservice.turns.turn import Turn
 from lycatra_appservice.turns.votes import VoteStore
 from tests.contract.conftest import Replicas
 from tests.support.parking import (
+    ASKER,
     CARD_ROOM,
     UNKNOWN,
     VOTER,
@@ -316,6 +319,24 @@ async def test_of_all_ends_at_once_exactly_one_comes(database_pair: Pair) -> Non
         [(lease, head)] = await engine.store.claim(LaneKind.COMMAND, 1)
         assert head.trigger_id == f"$a{n}"
         await engine.store.finish(lease, head, "done", go_on=False)
+
+
+async def test_the_audit_has_the_end_by_the_same_commit(database: UpgradableDatabase) -> None:
+    engine, odd = Engine(database), UserID('@a"b\\c:example.org')
+    lease, turn, approval = await parked(engine)
+    card = await card_is_out(engine, lease, turn)
+    votes = [a_vote(1), a_vote(2, voter=odd)]
+    for vote in votes:
+        await VoteStore(database).cast_on(vote, card, CARD_ROOM)
+
+    await Deciding(database).decide(approval.id, votes, approved=True)
+    await Deciding(database).decide(approval.id, votes, approved=True)
+
+    [recorded] = await AuditStore(database).of_turn("$a")
+    entry = recorded.entry
+    assert (entry.ruling, entry.approval, entry.person) == ("approved", approval.code, ASKER)
+    assert entry.approvers == (VOTER, odd)
+    assert json.loads(entry.arguments or "") == {"service": "web"}
 
 
 async def test_a_vote_that_was_taken_back_a_moment_ago_decides_nothing(

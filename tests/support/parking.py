@@ -43,7 +43,7 @@ def new_approval(
         target=target,
         args=args or {"service": "web"},
         args_hash=args_hash,
-        shown={"title": "Restart"},
+        shown={"title": "Restart", "arguments": {"service": "web"}},
         rule={},
         lifetime=lifetime,
     )
