@@ -208,7 +208,8 @@ Faces: TypeAlias = Annotated[
     tuple[Literal["command", "agent", "mcp"], ...], BeforeValidator(_words), Field(min_length=1)
 ]
 QuietKinds: TypeAlias = Annotated[
-    tuple[Literal["welcome", "too_old", "edited", "hints"], ...], BeforeValidator(_words)
+    tuple[Literal["welcome", "too_old", "edited", "hints", "progress"], ...],
+    BeforeValidator(_words),
 ]
 Targets: TypeAlias = Annotated[
     tuple[Annotated[Target, PlainValidator(_target)], ...], BeforeValidator(_words)

@@ -18,6 +18,7 @@ from lycatra_appservice.app.coming_and_going import (
 )
 from lycatra_appservice.app.parts import Parts, utc_now
 from lycatra_appservice.app.second_thoughts import build_second_thoughts
+from lycatra_appservice.app.timing import both, build_timers
 from lycatra_appservice.audit.store import AuditStore
 from lycatra_appservice.audit.trail import AuditTrail
 from lycatra_appservice.chat.arrival import Arrival
@@ -38,6 +39,8 @@ from lycatra_appservice.chat.handlers.state import OnLeft
 from lycatra_appservice.chat.help_page import HelpPage
 from lycatra_appservice.chat.language import Tongue
 from lycatra_appservice.chat.private_answers import PrivateAnswers
+from lycatra_appservice.chat.progress import ProgressNotices
+from lycatra_appservice.chat.progress_end import ProgressEnd
 from lycatra_appservice.chat.room_settings import RoomSettingsStore
 from lycatra_appservice.chat.router import Router
 from lycatra_appservice.chat.setting_words import make_settings
@@ -63,12 +66,15 @@ from lycatra_appservice.toolkit.approvals import ConfiguredRules
 from lycatra_appservice.toolkit.context import Contexts
 from lycatra_appservice.toolkit.rights import Rights
 from lycatra_appservice.toolkit.state import StateStore
+from lycatra_appservice.toolkit.stored_timers import StoredTimers
 from lycatra_appservice.toolkit.toolbox import Gate
 from lycatra_appservice.turns.journal import Journal
 from lycatra_appservice.turns.known import KnownTurns
+from lycatra_appservice.turns.progress import PROGRESS, ProgressTable
 from lycatra_appservice.turns.runner import TurnRunner
 from lycatra_appservice.turns.sending import Sending
 from lycatra_appservice.turns.store import TurnStore
+from lycatra_appservice.turns.timers import TIMER, TimerTable
 from lycatra_appservice.turns.upkeep import Upkeep
 from lycatra_appservice.turns.worker import Worker, WorkerTiming
 from lycatra_appservice.words.catalogue import load_catalogue
@@ -113,6 +119,7 @@ async def build_chat(
     private = PrivateAnswers(rooms, _direct_line(parts, rooms), composer)
     ground = _ground(parts, rooms, rights, gate)
     approving = build_approving(ground, composer, tongue, parts.settings.zone, utc_now)
+    calls = ProgressNotices(composer)
     ask = AskHandler(
         _agent(parts.settings, backend),
         gate,
@@ -127,6 +134,7 @@ async def build_chat(
         parts.settings.model.turn_timeout if parts.settings.model else timedelta(0),
         approving.desk,
         approving.settling,
+        calls,
     )
     sources = _sources(parts, gate, trail, conversations, private)
     control = _control(
@@ -150,6 +158,7 @@ async def build_chat(
                 private,
                 approving.desk,
                 approving.settling,
+                calls,
             ),
             ask=ask,
             stop=second.stop,
@@ -159,13 +168,14 @@ async def build_chat(
         unasked,
         asides,
     )
+    timers = build_timers(ground, composer)
     encrypted = _encrypted(parts, ground, unasked)
     coming = _coming_and_going(
         parts,
         ground,
         encrypted,
         Arrival(unasked, _welcome(parts, gate), encrypted),
-        approving.forsaken.left,
+        both(approving.forsaken.left, timers.left),
     )
     handlers = Handlers(
         message=message,
@@ -182,6 +192,8 @@ async def build_chat(
             **approving.jobs,
             ENCRYPTED_ROOM: encrypted.explain,
             DIRECT_ROOM: encrypted.begin,
+            TIMER: timers.run,
+            PROGRESS: ProgressEnd(ProgressTable(parts.database), parts.client, tongue).run,
         },
     )
     dispatcher = Dispatcher(parts.users, handlers)
@@ -313,6 +325,7 @@ def _gate(parts: Parts, rights: Rights, board: HealthBoard, trail: AuditTrail) -
         clock=utc_now,
         memory=StateStore(parts.database),
         databases=parts.tool_databases,
+        timers=StoredTimers(TimerTable(parts.database)),
     )
     return Gate(
         parts.registry,

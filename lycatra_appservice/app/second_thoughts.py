@@ -27,6 +27,7 @@ from lycatra_appservice.turns.forgetting import Forgetting
 from lycatra_appservice.turns.known import KnownTurns
 from lycatra_appservice.turns.records import Trigger
 from lycatra_appservice.turns.revisions import Memory, Revisions
+from lycatra_appservice.turns.timers import TimerTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,11 @@ def build_second_thoughts(
     """Put them together."""
     database, inbox = ground.database, ground.inbox
     known = KnownTurns(database)
-    memories: Sequence[Memory] = [conversations, AuditStore(database)]
+    memories: Sequence[Memory] = [
+        conversations,
+        AuditStore(database),
+        TimerTable(database),
+    ]
     revisions = Revisions(database, memories)
     originals = Originals(ground.client, ground.rooms, ground.users)
     rewording = Rewording(known, originals, revisions, inbox, as_trigger)

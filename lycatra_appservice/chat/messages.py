@@ -28,6 +28,31 @@ def with_note(found: Said, note: Said) -> Text:
     return Text("with_note", said=found, note=note)
 
 
+def progress(said: Said) -> Text:
+    """What a slow tool is doing."""
+    return Text("progress", said=said)
+
+
+def progress_finished() -> Text:
+    """In its place when that call has ended, however."""
+    return Text("progress_finished")
+
+
+def progress_stopped() -> Text:
+    """In its place when somebody stopped it, or asked anew."""
+    return Text("progress_stopped")
+
+
+def progress_broken_off() -> Text:
+    """In its place when it was given up."""
+    return Text("progress_broken_off")
+
+
+def late(said: Said, by: timedelta) -> Text:
+    """What was to be said earlier."""
+    return Text("late", said=said, span=roughly(by))
+
+
 def no_model() -> Text:
     """For a question where no language model is configured."""
     return Text("no_model")

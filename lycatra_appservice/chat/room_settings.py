@@ -15,7 +15,7 @@ ReplyPlace: TypeAlias = Literal["auto", "thread", "plain"]
 Presence: TypeAlias = Literal["all", "on_demand", "label"]
 Streaming: TypeAlias = Literal["on", "off", "silent"]
 TableLook: TypeAlias = Literal["table", "list"]
-QuietKind: TypeAlias = Literal["welcome", "too_old", "edited", "hints"]
+QuietKind: TypeAlias = Literal["welcome", "too_old", "edited", "hints", "progress"]
 
 REPLY_PLACES: Final[Sequence[ReplyPlace]] = get_args(ReplyPlace)
 PRESENCES: Final[Sequence[Presence]] = get_args(Presence)

@@ -206,8 +206,28 @@ class ToolContext(Protocol):
     def progress(self, text: Said) -> None:
         """Say in a few words what is being done, to whoever waits for a slow tool.
 
-        Costs nothing, and may not be shown at all: never put into it what an answer needs.
+        Costs nothing, and may be called as often as there is something new. Only what stands
+        when a call has taken some seconds is shown, in one message that is edited now and then:
+        never put into it what an answer needs.
         """
+
+    def attach(self, file: File) -> None:
+        """Have a file shown after the result, as if it stood last in its `files`.
+
+        What a call has attached that then fails is not shown.
+        """
+
+    async def timer(self, name: str, when: datetime, text: Said) -> None:
+        """Have a text said at its time, where it was asked, to who asked, by this namespace.
+
+        One of the same name in this room is replaced; `name` has up to 100 characters, `text`
+        2,000, `when` is aware and at most a year ahead. It is said once, also after restarts, if
+        the person is still there and may still use this tool; what comes late says so. Raises
+        ToolFailedError with a sentence for people, and ValueError for a mistake of the tool.
+        """
+
+    async def cancel_timer(self, name: str) -> bool:
+        """Take a timer of this room back; False when there is none, or when it is being said."""
 
     def visible_tools(self) -> Sequence[ToolSummary]:
         """The tools that the caller may use, in a stable order."""

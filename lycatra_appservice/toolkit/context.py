@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import ThreadedResolver
 from pydantic import BaseModel
 
-from lycatra_appservice.model import Caller
+from lycatra_appservice.model import Caller, File
 from lycatra_appservice.toolkit.base import (
     Component,
     Namespace,
@@ -26,17 +26,13 @@ from lycatra_appservice.toolkit.base import (
 from lycatra_appservice.toolkit.guard.allowance import Allowance
 from lycatra_appservice.toolkit.guard.outbound import MakeResolver
 from lycatra_appservice.toolkit.memory import Memory, state_of
+from lycatra_appservice.toolkit.progress import OnProgress
 from lycatra_appservice.toolkit.queries import DatabaseSource, OpenDatabase
 from lycatra_appservice.toolkit.registry import AnyTool
+from lycatra_appservice.toolkit.timers import Timers, TimerSource, checked_timer, time_left
 from lycatra_appservice.words.text import Said
 
 ComponentsOf: TypeAlias = Callable[[], Awaitable[Sequence[Component]]]
-# Hears what a slow tool is doing; never waits and never raises.
-OnProgress: TypeAlias = Callable[[Said], None]
-
-
-def unheard(_: Said) -> None:
-    """Where nobody is shown what a tool is doing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +49,10 @@ class CallContext:
     state: State
     open_database: OpenDatabase
     on_progress: OnProgress
+    timers: Timers
     tools: Sequence[ToolSummary]
     ask_components: ComponentsOf
+    attached: list[File] = field(default_factory=list)
 
     def now(self) -> datetime:
         """The time, aware, UTC."""
@@ -73,6 +71,19 @@ class CallContext:
     def progress(self, text: Said) -> None:
         """Tell whoever waits."""
         self.on_progress(text)
+
+    def attach(self, file: File) -> None:
+        """Have it shown after the result."""
+        self.attached.append(file)
+
+    async def timer(self, name: str, when: datetime, text: Said) -> None:
+        """Have a text said later. Raises ToolFailedError, or ValueError."""
+        timer = checked_timer(name, when, text)
+        await self.timers.put(timer, time_left(timer, self.now()))
+
+    async def cancel_timer(self, name: str) -> bool:
+        """Take it back; whether there was one."""
+        return await self.timers.drop(name)
 
     def visible_tools(self) -> Sequence[ToolSummary]:
         """The tools that the caller may use, sorted by name."""
@@ -97,6 +108,7 @@ class Contexts:
         clock: Callable[[], datetime],
         memory: Memory,
         databases: DatabaseSource,
+        timers: TimerSource,
         make_resolver: MakeResolver = ThreadedResolver,
     ) -> None:
         """`settings` has the checked section of every namespace; `clock` gives aware UTC.
@@ -113,6 +125,7 @@ class Contexts:
         self._clock = clock
         self._memory = memory
         self._databases = databases
+        self._timers = timers
 
     def for_call(
         self,
@@ -136,6 +149,7 @@ class Contexts:
             state=state_of(self._memory, namespace.name, caller),
             open_database=self._databases.opener(log),
             on_progress=on_progress,
+            timers=self._timers.of(caller, tool, namespace.name),
             tools=visible,
             ask_components=self._components,
         )

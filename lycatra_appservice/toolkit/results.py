@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from lycatra_appservice.model import JSON
+from lycatra_appservice.model import JSON, File
 from lycatra_appservice.toolkit.base import ToolResult
 from lycatra_appservice.toolkit.files import fitting
 from lycatra_appservice.words.text import Said, Text
@@ -27,6 +27,11 @@ def bounded(result: ToolResult) -> ToolResult:
         left_out = Text("text_cut")
     note = _together([result.note, left_out, *notes])
     return replace(result, data=data, markdown=markdown, note=note, files=files)
+
+
+def with_attached(result: ToolResult, attached: Sequence[File]) -> ToolResult:
+    """The result with what the tool has attached after its own files."""
+    return replace(result, files=[*result.files, *attached]) if attached else result
 
 
 def _together(notes: Sequence[Said | None]) -> Said | None:

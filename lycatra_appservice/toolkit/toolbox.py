@@ -17,7 +17,7 @@ from lycatra_appservice.errors import (
     UnknownToolError,
 )
 from lycatra_appservice.matrix.standing import Standing
-from lycatra_appservice.model import JSON, Caller, Level
+from lycatra_appservice.model import JSON, Caller, File, Level
 from lycatra_appservice.toolkit.access import Decision
 from lycatra_appservice.toolkit.approvals import (
     Approved,
@@ -36,7 +36,6 @@ from lycatra_appservice.toolkit.base import (
     ToolSummary,
 )
 from lycatra_appservice.toolkit.cache import ResultCache, cache_key
-from lycatra_appservice.toolkit.context import OnProgress, unheard
 from lycatra_appservice.toolkit.observing import (
     CallAudit,
     CallObserver,
@@ -44,9 +43,10 @@ from lycatra_appservice.toolkit.observing import (
     Observation,
     Outcome,
 )
+from lycatra_appservice.toolkit.progress import OnProgress, ProgressOf, to_nobody, unheard
 from lycatra_appservice.toolkit.redaction import Mask, shown_arguments
 from lycatra_appservice.toolkit.registry import AnyTool, Registry
-from lycatra_appservice.toolkit.results import bounded
+from lycatra_appservice.toolkit.results import bounded, with_attached
 from lycatra_appservice.toolkit.rights import Rights
 from lycatra_appservice.words.spans import in_seconds
 from lycatra_appservice.words.text import Said, Text
@@ -66,8 +66,16 @@ class ContextSource(Protocol):
         namespace: Namespace,
         visible: Sequence[ToolSummary],
         on_progress: OnProgress,
-    ) -> ToolContext:
+    ) -> "AttachingContext":
         """`visible` are the tools that the caller may use."""
+
+
+class AttachingContext(ToolContext, Protocol):
+    """The context of one call, which keeps what the tool attaches."""
+
+    @property
+    def attached(self) -> Sequence[File]:
+        """In the order in which it was attached."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,15 +129,15 @@ class Gate:
         caller: Caller,
         *,
         namespace: str | None = None,
-        on_progress: OnProgress = unheard,
+        progress: ProgressOf = to_nobody,
     ) -> "Toolbox":
         """The tools as this caller has them; `namespace` leaves only those of one virtual user.
 
-        Looks up how the caller stands in the room, where the rights depend on it. `on_progress`
-        hears what a slow tool says of itself while it runs.
+        Looks up how the caller stands in the room, where the rights depend on it. `progress`
+        hears what slow tools say of themselves while they run.
         """
         standing = await self._shared.rights.standing(caller.user_id, caller.room_id)
-        return self.open_for(caller, standing, namespace=namespace, on_progress=on_progress)
+        return self.open_for(caller, standing, namespace=namespace, progress=progress)
 
     def open_for(
         self,
@@ -137,10 +145,10 @@ class Gate:
         standing: Standing,
         *,
         namespace: str | None = None,
-        on_progress: OnProgress = unheard,
+        progress: ProgressOf = to_nobody,
     ) -> "Toolbox":
         """The same for who has just looked that up."""
-        return Toolbox(self._shared, caller, standing, namespace, on_progress)
+        return Toolbox(self._shared, caller, standing, namespace, progress)
 
 
 class Toolbox:
@@ -152,10 +160,10 @@ class Toolbox:
         caller: Caller,
         standing: Standing,
         namespace: str | None,
-        on_progress: OnProgress,
+        progress: ProgressOf,
     ) -> None:
         """Made by `Gate.open` only."""
-        self._on_progress = on_progress
+        self._progress = progress
         self._shared = shared
         self._caller = caller
         self._standing = standing
@@ -296,15 +304,14 @@ class Toolbox:
                 raise _timed_out(tool, had_slot=True) from exc
             raise
 
-    def _context(self, tool: AnyTool) -> ToolContext:
+    def _context(self, tool: AnyTool, hear: OnProgress = unheard) -> AttachingContext:
         namespace = self._shared.registry.namespace_of(tool.name)
         return self._shared.contexts.for_call(
-            self._caller, tool, namespace, self._summaries(), self._on_progress
+            self._caller, tool, namespace, self._summaries(), hear
         )
 
     async def _run(self, tool: AnyTool, args: ToolArgs, observation: Observation) -> ToolResult:
         namespace = self._shared.registry.namespace_of(tool.name)
-        context = self._context(tool)
         deadline = asyncio.timeout(tool.timeout.total_seconds())
         had_slot = False
         try:
@@ -312,7 +319,9 @@ class Toolbox:
                 had_slot = True
                 if tool.changes:
                     await observation.starting()
-                return await tool.run(args, context)
+                with self._progress(tool) as hear:
+                    context = self._context(tool, hear)
+                    return with_attached(await tool.run(args, context), context.attached)
         except TimeoutError as exc:
             # An inner timeout that the tool let through is the tool's mistake, not its deadline.
             if deadline.expired():

@@ -13,13 +13,15 @@ from lycatra_appservice.settings import ToolDatabase
 from lycatra_appservice.targets import read_target
 from lycatra_appservice.toolkit.arguments import checked_arguments
 from lycatra_appservice.toolkit.base import Component, Namespace, ToolResult
-from lycatra_appservice.toolkit.context import Contexts, unheard
+from lycatra_appservice.toolkit.context import Contexts
 from lycatra_appservice.toolkit.databases import Databases
 from lycatra_appservice.toolkit.memory import ShortMemory
 from lycatra_appservice.toolkit.own.found import FoundTools
 from lycatra_appservice.toolkit.own.search import look_into
 from lycatra_appservice.toolkit.registry import AnyTool
-from lycatra_appservice.toolkit.results import bounded
+from lycatra_appservice.toolkit.results import bounded, with_attached
+from lycatra_appservice.toolkit.timers import ShortTimers, Timer
+from lycatra_appservice.words.text import Said
 
 _NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 _PERSON = UserID("@alice:example.org")
@@ -57,6 +59,8 @@ class Trial:
         self._folder = file.parent.parent
         self._now = now
         self._memory = ShortMemory()
+        self._timers = ShortTimers()
+        self.progress: list[Said] = []  # all that the tool has said of itself, whatever is shown
 
     async def call(self, **arguments: JSON) -> ToolResult:
         """Run it as the gate does: arguments checked, in its time, its result bounded.
@@ -73,13 +77,19 @@ class Trial:
             self._tool,
             self._namespace,
             (),
-            unheard,
+            self.progress.append,
         )
         try:
             async with asyncio.timeout(self._tool.timeout.total_seconds()):
-                return bounded(await self._tool.run(args, context))
+                result = await self._tool.run(args, context)
+                return bounded(with_attached(result, context.attached))
         finally:
             await databases.close()
+
+    @property
+    def timers(self) -> Mapping[str, Timer]:
+        """What the tool wants said later, by name; a trial says none of it."""
+        return self._timers.waiting
 
     def _contexts(self, databases: Databases, namespace: Namespace) -> Contexts:
         return Contexts(
@@ -91,6 +101,7 @@ class Trial:
             clock=lambda: self._now,
             memory=self._memory,
             databases=databases,
+            timers=self._timers,
         )
 
 

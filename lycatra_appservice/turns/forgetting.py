@@ -95,12 +95,12 @@ class Forgetting:
         return await self._erase(row["trigger_id"], erase)
 
     async def is_being_shown(self, trigger_id: str) -> bool:
-        """Whether a card of a turn is about to be edited."""
+        """Whether a card of a turn, or what shows how it gets on, is about to be edited."""
         row = await self._database.fetch_one(self._sql["is_being_shown"], trigger_id=trigger_id)
         return row is not None
 
     async def traces(self, trigger_id: str) -> Sequence[Trace]:
-        """What a turn that has ended may have left in rooms, as sent; its cards' ends last."""
+        """What a turn that has ended may have left in rooms, as sent; of other turns last."""
         rows = await self._database.fetch(self._sql["traces"], trigger_id=trigger_id)
         return [_trace(row) for row in rows if row["ended_ago_ms"] is not None]
 

@@ -30,7 +30,7 @@ DELETE FROM step WHERE EXISTS (
     AND substr(t.lane, 1, length(CAST(:prefix AS text))) = CAST(:prefix AS text))
 
 -- name: traces
--- The turns that edit a card have names of which no index but that of the names is needed.
+-- The turns that edit a card, or end what shows progress, have names of which no index but that of the names is needed.
 SELECT s.*, NULL AS target, NULL AS target_mxc, lycatra_now() - t.finished_at AS ended_ago_ms,
   NULL AS of_card, 0 AS later
 FROM send s JOIN turn t ON t.id = s.turn_id WHERE t.trigger_id = :trigger_id
@@ -44,6 +44,18 @@ JOIN turn t ON t.trigger_id IN (
 JOIN send s ON s.turn_id = t.id
 LEFT JOIN send c ON c.turn_id = a.turn_id AND c.n = a.card_n
 WHERE a.trigger_id = :trigger_id
+UNION ALL
+SELECT s.*, NULL, NULL, lycatra_now() - t.finished_at, p.event_id, 1
+FROM send p
+JOIN turn t ON t.trigger_id = 'progress:' || p.trigger_id || ':' || p.n
+JOIN send s ON s.turn_id = t.id
+WHERE p.trigger_id = :trigger_id
+UNION ALL
+SELECT s.*, NULL, NULL, lycatra_now() - t.finished_at, NULL, 1
+FROM timer m
+JOIN turn t ON t.trigger_id = m.trigger_id
+JOIN send s ON s.turn_id = t.id
+WHERE m.asked_by = :trigger_id
 ORDER BY later, n
 
 -- name: is_being_shown
@@ -53,6 +65,12 @@ JOIN turn t ON t.trigger_id IN (
   'card:' || a.id || ':withdrawn', 'card:' || a.id || ':done', 'card:' || a.id || ':failed',
   'card:' || a.id || ':unknown', 'card:' || a.id || ':late')
 WHERE a.trigger_id = :trigger_id AND t.finished_at IS NULL
+UNION ALL
+SELECT 1 FROM send p JOIN turn t ON t.trigger_id = 'progress:' || p.trigger_id || ':' || p.n
+WHERE p.trigger_id = :trigger_id AND t.finished_at IS NULL
+UNION ALL
+SELECT 1 FROM timer m JOIN turn t ON t.trigger_id = m.trigger_id
+WHERE m.asked_by = :trigger_id AND t.state IN ('running', 'sending')
 LIMIT 1
 
 -- name: forget_ends_of_cards

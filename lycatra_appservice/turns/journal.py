@@ -24,7 +24,7 @@ from lycatra_appservice.turns.records import (
     transaction_id,
 )
 
-# Writes more into the commit of a step; what it raises undoes both.
+# Writes more into the commit of a step or of a row; what it raises undoes both.
 Beside: TypeAlias = Callable[[Connection], Awaitable[None]]
 
 
@@ -46,6 +46,11 @@ class Journal:
         self._sql = Statements.load(__package__, "turns", database.dialect)
         self._owner = owner
         self._parking = Parking(database)
+
+    @property
+    def database(self) -> Database:
+        """Where it stands."""
+        return self._database
 
     async def steps(self, turn: StoredTurn) -> Mapping[str, StoredStep]:
         """What an earlier run of this turn has journaled, by name."""
@@ -167,11 +172,22 @@ class Journal:
         return None
 
     async def write_send(
-        self, lease: Lease, turn: StoredTurn, n: int, out: Outgoing
+        self,
+        lease: Lease,
+        turn: StoredTurn,
+        n: int,
+        out: Outgoing,
+        *,
+        beside: Beside | None = None,
     ) -> OpenSend | None:
-        """Write a row while the handler runs; an existing one stands. None when it is settled."""
+        """Write a row while the handler runs; an existing one stands. None when it is settled.
+
+        `beside` runs in the same transaction.
+        """
         async with self._database.transaction() as connection:
             self._expect(await self._lock(connection, lease), lease)
+            if beside is not None:
+                await beside(connection)
             new = await connection.fetch_one(
                 self._sql["insert_send"], **send_parameters(turn, n, out)
             )

@@ -26,7 +26,7 @@ from lycatra_appservice.turns.records import (
     StoredTurn,
     cause_of,
 )
-from lycatra_appservice.turns.sending import Sending, SendLaterError
+from lycatra_appservice.turns.sending import AwaitedError, Sending, SendLaterError
 from lycatra_appservice.turns.store import TurnStore
 from lycatra_appservice.turns.turn import Turn, TurnHandler
 
@@ -99,8 +99,10 @@ class TurnRunner:
             logger.warning("lane_lost", extra={"lane": lease.lane, "error": str(error)})
         except SendLaterError as later:
             outcome = "send_later"
-            logger.warning(
-                "send_later", extra={"why": str(later), "delay_s": later.delay.total_seconds()}
+            logger.log(
+                logging.DEBUG if isinstance(later, AwaitedError) else logging.WARNING,
+                "send_later",
+                extra={"why": str(later), "delay_s": later.delay.total_seconds()},
             )
             await self._put_back(lease, turn, later.delay)
         except StoreUnavailableError as error:

@@ -39,6 +39,10 @@ class SendLaterError(LycatraError):
         self.delay = delay
 
 
+class AwaitedError(SendLaterError):
+    """Something else has to end first: nothing is wrong, and the turn is tried after `delay`."""
+
+
 class BrokenRowError(LycatraError):
     """A row that makes its deliverer raise: a bug. It is tried a few times, then dropped."""
 

@@ -8,6 +8,7 @@ from lycatra_appservice.errors import LycatraError, OutcomeUnknownError
 from lycatra_appservice.model import JSON, EventID, LaneKind, Outgoing
 from lycatra_appservice.turns.approvals import Approval, NewApproval
 from lycatra_appservice.turns.journal import Journal, hash_arguments
+from lycatra_appservice.turns.progress import ProgressRows
 from lycatra_appservice.turns.records import (
     CancelledByPersonError,
     Lease,
@@ -144,6 +145,10 @@ class Turn:
             await self._sending.send_now(self._lease, self._stored, pending)
         event_id = await self._journal.sent_event(self._stored, n)
         return EventID(event_id) if event_id else None
+
+    def progress(self) -> ProgressRows:
+        """What this run shows of a slow call, without being an answer."""
+        return ProgressRows(self._journal, self._sending, self._lease, self._stored)
 
     def approval(self, step_name: str) -> Approval | None:
         """What was asked before this step, as it stood when this run began."""

@@ -172,7 +172,9 @@ WHERE l.key = :lane AND l.owner IS NULL AND l.ready_at IS NULL
 -- name: count_turns
 SELECT t.state, coalesce(l.kind, 'job') AS kind, count(*) AS turns
 FROM turn t LEFT JOIN lane l ON l.key = t.lane
-WHERE t.state IN ('queued', 'running', 'waiting', 'sending') GROUP BY t.state, l.kind
+WHERE t.state IN ('queued', 'running', 'waiting', 'sending')
+  AND (t.state <> 'queued' OR t.run_at < lycatra_now() + 60000) -- not what is for later anyway
+GROUP BY t.state, l.kind
 
 -- name: count_unsent
 SELECT count(*) AS unsent FROM send WHERE sent_at IS NULL AND dropped IS NULL

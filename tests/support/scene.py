@@ -20,6 +20,7 @@ from lycatra_appservice.agent.loop import Agent, Window
 from lycatra_appservice.app.approving import build_approving
 from lycatra_appservice.app.coming_and_going import Ground, build_coming_and_going
 from lycatra_appservice.app.second_thoughts import as_trigger_by, build_second_thoughts
+from lycatra_appservice.app.timing import both, build_timers
 from lycatra_appservice.audit.store import AuditStore
 from lycatra_appservice.audit.trail import AuditTrail
 from lycatra_appservice.chat.arrival import Arrival
@@ -40,6 +41,8 @@ from lycatra_appservice.chat.help_page import HelpPage
 from lycatra_appservice.chat.ignored import Ignored
 from lycatra_appservice.chat.language import Tongue
 from lycatra_appservice.chat.private_answers import PrivateAnswers
+from lycatra_appservice.chat.progress import ProgressNotices, ProgressTiming
+from lycatra_appservice.chat.progress_end import ProgressEnd
 from lycatra_appservice.chat.reading import make_reader
 from lycatra_appservice.chat.room_jobs import RoomJobs
 from lycatra_appservice.chat.room_settings import RoomSettingsStore
@@ -87,11 +90,14 @@ from lycatra_appservice.toolkit.permissions import Permissions
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.toolkit.rights import Rights
 from lycatra_appservice.toolkit.state import StateStore
+from lycatra_appservice.toolkit.stored_timers import StoredTimers
 from lycatra_appservice.toolkit.toolbox import Gate
 from lycatra_appservice.turns.journal import Journal
 from lycatra_appservice.turns.known import KnownTurns
+from lycatra_appservice.turns.progress import PROGRESS, ProgressTable
 from lycatra_appservice.turns.runner import TurnRunner
 from lycatra_appservice.turns.sending import Sending
+from lycatra_appservice.turns.timers import TIMER, TimerTable
 from lycatra_appservice.turns.turn import Turn
 from lycatra_appservice.words.catalogue import load_catalogue
 from tests.support.homeserver_stub import (
@@ -209,6 +215,7 @@ class Scene:
         self.now = NOW  # for freeze times and until when; ages are the homeserver's
         self.zone = ZoneInfo("UTC")
         self.patience = patience
+        self.progress = ProgressTiming()
         self.figures = Figures()
         self.scheduled: list[str] = []
         self.model: ModelSettings | None = None
@@ -252,6 +259,7 @@ class Scene:
             defaults=RoomDefaults(),
         )
         approving = build_approving(ground, composer, tongue, self.zone, lambda: self.now)
+        calls = ProgressNotices(composer, self.progress)
         ask = AskHandler(
             agent,
             gate,
@@ -266,6 +274,7 @@ class Scene:
             self.patience,
             approving.desk,
             approving.settling,
+            calls,
         )
         router = Router(self.users, self._reader, has_model=agent is not None)
         settings = SettingsPage(
@@ -300,7 +309,14 @@ class Scene:
             approving.voting,
         )
         command = CommandHandler(
-            gate, registry, self.users, composer, private, approving.desk, approving.settling
+            gate,
+            registry,
+            self.users,
+            composer,
+            private,
+            approving.desk,
+            approving.settling,
+            calls,
         )
         message = MessageHandler(
             self.users,
@@ -336,6 +352,7 @@ class Scene:
             rights,
             welcome,
         )
+        timers = build_timers(ground, composer)
         coming = build_coming_and_going(
             ground,
             Arrival(unasked, welcome, encrypted),
@@ -343,7 +360,7 @@ class Scene:
             encrypted,
             self.figures,
             self._note_join,
-            approving.forsaken.left,
+            both(approving.forsaken.left, timers.left),
         )
         handlers = Handlers(
             message=message,
@@ -360,6 +377,8 @@ class Scene:
                 **approving.jobs,
                 ENCRYPTED_ROOM: encrypted.explain,
                 DIRECT_ROOM: encrypted.begin,
+                TIMER: timers.run,
+                PROGRESS: ProgressEnd(ProgressTable(self.database), self.client, tongue).run,
             },
         )
         dispatcher = Dispatcher(self.users, handlers)
@@ -488,6 +507,7 @@ async def open_scene(
     beside: Scene | None = None,
     rules: Sequence[Permission] = (),
     clock: Callable[[], float] = time.monotonic,
+    progress: ProgressTiming | None = None,
 ) -> AsyncIterator[Scene]:
     """A scene on SQLite; without `model_url` no model is configured.
 
@@ -520,6 +540,7 @@ async def open_scene(
             clock=lambda: NOW,
             memory=StateStore(database),
             databases=Databases({}),
+            timers=StoredTimers(TimerTable(database)),
         )
         backend = _backend(model_url)
         if backend is not None:
@@ -527,6 +548,7 @@ async def open_scene(
         commands = CommandWords(tools, ("!", "/")).without(access.off(Face.COMMAND))
         scene = Scene(stub, database, users, client, patience, limits or Invitations(), commands)
         scene.zone = ZoneInfo(zone)
+        scene.progress = progress or ProgressTiming()
         scene.model = ModelSettings(base_url=model_url) if model_url else None
         rights = Rights(access, Standings(scene.rooms, client, users, clock))
         rule_for = ConfiguredRules(approvals or Approvals())

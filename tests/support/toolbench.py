@@ -38,6 +38,7 @@ from lycatra_appservice.toolkit.memory import Memory, ShortMemory
 from lycatra_appservice.toolkit.permissions import Permissions
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.toolkit.rights import Rights
+from lycatra_appservice.toolkit.timers import ShortTimers
 from lycatra_appservice.toolkit.toolbox import Gate, Toolbox
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -208,6 +209,7 @@ async def bench(
         clock=lambda: NOW,
         memory=memory or ShortMemory(),
         databases=named,
+        timers=ShortTimers(),
         make_resolver=make_resolver,
     )
     gate = Gate(

@@ -21,6 +21,7 @@ from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.conversation import ConversationStore, conversation_of
 from lycatra_appservice.chat.memory import called_in, recall
 from lycatra_appservice.chat.private_answers import PrivateAnswers
+from lycatra_appservice.chat.progress import ProgressNotices
 from lycatra_appservice.chat.routes import Ask, Control
 from lycatra_appservice.chat.typing import TypingNotice
 from lycatra_appservice.errors import ModelError
@@ -56,6 +57,7 @@ class AskHandler:
         patience: timedelta,
         desk: ApprovalDesk,
         settling: Settling,
+        notices: ProgressNotices,
     ) -> None:
         """`patience` is for a whole answer, tools included."""
         self._agent = agent
@@ -71,6 +73,7 @@ class AskHandler:
         self._patience = patience
         self._desk = desk
         self._settling = settling
+        self._notices = notices
 
     async def handle(
         self, route: Ask, turn: Turn, inbound: Inbound, room: RoomView
@@ -119,7 +122,15 @@ class AskHandler:
         self, route: Ask, turn: Turn, inbound: Inbound, room: RoomView
     ) -> "_Answered | Text":
         """The answer, or why there is none."""
-        toolbox = await self._gate.open(_caller(turn, inbound), namespace=route.namespace)
+        async with self._notices.open(turn, inbound, room, route.speaker) as notice:
+            toolbox = await self._gate.open(
+                _caller(turn, inbound), namespace=route.namespace, progress=notice.during
+            )
+            return await self._try_with(toolbox, route, turn, inbound, room)
+
+    async def _try_with(
+        self, toolbox: Toolbox, route: Ask, turn: Turn, inbound: Inbound, room: RoomView
+    ) -> "_Answered | Text":
         if toolbox.level < Level.VIEWER:
             return messages.may_not_ask()
         if self._agent is None:

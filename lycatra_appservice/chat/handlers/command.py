@@ -12,6 +12,7 @@ from lycatra_appservice.chat.commands import Command, UnclearArguments, UnknownC
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.control import ControlWord
 from lycatra_appservice.chat.private_answers import PrivateAnswers
+from lycatra_appservice.chat.progress import ProgressNotices
 from lycatra_appservice.chat.routes import Explain, RunTool, RunTools
 from lycatra_appservice.errors import ToolError, ToolFailedError
 from lycatra_appservice.matrix.room_view import RoomView
@@ -40,6 +41,7 @@ class CommandHandler:
         private: PrivateAnswers,
         desk: ApprovalDesk,
         settling: Settling,
+        notices: ProgressNotices,
     ) -> None:
         self._gate = gate
         self._registry = registry
@@ -48,6 +50,7 @@ class CommandHandler:
         self._private = private
         self._desk = desk
         self._settling = settling
+        self._notices = notices
 
     def only_reads(self, route: RunTool | RunTools) -> bool:
         """Whether running it changes nothing."""
@@ -104,10 +107,18 @@ class CommandHandler:
         self, step_name: str, command: Command, caller: Caller, occasion: Occasion
     ) -> tuple[Reply, bool]:
         """What to say, and whether the tool said it, rather than the gate."""
-        toolbox = await self._gate.open(caller)
-        approval = occasion.turn.approval(step_name)
-        if approval is not None:
-            return await self._go_on(approval, toolbox, occasion)
+        async with self._notices.open(
+            occasion.turn, occasion.inbound, occasion.room, occasion.speaker
+        ) as notice:
+            toolbox = await self._gate.open(caller, progress=notice.during)
+            approval = occasion.turn.approval(step_name)
+            if approval is not None:
+                return await self._go_on(approval, toolbox, occasion)
+            return await self._call(step_name, command, toolbox, occasion)
+
+    async def _call(
+        self, step_name: str, command: Command, toolbox: Toolbox, occasion: Occasion
+    ) -> tuple[Reply, bool]:
         # No step: what only reads may be read again after a crash, as nothing was said yet, and
         # a commit less is a good part of a command's time.
         try:

@@ -20,6 +20,7 @@ from lycatra_appservice.model import JSON, Caller, Face, UserID
 from lycatra_appservice.settings import Settings
 from lycatra_appservice.toolkit.base import Component, ToolResult
 from lycatra_appservice.toolkit.registry import AnyTool
+from lycatra_appservice.toolkit.timers import ShortTimers, Timer
 from lycatra_appservice.words.catalogue import in_english
 
 _HERE: Final = Component(
@@ -53,6 +54,7 @@ async def _call(
     from lycatra_appservice.toolkit.databases import Databases
     from lycatra_appservice.toolkit.memory import ShortMemory
     from lycatra_appservice.toolkit.permissions import Permissions
+    from lycatra_appservice.toolkit.progress import told_to
     from lycatra_appservice.toolkit.rights import Rights
     from lycatra_appservice.toolkit.toolbox import Gate
 
@@ -74,6 +76,7 @@ async def _call(
         clock=utc_now,
         memory=ShortMemory(),  # trying a tool out changes nothing that the service remembers
         databases=databases,
+        timers=ShortTimers(_tell),  # there is no room in which it could be said
     )
     rights = Rights(Access(settings.access, Permissions(settings.permissions, registry)))
     mask = Masker(secrets_of(settings)).mask
@@ -83,9 +86,15 @@ async def _call(
         gate = Gate(registry, rights, contexts, Metrics([tool.name]), audit, mask=mask)
         toolbox = await gate.open(
             Caller(user_id=person, face=Face.COMMAND),
-            on_progress=lambda said: print(f"… {in_english(said)}", file=sys.stderr),
+            progress=told_to(lambda said: print(f"… {in_english(said)}", file=sys.stderr)),
         )
         return await toolbox.call(tool.name, raw)
+
+
+def _tell(timer: Timer) -> None:
+    print(
+        f"… would say at {timer.when:%Y-%m-%d %H:%M %Z}: {in_english(timer.text)}", file=sys.stderr
+    )
 
 
 async def _components() -> Sequence[Component]:

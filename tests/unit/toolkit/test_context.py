@@ -2,16 +2,18 @@
 
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
 from lycatra_appservice.errors import ToolFailedError
-from lycatra_appservice.model import JSON, Caller, Face, RoomID
+from lycatra_appservice.model import JSON, Caller, Face, File, RoomID
 from lycatra_appservice.settings import ToolDatabase
 from lycatra_appservice.toolkit.base import ToolContext, ToolResult
 from lycatra_appservice.toolkit.memory import MAX_KEYS, ShortMemory
+from lycatra_appservice.toolkit.progress import told_to
 from lycatra_appservice.words.text import Said
 from tests.support.toolbench import OPERATOR, VIEWER, EchoArgs, a_tool, bench
 
@@ -57,7 +59,7 @@ async def test_a_tool_says_what_it_is_doing() -> None:
 
     async with bench([a_tool(run=slow)]) as on:
         caller = Caller(user_id=VIEWER, face=Face.AGENT, room_id=RoomID("!a"))
-        toolbox = await on.gate.open(caller, on_progress=heard.append)
+        toolbox = await on.gate.open(caller, progress=told_to(heard.append))
         await toolbox.call("say_something", {})
         await on.toolbox().call("say_something", {})  # nobody listens, which is no mistake
 
@@ -102,3 +104,44 @@ async def test_the_memory_for_trying_tools_out_has_the_same_bounds() -> None:
         await values.put(f"{n}", n)
     with pytest.raises(ToolFailedError, match="200 things"):
         await values.put("more", 1)
+
+
+def a_picture(name: str) -> File:
+    return File(name=name, content_type="image/png", data=b"png", description="A curve.")
+
+
+async def test_what_a_tool_attaches_comes_after_its_own_files() -> None:
+    async def draw(args: EchoArgs, ctx: ToolContext) -> ToolResult:
+        ctx.attach(a_picture("second.png"))
+        return ToolResult(data={}, markdown="drawn", files=[a_picture("first.png")])
+
+    async with bench([a_tool(run=draw)]) as on:
+        result = await on.toolbox(VIEWER).call("say_something", {})
+
+    assert [file.name for file in result.files] == ["first.png", "second.png"]
+
+
+async def test_more_than_fits_is_left_out_and_told() -> None:
+    async def draw(args: EchoArgs, ctx: ToolContext) -> ToolResult:
+        for n in range(7):
+            ctx.attach(a_picture(f"{n}.png"))
+        return ToolResult(data={}, markdown="drawn")
+
+    async with bench([a_tool(run=draw)]) as on:
+        result = await on.toolbox(VIEWER).call("say_something", {})
+
+    assert len(result.files) == 5
+    assert result.note is not None
+
+
+async def test_an_attached_file_comes_with_a_cached_result_too() -> None:
+    async def draw(args: EchoArgs, ctx: ToolContext) -> ToolResult:
+        ctx.attach(a_picture("once.png"))
+        return ToolResult(data={}, markdown="drawn")
+
+    async with bench([a_tool(run=draw, cache_for=timedelta(seconds=30))]) as on:
+        await on.toolbox(VIEWER).call("say_something", {})
+        result = await on.toolbox(VIEWER).call("say_something", {})
+
+    assert on.calls.outcomes[-1] == "cached"
+    assert [file.name for file in result.files] == ["once.png"]
