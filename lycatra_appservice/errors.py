@@ -55,6 +55,10 @@ class SchemaTooNewError(LycatraError):
     said = "The database belongs to a newer version of Lycatra."
 
 
+class TurnOverError(LycatraError):
+    """A run must not go on; it passes through everything that stands between it and the engine."""
+
+
 class ToolError(LycatraError):
     """A tool could not do what was asked; the person reads `said`, the model too."""
 
@@ -93,6 +97,20 @@ class ToolTimeoutError(ToolError):
 
 class ToolFailedError(ToolError):
     """The tool says itself why it could not; raise it in a tool with a sentence for people."""
+
+
+class StepCutOffError(LycatraError):
+    """A step of a tool had begun when its process ended: nobody knows how far it came.
+
+    Raised into the tool that runs again, by `ctx.step`. It looks how things stand, and goes on by
+    steps of other names, or gives up.
+    """
+
+    said = Text("step_cut_off")
+
+    def __init__(self, step: str) -> None:
+        super().__init__(f"step {step!r} was cut off")
+        self.step = step
 
 
 class ModelError(LycatraError):

@@ -88,6 +88,7 @@ class Approved:
     args_hash: str
     code: str
     by: Sequence[UserID]
+    resuming: bool = False  # an earlier run had begun the call, and did not end it
 
 
 class NeedsApprovalError(ToolError):

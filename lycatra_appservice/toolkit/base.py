@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field
 
 from lycatra_appservice.db.reading import FoundRows
-from lycatra_appservice.errors import InvalidArgumentsError, ToolFailedError
+from lycatra_appservice.errors import InvalidArgumentsError, StepCutOffError, ToolFailedError
 from lycatra_appservice.model import JSON, Caller, Face, File, Level, UserID
 from lycatra_appservice.targets import Target
 from lycatra_appservice.toolkit.approvals import Plan, Rule
@@ -57,6 +57,7 @@ __all__ = [
     "Rule",
     "Scope",
     "State",
+    "StepCutOffError",
     "Target",
     "Tool",
     "ToolArgs",
@@ -217,6 +218,15 @@ class ToolContext(Protocol):
         What a call has attached that then fails is not shown.
         """
 
+    async def step(self, name: str, run: Callable[[], Awaitable[JSON]]) -> JSON:
+        """Do a part of the work, whose result is JSON, and keep that with the question.
+
+        When the call is made again after a crash, a part that was done is not done again: what
+        it gave comes back. A tool that changes something is made again only if it `resumes`;
+        then a part that had begun and not ended raises StepCutOffError. A name is used once in a
+        call, and stays what it is from version to version; the result has up to 256 KiB.
+        """
+
     async def timer(self, name: str, when: datetime, text: Said) -> None:
         """Have a text said at its time, where it was asked, to who asked, by this namespace.
 
@@ -258,7 +268,9 @@ class Tool(Generic[ArgsT]):
 
     What changes something waits until people let it through: by `approval`, unless the
     configuration says otherwise. `plan` tells them what exactly will happen, and refuses at once
-    what cannot be; it must change nothing.
+    what cannot be; it must change nothing. After a crash such a call is not made again, and people
+    read that it may have happened; unless the tool `resumes`: then it is made again under the same
+    approval, and all that it changes has to stand in a `ctx.step`, which tells it what was done.
     """
 
     name: str
@@ -271,6 +283,7 @@ class Tool(Generic[ArgsT]):
     level: Level = Level.VIEWER
     approval: Rule | None = None
     plan: Callable[[ArgsT, ToolContext], Awaitable[Plan]] | None = None
+    resumes: bool = False
     timeout: timedelta = timedelta(seconds=30)
     cache_for: timedelta = timedelta(0)
     scope: Scope = Scope.PERSON

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import ThreadedResolver
 from pydantic import BaseModel
 
-from lycatra_appservice.model import Caller, File
+from lycatra_appservice.model import JSON, Caller, File
 from lycatra_appservice.toolkit.base import (
     Component,
     Namespace,
@@ -29,6 +29,7 @@ from lycatra_appservice.toolkit.memory import Memory, state_of
 from lycatra_appservice.toolkit.progress import OnProgress
 from lycatra_appservice.toolkit.queries import DatabaseSource, OpenDatabase
 from lycatra_appservice.toolkit.registry import AnyTool
+from lycatra_appservice.toolkit.steps import CheckedSteps, RunStep, Steps
 from lycatra_appservice.toolkit.timers import Timers, TimerSource, checked_timer, time_left
 from lycatra_appservice.words.text import Said
 
@@ -49,6 +50,7 @@ class CallContext:
     state: State
     open_database: OpenDatabase
     on_progress: OnProgress
+    steps: Steps
     timers: Timers
     tools: Sequence[ToolSummary]
     ask_components: ComponentsOf
@@ -75,6 +77,10 @@ class CallContext:
     def attach(self, file: File) -> None:
         """Have it shown after the result."""
         self.attached.append(file)
+
+    async def step(self, name: str, run: RunStep) -> JSON:
+        """Do a part of the work once. Raises StepCutOffError into a change that goes on."""
+        return await self.steps.step(name, run)
 
     async def timer(self, name: str, when: datetime, text: Said) -> None:
         """Have a text said later. Raises ToolFailedError, or ValueError."""
@@ -134,6 +140,7 @@ class Contexts:
         namespace: Namespace,
         visible: Sequence[ToolSummary],
         on_progress: OnProgress,
+        steps: Steps,
     ) -> CallContext:
         """The context of one call; `visible` are the tools that this caller may use."""
         settings = self._settings[namespace.name]
@@ -149,6 +156,7 @@ class Contexts:
             state=state_of(self._memory, namespace.name, caller),
             open_database=self._databases.opener(log),
             on_progress=on_progress,
+            steps=CheckedSteps(steps),
             timers=self._timers.of(caller, tool, namespace.name),
             tools=visible,
             ask_components=self._components,

@@ -64,9 +64,16 @@ def _declaration_problems(tool: Tool[Any]) -> Iterator[str]:
         yield "run must be an `async def`"
     if tool.level is Level.NONE:
         yield "the level must be viewer or higher, or people who are denied could use it"
-    if not tool.changes and (tool.approval or tool.plan):
-        yield "only a tool that changes something has an approval or a plan"
+    if not tool.changes:
+        yield from _reading_problems(tool)
     yield from _time_problems(tool)
+
+
+def _reading_problems(tool: Tool[Any]) -> Iterator[str]:
+    if tool.approval or tool.plan:
+        yield "only a tool that changes something has an approval or a plan"
+    if tool.resumes:
+        yield "only a tool that changes something resumes; others are made again anyway"
 
 
 def _time_problems(tool: Tool[Any]) -> Iterator[str]:

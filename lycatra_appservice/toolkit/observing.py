@@ -18,6 +18,7 @@ from lycatra_appservice.errors import (
     StoreUnavailableError,
     ToolError,
     ToolTimeoutError,
+    TurnOverError,
     UnknownToolError,
 )
 from lycatra_appservice.model import JSON, Caller, Face, UserID
@@ -158,7 +159,7 @@ class CallWatch:
         try:
             yield observation
             outcome = observation.outcome or Outcome.OK
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, TurnOverError):
             outcome = Outcome.CANCELLED
             raise
         except ToolError as exc:

@@ -10,10 +10,12 @@ from typing import Protocol, TypeVar
 
 from lycatra_appservice.errors import (
     NotAllowedError,
+    StepCutOffError,
     StoreUnavailableError,
     ToolError,
     ToolFailedError,
     ToolTimeoutError,
+    TurnOverError,
     UnknownToolError,
 )
 from lycatra_appservice.matrix.standing import Standing
@@ -48,6 +50,7 @@ from lycatra_appservice.toolkit.redaction import Mask, shown_arguments
 from lycatra_appservice.toolkit.registry import AnyTool, Registry
 from lycatra_appservice.toolkit.results import bounded, with_attached
 from lycatra_appservice.toolkit.rights import Rights
+from lycatra_appservice.toolkit.steps import JustRun, Steps
 from lycatra_appservice.words.spans import in_seconds
 from lycatra_appservice.words.text import Said, Text
 
@@ -66,6 +69,7 @@ class ContextSource(Protocol):
         namespace: Namespace,
         visible: Sequence[ToolSummary],
         on_progress: OnProgress,
+        steps: Steps,
     ) -> "AttachingContext":
         """`visible` are the tools that the caller may use."""
 
@@ -88,6 +92,16 @@ class _Shared:
     slots: Mapping[str, asyncio.Semaphore]  # by namespace
     rule_for: RuleFor
     mask: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A call on its way."""
+
+    raw_args: Mapping[str, JSON]
+    approved: Approved | None
+    steps: Steps
+    observation: Observation
 
 
 class Gate:
@@ -208,12 +222,18 @@ class Toolbox:
         return tool
 
     async def call(
-        self, name: str, raw_args: Mapping[str, JSON], *, approved: Approved | None = None
+        self,
+        name: str,
+        raw_args: Mapping[str, JSON],
+        *,
+        approved: Approved | None = None,
+        steps: Steps | None = None,
     ) -> ToolResult:
         """Run a tool: permission, arguments, approval, cache, a free slot, then the tool itself.
 
-        Raises ToolError with a sentence for the person, or StoreUnavailableError when it cannot
-        be audited: nothing was changed then. Nothing else but cancellation. What changes
+        `steps` keep what its parts gave, where the call may be made again. Raises ToolError with
+        a sentence for the person, or StoreUnavailableError when it cannot be audited: nothing was
+        changed then. Nothing else but cancellation, or TurnOverError by `steps`. What changes
         something raises NeedsApprovalError, unless it is `approved` as it is now.
         """
         shared = self._shared
@@ -223,67 +243,78 @@ class Toolbox:
         async with shared.watch.over(self._caller, name, raw_args, known) as observation:
             if name in self.known_names():
                 observation.tool = name
-            tool = self.tool(name)
+            made = _Made(raw_args, approved, steps or JustRun(), observation)
             try:
-                if tool.changes:
-                    return await self._change(tool, raw_args, approved, observation)
-                return await self._answer(tool, raw_args, observation)
-            except (ToolError, StoreUnavailableError):
+                return await self._make(self.tool(name), made)
+            except ToolError as exc:
+                if approved is not None and approved.resuming and not observation.has_started:
+                    # What had been done before is not undone by this.
+                    raise _in_doubt(ToolError, exc.said) from exc
                 raise
-            except Exception as exc:
-                observation.outcome = Outcome.CRASHED
-                observation.reference = secrets.token_hex(4)
-                said = self._crashed(tool, observation.reference)
-                if observation.has_started:
-                    raise _in_doubt(ToolFailedError, said) from exc
-                raise ToolFailedError(said) from exc
 
-    async def _answer(
-        self, tool: AnyTool, raw_args: Mapping[str, JSON], observation: Observation
-    ) -> ToolResult:
-        args = observation.checked = checked_arguments(tool, raw_args)
+    async def _make(self, tool: AnyTool, made: "_Made") -> ToolResult:
+        observation = made.observation
+        try:
+            return await (self._change(tool, made) if tool.changes else self._answer(tool, made))
+        except (ToolError, StoreUnavailableError, TurnOverError):
+            raise
+        except StepCutOffError as exc:
+            logger.warning("step_cut_off", extra={"tool": tool.name, "step": exc.step})
+            raise _in_doubt(ToolFailedError, exc.said) from exc
+        except Exception as exc:
+            observation.outcome = Outcome.CRASHED
+            observation.reference = secrets.token_hex(4)
+            said = self._crashed(tool, observation.reference)
+            if observation.has_started:
+                raise _in_doubt(ToolFailedError, said) from exc
+            raise ToolFailedError(said) from exc
+
+    async def _answer(self, tool: AnyTool, made: "_Made") -> ToolResult:
+        args = made.observation.checked = checked_arguments(tool, made.raw_args)
         cache = self._shared.cache
         key = cache_key(tool, args, self._caller)
         kept = cache.get(key)
         if kept is not None:
-            observation.outcome = Outcome.CACHED
+            made.observation.outcome = Outcome.CACHED
             return kept
         home = self._shared.registry.namespace_of(tool.name).name
         changes = cache.changes(home)
-        result = bounded(await self._run(tool, args, observation))
+        result = bounded(await self._run(tool, args, made))
         cache.put(key, tool, result, namespace=home, changes=changes)
         return result
 
-    async def _change(
-        self,
-        tool: AnyTool,
-        raw_args: Mapping[str, JSON],
-        approved: Approved | None,
-        observation: Observation,
-    ) -> ToolResult:
-        args = observation.checked = checked_arguments(tool, raw_args)
+    async def _change(self, tool: AnyTool, made: "_Made") -> ToolResult:
+        observation, approved = made.observation, made.approved
+        if approved is not None:
+            observation.approval, observation.approvers = approved.code, approved.by
+        args = observation.checked = checked_arguments(tool, made.raw_args)
+        if approved is None or not approved.resuming:
+            # Half done, a change may look like another one: then its first run was held to that.
+            await self._hold_to_plan(tool, args, made)
+        try:
+            return bounded(await self._run(tool, args, made))
+        except ToolTimeoutError as exc:
+            if not observation.has_started:
+                raise
+            raise _in_doubt(ToolTimeoutError, exc.said) from exc
+
+    async def _hold_to_plan(self, tool: AnyTool, args: ToolArgs, made: "_Made") -> None:
+        """Raise NeedsApprovalError, unless people have let through exactly this."""
         plan = await self._in_time(tool, self._plan(tool, args))
         bound = bound_to(tool.name, args, plan)
-        if approved is None:
+        if made.approved is None:
             raise NeedsApprovalError(
                 tool=tool.name,
                 title=tool.title,
-                arguments=raw_args,
+                arguments=made.raw_args,
                 shown=self._shown(args),
                 plan=plan,
                 args_hash=bound,
                 rule=self._shared.rule_for(tool),
             )
-        observation.approval, observation.approvers = approved.code, approved.by
-        if approved.args_hash != bound:
+        if made.approved.args_hash != bound:
             # The configuration is another one by now: not what people have seen and let through.
             raise ToolFailedError(Text("plan_has_changed", tool=tool.name))
-        try:
-            return bounded(await self._run(tool, args, observation))
-        except ToolTimeoutError as exc:
-            if not observation.has_started:
-                raise
-            raise _in_doubt(ToolTimeoutError, exc.said) from exc
 
     def _shown(self, args: ToolArgs) -> Mapping[str, JSON]:
         given = args.model_dump(mode="json", exclude_none=True)
@@ -304,13 +335,15 @@ class Toolbox:
                 raise _timed_out(tool, had_slot=True) from exc
             raise
 
-    def _context(self, tool: AnyTool, hear: OnProgress = unheard) -> AttachingContext:
+    def _context(
+        self, tool: AnyTool, hear: OnProgress = unheard, steps: Steps | None = None
+    ) -> AttachingContext:
         namespace = self._shared.registry.namespace_of(tool.name)
         return self._shared.contexts.for_call(
-            self._caller, tool, namespace, self._summaries(), hear
+            self._caller, tool, namespace, self._summaries(), hear, steps or JustRun()
         )
 
-    async def _run(self, tool: AnyTool, args: ToolArgs, observation: Observation) -> ToolResult:
+    async def _run(self, tool: AnyTool, args: ToolArgs, made: "_Made") -> ToolResult:
         namespace = self._shared.registry.namespace_of(tool.name)
         deadline = asyncio.timeout(tool.timeout.total_seconds())
         had_slot = False
@@ -318,9 +351,9 @@ class Toolbox:
             async with deadline, self._shared.slots[namespace.name]:
                 had_slot = True
                 if tool.changes:
-                    await observation.starting()
+                    await made.observation.starting()
                 with self._progress(tool) as hear:
-                    context = self._context(tool, hear)
+                    context = self._context(tool, hear, made.steps)
                     return with_attached(await tool.run(args, context), context.attached)
         except TimeoutError as exc:
             # An inner timeout that the tool let through is the tool's mistake, not its deadline.

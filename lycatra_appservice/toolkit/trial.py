@@ -1,7 +1,7 @@
 """Tries a tool out by itself, without a service: for the tests that stand beside a tool."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -20,6 +20,7 @@ from lycatra_appservice.toolkit.own.found import FoundTools
 from lycatra_appservice.toolkit.own.search import look_into
 from lycatra_appservice.toolkit.registry import AnyTool
 from lycatra_appservice.toolkit.results import bounded, with_attached
+from lycatra_appservice.toolkit.steps import StandInSteps
 from lycatra_appservice.toolkit.timers import ShortTimers, Timer
 from lycatra_appservice.words.text import Said
 
@@ -43,12 +44,16 @@ class Trial:
         databases: Mapping[str, str] | None = None,
         allow: Sequence[str] = (),
         now: datetime = _NOW,
+        kept: Mapping[str, JSON] | None = None,
+        cut_off: Collection[str] = (),
     ) -> None:
         """Load a tool's file with its namespace, as the service would.
 
         `settings` are the namespace's section, `databases` have a URL each, `allow` are places
-        such as `127.0.0.1:8080` that the tool may ask. Raises LookupError with the reason when
-        the service would not take the tool, and ValidationError for wrong settings.
+        such as `127.0.0.1:8080` that the tool may ask. `kept` are results of steps that an
+        earlier run has done, `cut_off` names steps that it had only begun. Raises LookupError with
+        the reason when the service would not take the tool, and ValidationError for wrong
+        settings.
         """
         found = look_into(file.parent.parent)
         self._tool = _tool_of(found, file)
@@ -58,6 +63,8 @@ class Trial:
         self._allow = [read_target(each) for each in allow]
         self._folder = file.parent.parent
         self._now = now
+        self._kept = kept or {}
+        self._cut_off = cut_off
         self._memory = ShortMemory()
         self._timers = ShortTimers()
         self.progress: list[Said] = []  # all that the tool has said of itself, whatever is shown
@@ -78,6 +85,7 @@ class Trial:
             self._namespace,
             (),
             self.progress.append,
+            StandInSteps(self._kept, self._cut_off),
         )
         try:
             async with asyncio.timeout(self._tool.timeout.total_seconds()):

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from lycatra_appservice.db.connection import Row
-from lycatra_appservice.errors import LycatraError
+from lycatra_appservice.errors import LycatraError, TurnOverError
 from lycatra_appservice.model import JSON, EventID, LaneKind, Outgoing, RoomID, SendKind, UserID
 from lycatra_appservice.turns.delivery import SendRow
 
@@ -33,7 +33,7 @@ TURN_CHANNEL: Final = "lycatra_turn"
 CANCEL_CHANNEL: Final = "lycatra_cancel"
 
 
-class LaneLostError(LycatraError):
+class LaneLostError(TurnOverError):
     """Another worker owns the lane now; whoever reads this stops and writes nothing more."""
 
 
@@ -51,7 +51,7 @@ class ParkedError(LycatraError):
         self.first_n = first_n
 
 
-class CancelledByPersonError(LycatraError):
+class CancelledByPersonError(TurnOverError):
     """The person took the question back; the turn ends without an answer."""
 
 

@@ -108,29 +108,40 @@ class Turn:
         *,
         args: JSON = None,
         approval: Approval | None = None,
+        resumes: bool = False,
     ) -> JSON:
         """Run something that changes the world at most once.
 
         With an `approval` it is used up by the commit that journals the start. Raises
         ApprovalSpentError, with nothing begun, when it cannot be used; OutcomeUnknownError when
-        an earlier run had started it and its end is not known.
+        an earlier run had started it and its end is not known, unless it `resumes`: what keeps
+        steps of its own is run again, to go on after the last of them.
         """
         args_hash = hash_arguments(args)
         known = self._known(name, args_hash)
-        if known is not None:
-            if known.done:
-                return known.output
+        if known is None:
+            await self._begin(name, args_hash, approval)
+        elif known.done:
+            return known.output
+        elif not resumes:
             raise OutcomeUnknownError(f"step {name!r} had started and has no end")
-        await self.check_cancelled()
-        beside = partial(self._journal.use, approval=approval) if approval else None
-        await self._journal.record(
-            self._lease, self._stored, name, args_hash, done=False, output=None, beside=beside
-        )
         output = await run()
         await self._journal.record(
             self._lease, self._stored, name, args_hash, done=True, output=output
         )
         return output
+
+    async def settle(self, name: str, output: JSON) -> None:
+        """Give an end to a step that an earlier run had begun: from now on this is its output."""
+        known = self._steps[name]
+        await self._journal.record(
+            self._lease, self._stored, name, known.args_hash, done=True, output=output
+        )
+
+    def has_begun(self, name: str) -> bool:
+        """Whether an earlier run had started a step and not ended it."""
+        known = self._steps.get(name)
+        return known is not None and not known.done
 
     async def send(self, out: Outgoing) -> EventID | None:
         """Send something now and return its event id; None when it could not be sent for good.
@@ -169,6 +180,13 @@ class Turn:
         """Raise CancelledByPersonError when the person has taken the question back."""
         if await self._journal.is_cancel_requested(self._stored):
             raise CancelledByPersonError(f"turn {self.trigger_id!r} was taken back")
+
+    async def _begin(self, name: str, args_hash: str, approval: Approval | None) -> None:
+        await self.check_cancelled()
+        beside = partial(self._journal.use, approval=approval) if approval else None
+        await self._journal.record(
+            self._lease, self._stored, name, args_hash, done=False, output=None, beside=beside
+        )
 
     def _free_n(self) -> int:
         n = self._next_n

@@ -149,6 +149,7 @@ def a_tool(
     title: str = "Say something",
     plan: object = None,
     approval: Rule | None = None,
+    resumes: bool = False,
 ) -> Tool[ToolArgs]:
     """A tool for one test; `run` is its function, by default one that must not be reached."""
     assert callable(run)
@@ -158,6 +159,7 @@ def a_tool(
         title=title,
         plan=plan,
         approval=approval,
+        resumes=resumes,
         summary=summary,
         args=args,
         run=run,

@@ -9,6 +9,7 @@ from lycatra_appservice.toolkit.approvals import NeedsApprovalError
 from lycatra_appservice.toolkit.base import ToolResult
 from lycatra_appservice.toolkit.registry import AnyTool
 from lycatra_appservice.toolkit.toolbox import Toolbox
+from lycatra_appservice.turns.call_steps import ReadingSteps
 
 
 class AskingToolbox:
@@ -32,6 +33,7 @@ class AskingToolbox:
         if approval is not None:
             return await self._settling.settle(self._occasion.turn, approval, self._toolbox)
         try:
-            return await self._toolbox.call(name, raw_args)
+            steps = ReadingSteps(self._occasion.turn, key)
+            return await self._toolbox.call(name, raw_args, steps=steps)
         except NeedsApprovalError as needed:
             await self._desk.ask(self._occasion, key, needed)

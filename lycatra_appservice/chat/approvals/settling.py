@@ -18,6 +18,7 @@ from lycatra_appservice.turns.approvals import (
     CallOutcome,
     Withdrawal,
 )
+from lycatra_appservice.turns.call_steps import ChangingSteps
 from lycatra_appservice.turns.deciding import Deciding
 from lycatra_appservice.turns.turn import Turn
 from lycatra_appservice.words.text import Text, said_from_json, said_to_json
@@ -61,24 +62,42 @@ class Settling:
         return _result(made)
 
     async def _made(self, turn: Turn, approval: Approval, toolbox: Toolbox) -> Mapping[str, JSON]:
+        name = f"{_CHANGE}:{approval.step_name}"
+        can_resume = _can_resume(toolbox, approval.tool)
+        steps = ChangingSteps(turn, name) if can_resume else None
+
         async def make() -> JSON:
             # Everything that it raises is its end, too: from here on nothing is tried again.
             approved = Approved(
-                args_hash=approval.args_hash, code=approval.code, by=approval.decided_by
+                args_hash=approval.args_hash,
+                code=approval.code,
+                by=approval.decided_by,
+                resuming=turn.has_begun(name),
             )
             try:
-                result = await toolbox.call(approval.tool, approval.args, approved=approved)
+                result = await toolbox.call(
+                    approval.tool, approval.args, approved=approved, steps=steps
+                )
             except ToolError as error:
                 return {"failed": said_to_json(error.said), "in_doubt": error.in_doubt}
             return _kept(result)
 
         made: Mapping[str, JSON] = await turn.change(
-            f"{_CHANGE}:{approval.step_name}",
+            name,
             make,
             args=approval.args_hash,
             approval=approval,
+            resumes=can_resume,
         )
         return made
+
+
+def _can_resume(toolbox: Toolbox, name: str) -> bool:
+    """Whether the tool tells by its steps what was done; not if it is gone, or not allowed now."""
+    try:
+        return toolbox.tool(name).resumes
+    except ToolError:
+        return False
 
 
 def _refusal(approval: Approval) -> LycatraError:

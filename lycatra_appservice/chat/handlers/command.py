@@ -23,6 +23,7 @@ from lycatra_appservice.toolkit.base import Audience, Effect, ToolResult
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.toolkit.toolbox import Gate, Toolbox
 from lycatra_appservice.turns.approvals import Approval
+from lycatra_appservice.turns.call_steps import ReadingSteps
 from lycatra_appservice.turns.turn import Turn
 from lycatra_appservice.words.text import Said
 
@@ -123,7 +124,8 @@ class CommandHandler:
         # a commit less is a good part of a command's time.
         try:
             try:
-                result = await toolbox.call(command.tool, command.arguments)
+                steps = ReadingSteps(occasion.turn, step_name)
+                result = await toolbox.call(command.tool, command.arguments, steps=steps)
             except NeedsApprovalError as needed:
                 await self._desk.ask(occasion, step_name, needed)
         except ToolError as error:

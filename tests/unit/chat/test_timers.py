@@ -156,7 +156,7 @@ async def test_redacting_the_question_takes_back_what_was_said(scene: Scene) -> 
 
 
 def is_reminder(event: Mapping[str, Any]) -> bool:
-    return event["content"].get("body") == SECRET
+    return bool(event["content"].get("body") == SECRET)
 
 
 async def test_who_has_left_the_room_is_not_reminded_in_it(scene: Scene) -> None:

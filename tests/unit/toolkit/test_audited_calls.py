@@ -22,6 +22,8 @@ from lycatra_appservice.toolkit.base import (
     ToolResult,
 )
 from lycatra_appservice.toolkit.observing import CallWatch, Outcome
+from lycatra_appservice.toolkit.steps import JustRun
+from lycatra_appservice.toolkit.toolbox import _Made
 from tests.support.toolbench import (
     CANARY,
     VIEWER,
@@ -252,7 +254,7 @@ async def test_the_gate_keeps_a_change_before_it_calls_the_tool() -> None:
     async with bench([tool]) as on:
         watch = CallWatch(Calls(), audit, str, StillClock())
         async with watch.over(CALLER, tool.name, {}, tool) as observation:
-            await on.toolbox()._run(tool, EchoArgs(), observation)
+            await on.toolbox()._run(tool, EchoArgs(), _Made({}, None, JustRun(), observation))
 
     assert seen == [STARTED]
 

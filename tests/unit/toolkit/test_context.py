@@ -145,3 +145,39 @@ async def test_an_attached_file_comes_with_a_cached_result_too() -> None:
 
     assert on.calls.outcomes[-1] == "cached"
     assert [file.name for file in result.files] == ["once.png"]
+
+
+async def test_a_step_gives_what_a_journal_would() -> None:
+    given: list[JSON] = []
+
+    async def run(args: EchoArgs, ctx: ToolContext) -> ToolResult:
+        async def look() -> JSON:
+            return {"found": (1, 2)}
+
+        given.append(await ctx.step("look", look))
+        return ToolResult(data={}, markdown="")
+
+    async with bench([a_tool(run=run)]) as on:
+        await on.toolbox(VIEWER).call("say_something", {})
+
+    assert given == [{"found": [1, 2]}]
+
+
+async def test_a_name_stands_for_one_step() -> None:
+    done: list[str] = []
+
+    async def run(args: EchoArgs, ctx: ToolContext) -> ToolResult:
+        async def look() -> JSON:
+            done.append("look")
+            return None
+
+        await ctx.step("look", look)
+        await ctx.step("look", look)
+        return ToolResult(data={}, markdown="")
+
+    async with bench([a_tool(run=run)]) as on:
+        with pytest.raises(ToolFailedError):
+            await on.toolbox(VIEWER).call("say_something", {})
+
+    assert done == ["look"]
+    assert on.calls.outcomes == ["crashed"]
