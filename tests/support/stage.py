@@ -55,6 +55,8 @@ class Room:
         async def came() -> bool:
             for event in reversed(await self.events()):
                 mark = event.get("content", {}).get("org.lycatra.reply", {})
+                if mark.get("kind") == "progress":
+                    continue
                 if mark.get("to") == event_id and mark.get("part") == mark.get("of"):
                     found.append(event)
                     return True

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from lycatra_appservice.toolkit.trial import Trial
 from tests.support.config_folder import SMALLEST, write_config
 from tests.support.lesson import blocks_of, follow
-from tests.support.own_tools import write
+from tests.support.own_tools import namespace, write
 from tests.unit.cli.conftest import Lycatra
 
 LESSON = "The lesson: who has this email address?"
@@ -34,3 +35,17 @@ def test_the_example_of_settings_is_right(lycatra: Lycatra, folder: Path) -> Non
     assert outcome.code == 0
     assert "disabled" not in outcome.err
     assert "people" in outcome.out
+
+
+async def test_the_example_of_steps_goes_on_after_a_crash(tmp_path: Path) -> None:
+    [python] = blocks_of("OWN_TOOLS.md", "Slow work, crashes, and later")
+    files = {"things/__init__.py": namespace("things"), "things/roll_out.py": python.text}
+    file = write(tmp_path, files) / "things" / "roll_out.py"
+
+    at_once = await Trial(file).call(version="2.1")
+    resumed = Trial(file, kept={"remember": "2.0"}, cut_off={"apply"})
+    after = await resumed.call(version="2.1")
+
+    assert at_once.markdown == "2.1 runs, before it was None."
+    assert after.markdown == "2.1 runs, before it was 2.0."
+    assert resumed.progress == ["rolling out 2.1"]
