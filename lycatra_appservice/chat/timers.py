@@ -81,7 +81,7 @@ class TimerJob:
 
     async def left(self, room_id: RoomID) -> None:
         """Take back what was to be said in a room, unless another of us is still there."""
-        if await self._room(room_id) is None:
+        if await self._table.waits_in(room_id) and await self._room(room_id) is None:
             await self._table.drop_room(room_id)
 
     async def _late_ms(self, trigger_id: str) -> JSON:

@@ -96,6 +96,10 @@ class TimerTable:
             rows = await connection.fetch(self._sql["of_name"], **_columns(name))
             return any([await self._cancel(connection, row) for row in rows])
 
+    async def waits_in(self, room_id: RoomID) -> bool:
+        """Whether there is any in a room."""
+        return bool(await self._database.fetch(self._sql["of_room"], room=room_id))
+
     async def drop_room(self, room_id: RoomID) -> int:
         """Take back all of a room; how many."""
         rows = await self._database.fetch(self._sql["of_room"], room=room_id)

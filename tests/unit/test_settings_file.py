@@ -217,7 +217,8 @@ invitations:
         "(whether answers are shown while they are written)",
         "config.yaml:11: rooms.language: is no language that is known here; "
         "known are auto, en, de (of fixed messages; auto follows the question)",
-        "config.yaml:12: rooms.quiet.1: should be 'welcome', 'too_old', 'edited' or 'hints'",
+        "config.yaml:12: rooms.quiet.1: should be 'welcome', 'too_old', 'edited', 'hints' "
+        "or 'progress'",
         "config.yaml:13: rooms.reply_place: is not a setting; did you mean 'reply'?",
         "config.yaml:15: invitations.per_person_and_hour: "
         "should be greater than or equal to 1 (rooms, 1 or more)",

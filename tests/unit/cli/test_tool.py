@@ -6,10 +6,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from lycatra_appservice.toolkit.trial import Trial
 from tests.support.config_folder import SMALLEST, write_config
 from tests.support.own_tools import pots, tool
 from tests.unit.cli.conftest import Lycatra
@@ -310,6 +312,39 @@ def test_progress_goes_beside_the_answer(lycatra: Lycatra, installed: Path) -> N
     outcome = lycatra("tool", "call", "stir_pot")
 
     assert (outcome.out, outcome.err) == ("found\n", "… looking\n")
+
+
+_LATER = """from datetime import datetime, timezone
+    when = datetime(2027, 1, 2, 3, 4, tzinfo=timezone.utc)
+    async def look():
+        return [args.word]
+    found = await ctx.step("look", look)
+    await ctx.timer("oven", when, "done")
+    return ToolResult(data=found, markdown="I will.")"""
+
+
+def test_what_would_be_said_later_goes_beside_the_answer(
+    lycatra: Lycatra, installed: Path
+) -> None:
+    (installed / "own" / "pots" / "stir_pot.py").write_text(tool("stir_pot", body=_LATER))
+
+    outcome = lycatra("tool", "call", "stir_pot")
+
+    assert (outcome.out, outcome.code) == ("I will.\n", 0)
+    assert outcome.err == "… would say at 2027-01-02 03:04 UTC: done\n"
+
+
+async def test_a_trial_keeps_what_would_be_said_later(installed: Path) -> None:
+    file = installed / "own" / "pots" / "stir_pot.py"
+    file.write_text(tool("stir_pot", body=_LATER))
+    trial = Trial(file, kept={"look": ["kept"]})
+
+    result = await trial.call(word="anew")
+
+    assert result.data == ["kept"]
+    assert [(each.when, each.text) for each in trial.timers.values()] == [
+        (datetime(2027, 1, 2, 3, 4, tzinfo=UTC), "done")
+    ]
 
 
 @pytest.mark.parametrize("word", ["new", "list", "show", "lint", "call"])
