@@ -379,3 +379,26 @@ async def test_a_card_that_was_given_up_on_its_way_shows_its_end_all_the_same(
 
     assert services.restarted == []
     assert "Taken back" in card_now(scene, card)
+
+
+# --- rights that hang on the room ---
+
+
+async def test_power_that_was_taken_since_the_card_does_not_count(
+    tmp_path: Path, services: Services
+) -> None:
+    lists = Lists(viewer=["*:hs.test"], operator=["power:50"])
+    power = {"users": {OPERATOR: 50, SECOND: 50, MAIN: 100}}
+    async with open_scene(tmp_path, lists=lists, tools=services.tools()) as scene:
+        scene.seat(*EVERYBODY, OPERATOR, SECOND, state={"m.room.power_levels": power})
+        await ask_restart(scene)
+        less = {"users": {SECOND: 50, MAIN: 100}}
+        scene.stub.state[ROOM, "m.room.power_levels", ""] = less
+        taken = {**scene.event("m.room.power_levels", less, sender=MAIN), "state_key": ""}
+
+        await scene.hear(taken)
+        assert any("does not count" in said for said in await vote(scene, by=OPERATOR))
+        assert services.restarted == []
+        await vote(scene, by=SECOND)
+
+        assert services.restarted == ["web"]
