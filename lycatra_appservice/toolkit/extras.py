@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import Protocol, runtime_checkable
 
 from lycatra_appservice.errors import ToolFailedError
+from lycatra_appservice.words.text import Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +35,8 @@ class Extra:
         except ModuleNotFoundError as exc:
             if (exc.name or "").partition(".")[0] != self.module:
                 raise
-            raise ToolFailedError(
-                f"That needs the extra `{self.name}`, which is not installed. "
-                f"Whoever runs me installs it with `{self.install}`, and starts me again."
-            ) from exc
+            said = Text("extra_missing", extra=self.name, install=self.install)
+            raise ToolFailedError(said) from exc
 
 
 @runtime_checkable

@@ -71,6 +71,7 @@ async def test_a_change_is_shown_on_a_card_and_not_made(scene: Scene, services: 
     for words in (
         "Restart service · web",
         "runs systemctl restart web",
+        "now it is running",
         "service: web",
         "asked by @person:hs.test",
         "Waiting for an operator, until 12:15 (UTC)",
