@@ -100,6 +100,7 @@ class KubernetesStandIn:
 
     async def _patch(self, request: web.Request) -> None:
         assert request.content_type.endswith("merge-patch+json")
+        assert not request.query  # such as dryRun
         patch = await request.json()
         self.workload.patches.append(patch)
         self.workload.annotations |= patch["spec"]["template"]["metadata"]["annotations"]

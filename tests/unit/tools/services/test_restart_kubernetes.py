@@ -76,6 +76,8 @@ def stateful_set(**spec: Any) -> Workload:
             state(4, 2, 2, "api-2"),
             state(5, 1, 1, "api-1"),
             state(5, 1, 2, "api-1"),
+            state(5, 2, 2, "api-1"),
+            state(5, 2, 1, "api-2"),
             state(5, 2, 2, "api-2"),
         ],
     )
@@ -173,7 +175,7 @@ async def test_a_workload_is_rolled_out_and_waited_for_to_the_end(
         async with toolbox(tmp_path, kubernetes(workload=f"{kind}/api")) as box:
             result = await restarted(box)
 
-    assert len(workload.statuses) == 1  # it was looked at until the last one
+    assert [workload.status] == workload.statuses  # it was looked at until the last one
     assert f"{pods} of {pods} pods of the {kind} `api`" in result.markdown
     assert result.data["pods"] == pods
     assert workload.annotations == {RESTARTED_AT: "2026-11-22T12:00:00+00:00"}
@@ -198,6 +200,15 @@ async def test_the_token_of_the_context_is_sent(
     async with toolbox(tmp_path, kubernetes(context="home")) as box:
         await asked(box)
     assert {sent for _, sent in api.asked} == {"Bearer of-alice"}
+
+
+async def test_a_proxy_of_the_environment_is_not_used(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    async with toolbox(tmp_path, kubernetes()) as box:
+        await asked(box)
 
 
 async def test_inside_a_cluster_the_service_account_is_used_and_read_again(
