@@ -45,7 +45,8 @@ bench: $(VENV)/.bench $(SYNAPSE)/.ready ## Measure against baselines of the same
 lock: $(VENV)/.tools ## Write requirements/*.txt anew from pyproject.toml; UPGRADE=1 takes newer versions
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements/base.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra demo -c requirements/base.txt -o requirements/demo.txt
-	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra demo --group dev -c requirements/demo.txt -o requirements/dev.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra docker --extra kubernetes -c requirements/base.txt -o requirements/extras.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra demo --group dev -c requirements/demo.txt -c requirements/extras.txt -o requirements/dev.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra demo --group dev --group bench -c requirements/dev.txt -o requirements/bench.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --group synapse -o requirements/synapse.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --group build -c requirements/dev.txt -o requirements/build.txt

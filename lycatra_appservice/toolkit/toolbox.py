@@ -268,7 +268,7 @@ class Toolbox:
             )
         observation.approval, observation.approvers = approved.code, approved.by
         if approved.args_hash != bound:
-            # The configuration is another one by now: not what people have seen and let through.
+            # The configuration or its target is another by now: not what people have seen.
             raise ToolFailedError(Text("plan_has_changed", tool=tool.name))
         try:
             return bounded(await self._run(tool, args, observation))

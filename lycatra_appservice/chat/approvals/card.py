@@ -76,7 +76,7 @@ def shown_of(
         title=needed.title,
         target=needed.plan.target,
         arguments=needed.shown,
-        steps=tuple(needed.plan.steps),
+        steps=(*needed.plan.steps, *needed.plan.now),
         look=needed.plan.look,
         until=until,
         language=language,
