@@ -16,7 +16,7 @@ from lycatra_appservice.app.coming_and_going import (
     Ground,
     build_coming_and_going,
 )
-from lycatra_appservice.app.parts import Parts, utc_now
+from lycatra_appservice.app.parts import Parts, secrets_of, utc_now
 from lycatra_appservice.app.second_thoughts import build_second_thoughts
 from lycatra_appservice.chat.arrival import Arrival
 from lycatra_appservice.chat.asides import Asides
@@ -51,9 +51,11 @@ from lycatra_appservice.matrix.rooms import RoomStore
 from lycatra_appservice.matrix.shared_rooms import SharedRooms
 from lycatra_appservice.model import LaneKind
 from lycatra_appservice.ops.health import HealthBoard
+from lycatra_appservice.ops.masking import Masker
 from lycatra_appservice.settings import Settings
 from lycatra_appservice.toolkit.approvals import ConfiguredRules
 from lycatra_appservice.toolkit.context import Contexts
+from lycatra_appservice.toolkit.discretion import Mask
 from lycatra_appservice.toolkit.toolbox import Gate
 from lycatra_appservice.turns.journal import Journal
 from lycatra_appservice.turns.runner import TurnRunner
@@ -253,7 +255,18 @@ def _gate(parts: Parts, board: HealthBoard) -> Gate:
     )
     rules = ConfiguredRules(parts.settings.approvals)
     rules.expect_known([tool for tool in parts.registry.tools if tool.changes])
-    return Gate(parts.registry, parts.access, contexts, parts.metrics, rule_for=rules)
+    return Gate(
+        parts.registry,
+        parts.access,
+        contexts,
+        parts.metrics,
+        rule_for=rules,
+        conceal=_conceal(parts.settings),
+    )
+
+
+def _conceal(settings: Settings) -> Mask:
+    return Masker(secrets_of(settings)).conceal
 
 
 def _agent(settings: Settings, backend: Backend | None) -> Agent | None:
@@ -263,7 +276,8 @@ def _agent(settings: Settings, backend: Backend | None) -> Agent | None:
         context_tokens=settings.model.context_window,
         max_output_tokens=settings.model.max_output_tokens,
     )
-    return Agent(backend, window, name=settings.bot.display_name)
+    name = settings.bot.display_name
+    return Agent(backend, window, name=name, conceal=_conceal(settings))
 
 
 def _worker(parts: Parts, rooms: RoomStore, dispatcher: Dispatcher) -> tuple[Worker, Upkeep]:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from lycatra_appservice.app.tool_secrets import secrets_in
 from lycatra_appservice.chat.commands import CommandWords
 from lycatra_appservice.chat.ignored import Ignored
 from lycatra_appservice.chat.reading import Reader, make_reader
@@ -82,7 +83,7 @@ def utc_now() -> datetime:
 
 
 def secrets_of(settings: Settings) -> list[str]:
-    """Every secret value of the configuration, for the log's mask."""
+    """Every secret value of the configuration, for the log's mask; those of tools, too."""
     appservice, model = settings.appservice, settings.model
     secrets: list[SecretStr | None] = [
         appservice.as_token,
@@ -92,4 +93,7 @@ def secrets_of(settings: Settings) -> list[str]:
     ]
     password = urlsplit(settings.database.url.get_secret_value()).password
     named = [secret.get_secret_value() for secret in secrets if secret is not None]
-    return [*named, *([password] if password else [])]
+    of_tools = [
+        each for section in settings.tool_settings.values() for each in secrets_in(section)
+    ]
+    return [*named, *([password] if password else []), *of_tools]

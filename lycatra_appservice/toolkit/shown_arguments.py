@@ -1,4 +1,4 @@
-"""Arguments as they may be shown to everybody in a room: short, and without what is secret."""
+"""Arguments as they may be shown to everybody in a room: whole, and without what is secret."""
 
 import json
 import re
@@ -7,25 +7,32 @@ from typing import Any, Final
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
+from lycatra_appservice.errors import ToolFailedError
 from lycatra_appservice.model import JSON
+from lycatra_appservice.words.text import Text
 
 HIDDEN: Final = "••••"
 _SECRET: Final = re.compile(
     r"(?:^|_)(?:password|passwd|passphrase|secret|token|credential|api_?key|private_?key|pin)s?(?:_|$)"
 )
-_LONGEST: Final = 200  # characters of one value
-_MOST: Final = 20
+_LONGEST: Final = 1000  # characters of all values, so that people still read them
 
 
 def shown_arguments(args: BaseModel) -> dict[str, str]:
-    """Each argument that was given or has a default, in words; a secret's value is hidden."""
+    """Each argument that was given or has a default, in words; a secret's value is hidden.
+
+    Raises ToolFailedError when they are more than people can be shown: what they let through is
+    what they have seen, to its end.
+    """
     values = {name: getattr(args, name) for name in type(args).model_fields}
     shown = {
         name: HIDDEN if is_secret(name, value) else _in_words(value)
         for name, value in values.items()
         if value is not None
     }
-    return dict(list(shown.items())[:_MOST])
+    if sum(len(name) + len(value) for name, value in shown.items()) > _LONGEST:
+        raise ToolFailedError(Text("too_long_for_a_card", n=_LONGEST))
+    return shown
 
 
 def is_secret(name: str, value: object) -> bool:
@@ -49,7 +56,12 @@ def plain_arguments(args: BaseModel) -> Mapping[str, JSON]:
 def _in_words(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(_masked(value), ensure_ascii=False)
     plain = " ".join(text.replace("`", "'").split())
-    return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}…"
+    return "".join(sign if sign.isprintable() else _by_number(sign) for sign in plain)
+
+
+def _by_number(sign: str) -> str:
+    """What is not seen, or changes how the rest is read, as its number."""
+    return sign.encode("unicode-escape").decode()
 
 
 def _masked(value: Any) -> JSON:

@@ -34,6 +34,7 @@ from lycatra_appservice.toolkit.base import (
     ToolSummary,
 )
 from lycatra_appservice.toolkit.cache import ResultCache, cache_key
+from lycatra_appservice.toolkit.discretion import Mask, discreet_result, make_discreet
 from lycatra_appservice.toolkit.observing import CallObserver, Observation, Outcome, observed
 from lycatra_appservice.toolkit.registry import AnyTool, Registry
 from lycatra_appservice.toolkit.results import bounded
@@ -62,6 +63,7 @@ class _Shared:
     cache: ResultCache
     slots: Mapping[str, asyncio.Semaphore]  # by namespace
     rule_for: RuleFor
+    conceal: Mask
     monotonic: Callable[[], float]
 
 
@@ -78,10 +80,12 @@ class Gate:
         slots_per_namespace: int = 8,
         monotonic: Callable[[], float] = time.monotonic,
         rule_for: RuleFor = declared_rule,
+        conceal: Mask = str,
     ) -> None:
         """At most `slots_per_namespace` tools of one namespace run at once, the others wait.
 
-        `rule_for` tells who may approve what a tool changes.
+        `rule_for` tells who may approve what a tool changes. `conceal` takes the secrets of the
+        configuration out of what tools say.
         """
         self._shared = _Shared(
             registry=registry,
@@ -93,6 +97,7 @@ class Gate:
                 each.name: asyncio.Semaphore(slots_per_namespace) for each in registry.namespaces
             },
             rule_for=rule_for,
+            conceal=conceal,
             monotonic=monotonic,
         )
 
@@ -156,7 +161,8 @@ class Toolbox:
                 if tool.changes:
                     return await self._change(tool, raw_args, approved)
                 return await self._answer(tool, raw_args, observation)
-            except ToolError:
+            except ToolError as error:
+                make_discreet(error, shared.conceal)
                 raise
             except Exception as exc:
                 observation.outcome = Outcome.CRASHED
@@ -172,7 +178,7 @@ class Toolbox:
         if kept is not None:
             observation.outcome = Outcome.CACHED
             return kept
-        result = bounded(await self._run(tool, args))
+        result = await self._result(tool, args)
         cache.put(key, tool, result)
         return result
 
@@ -197,7 +203,7 @@ class Toolbox:
             # The configuration is another one by now: not what people have seen and let through.
             raise ToolFailedError(Text("plan_has_changed", tool=tool.name))
         try:
-            return bounded(await self._run(tool, args))
+            return await self._result(tool, args)
         except ToolTimeoutError as exc:
             raise ToolTimeoutError(Text("change_uncertain", said=exc.said)) from exc
         finally:
@@ -223,6 +229,10 @@ class Toolbox:
     def _context(self, tool: AnyTool) -> ToolContext:
         namespace = self._shared.registry.namespace_of(tool.name)
         return self._shared.contexts.for_call(self._caller, tool, namespace, self._summaries())
+
+    async def _result(self, tool: AnyTool, args: ToolArgs) -> ToolResult:
+        # Before it is cut, or half a secret would remain.
+        return bounded(discreet_result(await self._run(tool, args), self._shared.conceal))
 
     async def _run(self, tool: AnyTool, args: ToolArgs) -> ToolResult:
         namespace = self._shared.registry.namespace_of(tool.name)

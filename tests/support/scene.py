@@ -1,7 +1,7 @@
 """The chat on a stub homeserver: events come as by a push, turns run when a test says so."""
 
 import itertools
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence, Set
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -74,6 +74,7 @@ from lycatra_appservice.toolkit.base import (
     ToolResult,
 )
 from lycatra_appservice.toolkit.context import Contexts
+from lycatra_appservice.toolkit.discretion import Mask
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.toolkit.toolbox import Gate
 from lycatra_appservice.turns.journal import Journal
@@ -446,14 +447,18 @@ async def open_scene(
     approvals: Approvals | None = None,
     database_url: str | None = None,
     beside: Scene | None = None,
+    hidden: Set[str] = frozenset(),
+    model_key: SecretStr | None = None,
+    conceal: Mask = str,
 ) -> AsyncIterator[Scene]:
     """A scene on SQLite; without `model_url` no model is configured.
 
-    `beside` shares its homeserver, and its database only where `database_url` says so.
+    `beside` shares its homeserver, and its database only where `database_url` says so. `hidden`
+    are tools that nobody knows of; `conceal` takes the configuration's secrets out of texts.
     """
     users = VirtualUsers(server_name=SERVER_NAME, namespaces=NAMESPACES)
     registry = Registry(NAMESPACES, tools)
-    access = Access(lists or Lists(viewer=["*:hs.test"]))
+    access = Access(lists or Lists(viewer=["*:hs.test"]), hidden_tools=hidden)
     async with AsyncExitStack() as stack:
         stub = beside.stub if beside else None
         if stub is None:
@@ -474,26 +479,29 @@ async def open_scene(
             components=all_well,
             clock=lambda: NOW,
         )
-        backend = _backend(model_url)
+        backend = _backend(model_url, model_key)
         if backend is not None:
             stack.push_async_callback(backend.aclose)
         scene = Scene(stub, database, users, client, patience, limits or Invitations(), tools)
         scene.model = ModelSettings(base_url=model_url) if model_url else None
         rules = ConfiguredRules(approvals or Approvals())
-        gate = Gate(registry, access, contexts, Calls(), rule_for=rules)
-        scene.build(registry, gate, access, _agent(backend))
+        gate = Gate(registry, access, contexts, Calls(), rule_for=rules, conceal=conceal)
+        scene.build(registry, gate, access, _agent(backend, conceal))
         yield scene
 
 
-def _backend(model_url: str | None) -> Backend | None:
-    return ChatCompletionsBackend(ModelSettings(base_url=model_url)) if model_url else None
+def _backend(model_url: str | None, key: SecretStr | None) -> Backend | None:
+    if model_url is None:
+        return None
+    return ChatCompletionsBackend(ModelSettings(base_url=model_url, api_key=key))
 
 
-def _agent(backend: Backend | None) -> Agent | None:
+def _agent(backend: Backend | None, conceal: Mask) -> Agent | None:
     if backend is None:
         return None
 
     async def no_delay(_: float) -> None:
         """Attempts follow each other at once."""
 
-    return Agent(backend, Window(context_tokens=8192, max_output_tokens=None), delay=no_delay)
+    window = Window(context_tokens=8192, max_output_tokens=None)
+    return Agent(backend, window, delay=no_delay, conceal=conceal)

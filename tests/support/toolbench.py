@@ -26,6 +26,7 @@ from lycatra_appservice.toolkit.base import (
     ToolResult,
 )
 from lycatra_appservice.toolkit.context import Contexts
+from lycatra_appservice.toolkit.discretion import Mask
 from lycatra_appservice.toolkit.guard.outbound import MakeResolver
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.toolkit.toolbox import Gate, Toolbox
@@ -156,6 +157,7 @@ async def bench(
     slots: int = 8,
     allow: Sequence[str] = (),
     make_resolver: MakeResolver = ThreadedResolver,
+    conceal: Mask = str,
 ) -> AsyncIterator[Bench]:
     """Open a gate over `tools`, or over a whole registry with its own namespaces."""
     registry = registry or Registry([TESTING], {TESTING.name: tools})
@@ -177,5 +179,6 @@ async def bench(
         calls,
         slots_per_namespace=slots,
         monotonic=clock,
+        conceal=conceal,
     )
     yield Bench(gate=gate, calls=calls, clock=clock)
