@@ -58,6 +58,8 @@ class SchemaTooNewError(LycatraError):
 class ToolError(LycatraError):
     """A tool could not do what was asked; the person reads `said`, the model too."""
 
+    in_doubt: bool = False  # of a change: whether it may have happened all the same
+
     def __init__(self, said: Said) -> None:
         super().__init__(in_english(said))
         self.said = said

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -13,7 +13,8 @@ _WRITTEN: Final = re.compile(
 )
 _SHAPE: Final = "should be like 'fri 18:00-24:00', 'sat-sun' or '22:00-06:00'"
 _MIDNIGHT: Final = time()
-_LOOKED_AHEAD: Final = 2 * len(_DAYS)  # spans that follow each other; more is a freeze for ever
+_WEEK: Final = timedelta(weeks=1)  # after which it all comes again
+_SOME_DAY: Final = datetime(2001, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,18 @@ def read_freeze_time(written: str) -> FreezeTime:
 def frozen_until(freeze: Sequence[FreezeTime], now: datetime) -> datetime | None:
     """When changes are possible again; None when they are. `now` is in the configured zone."""
     end = now
-    for _ in range(_LOOKED_AHEAD):
+    while end - now < _WEEK:
         ends = [each for span in freeze if (each := span.end_after(end)) is not None]
         if not ends:
             break
         end = max(ends)
     return end if end > now else None
+
+
+def is_endless(freeze: Sequence[FreezeTime]) -> bool:
+    """Whether these leave no moment of the week."""
+    end = frozen_until(freeze, _SOME_DAY)
+    return end is not None and end - _SOME_DAY >= _WEEK
 
 
 def _days(first: str | None, last: str | None) -> frozenset[int]:

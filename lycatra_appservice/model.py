@@ -83,6 +83,7 @@ class Caller:
     face: Face
     room_id: RoomID | None = None
     on_behalf_of_turn: str | None = None  # the trigger id, for the audit
+    run: int = 0  # of that turn, its first_n: what was asked with other words is another run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

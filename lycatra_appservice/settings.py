@@ -1,9 +1,9 @@
 """What can be configured, as frozen values; a field's description is its hint for people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -15,15 +15,22 @@ from pydantic import (
     model_validator,
 )
 
+from lycatra_appservice.actors import is_server_name
 from lycatra_appservice.settings_types import (
+    Accounts,
     Actors,
     BaseUrl,
+    DatabaseName,
     DatabaseUrl,
+    Faces,
     FreezeTimes,
+    JsonList,
     LanguageCode,
     Localpart,
     Mxc,
+    Names,
     OwnPath,
+    OwnPaths,
     Port,
     Prefixes,
     QuietKinds,
@@ -33,7 +40,6 @@ from lycatra_appservice.settings_types import (
     Targets,
     Token,
     Zone,
-    is_server_name,
 )
 from lycatra_appservice.words.catalogue import AUTOMATIC
 
@@ -135,8 +141,7 @@ class DatabaseSettings(Section):
     @property
     def sqlite_file(self) -> Path | None:
         """The file of an SQLite database; its folder may not exist yet."""
-        scheme, _, rest = self.url.get_secret_value().partition(":///")
-        return Path(rest) if scheme == "sqlite" else None
+        return _file_of(self.url)
 
 
 class Model(Section):
@@ -166,7 +171,29 @@ class Access(Section):
     operator: Actors = Field((), description="a list such as ['@alice:example.org']")
     viewer: Actors = Field((), description="a list such as ['*:example.org']")
     none: Actors = Field((), description="people or servers who get nothing")
-    ignored: Actors = Field((), description="bots whose messages are never answered")
+    ignored: Accounts = Field((), description="bots whose messages are never answered")
+
+
+class Permission(Section):
+    """A rule for some tools, instead of the level that each of them has by itself."""
+
+    tools: Names = Field(description="names of tools or namespaces, or '*' for all")
+    faces: Faces = Field(
+        ("command", "agent", "mcp"), description="a list of command, agent and mcp"
+    )
+    level: Literal["viewer", "operator", "admin"] | None = Field(
+        None, description="what one has to be at least"
+    )
+    who: Actors | None = Field(None, description="a list such as ['@alice:example.org']")
+    hidden: bool = Field(False, description="true or false")
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> "Permission":
+        if self.level is not None and self.who is not None:
+            raise ValueError("should have either level or who, not both")
+        if self.level is None and self.who is None and not self.hidden:
+            raise ValueError("should have level, who or hidden, or it changes nothing")
+        return self
 
 
 class Rooms(Section):
@@ -216,6 +243,30 @@ class ToolsHttp(Section):
     )
 
 
+class OwnTools(Section):
+    """Where tools come from beside those that ship."""
+
+    paths: OwnPaths = Field((), description="folders that hold a folder for each namespace")
+    packages: bool = Field(
+        True, description="true: also those of installed packages that offer tools"
+    )
+
+
+class ToolDatabase(Section):
+    """A database that tools may read and nothing else."""
+
+    url: DatabaseUrl = Field(
+        description="sqlite:///crm.db, or postgresql://reader@host/name of a role that only reads"
+    )
+    timeout: Span = Field(timedelta(seconds=5), description="for one query")
+    max_rows: int = Field(200, ge=1, le=1000, description="of one query, 1 to 1000")
+
+    @property
+    def sqlite_file(self) -> Path | None:
+        """The file of an SQLite database."""
+        return _file_of(self.url)
+
+
 class ApprovalRule(Section):
     """Who may approve what changes something, and when; only what is written here counts."""
 
@@ -259,6 +310,7 @@ class Retention(Section):
     sends_days: int = Field(
         365, ge=1, description="which answer belongs to which question, for redactions"
     )
+    audit_days: int = Field(365, ge=7, description="who had what done; at least 7")
     dead_letters_days: int = Field(30, ge=1, description="events that could not be read")
 
 
@@ -293,9 +345,16 @@ class WrittenSettings(Section):
     database: DatabaseSettings = DatabaseSettings()
     model: Model | None = None
     access: Access = Access()
+    permissions: Annotated[tuple[Permission, ...], JsonList] = Field(
+        (), description="a list of rules, each with tools and level, who or hidden"
+    )
     # Out of what is shown and dumped: a tool's section may hold secrets as they were written.
     tools: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False, exclude=True)
     tools_http: ToolsHttp = ToolsHttp()
+    own_tools: OwnTools = OwnTools()
+    databases: dict[DatabaseName, ToolDatabase] = Field(
+        default_factory=dict, description="a section for each, by the name that tools know"
+    )
     timezone: Zone = Field("UTC", description="yours, for days and hours")
     commands: Commands = Commands()
     rooms: Rooms = Rooms()
@@ -339,10 +398,17 @@ class Settings(WrittenSettings):
     """The complete configuration that the program runs with.
 
     `tool_settings` has the checked section of every known namespace, also of those that the
-    configuration does not mention. `warnings` are sentences for the operator.
+    configuration does not mention; `tool_mistakes` what is wrong with those of namespaces that do
+    not ship with us. `warnings` are sentences for the operator.
     """
 
     appservice: Appservice
     tool_settings: Mapping[str, BaseModel] = Field(default_factory=dict, exclude=True)
+    tool_mistakes: Mapping[str, Sequence[str]] = Field(default_factory=dict, exclude=True)
     base_folder: Path = Path()
     warnings: tuple[str, ...] = ()
+
+
+def _file_of(url: SecretStr) -> Path | None:
+    scheme, _, rest = url.get_secret_value().partition(":///")
+    return Path(rest) if scheme == "sqlite" else None

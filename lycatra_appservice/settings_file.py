@@ -1,13 +1,17 @@
 """The configuration as `Settings`, out of its file, environment and secret files."""
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from lycatra_appservice.errors import SettingsError
+from lycatra_appservice.foreign_code import ForeignCodeError, foreign_code
 from lycatra_appservice.model import JSON
+from lycatra_appservice.permission_rules import problems_in
 from lycatra_appservice.registration import (
     RegistrationError,
     Tokens,
@@ -16,33 +20,73 @@ from lycatra_appservice.registration import (
     registration_content,
     tokens_in,
 )
-from lycatra_appservice.settings import Settings, WrittenSettings
+from lycatra_appservice.settings import OwnTools, Settings, WrittenSettings
 from lycatra_appservice.settings_reading.gather import Gathered, gather
-from lycatra_appservice.settings_reading.mistakes import did_you_mean, mistakes_of
+from lycatra_appservice.settings_reading.mistakes import (
+    Mistake,
+    Origins,
+    did_you_mean,
+    mistakes_of,
+)
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnNamespaces:
+    """What is known of namespaces that do not ship with us, so that none keeps us from starting.
+
+    A wrong section of one of `usable` disables it. The section of one of `broken` is not looked
+    at. When not all of them are `known`, a section of any name may be one's.
+    """
+
+    usable: frozenset[str] = frozenset()
+    broken: frozenset[str] = frozenset()
+    all_known: bool = True
 
 
 def load_settings(
     path: Path | None,
     environ: Mapping[str, str],
     check_tools: Mapping[str, type[BaseModel]],
+    tool_names: Mapping[str, Sequence[str]] | None = None,
+    own: OwnNamespaces | None = None,
 ) -> Settings:
     """Read everything the program runs with; `path` None means the environment alone.
 
-    `check_tools` has the settings model of each namespace. Raises SettingsError with every
+    `check_tools` has the settings model of each namespace, `tool_names` the names of its tools;
+    None: the names in `permissions` are not looked at. Raises SettingsError with every
     mistake, one line each; no line repeats a value that may be a secret.
     """
     reading = _Reading(gather(path, environ, check_tools))
-    sections = reading.tool_settings(check_tools)
-    reading.add_tokens(reading.complete(WrittenSettings))
+    own = own or OwnNamespaces()
+    sections, wrong = reading.tool_settings(check_tools, own)
+    written = reading.complete(WrittenSettings)
+    if tool_names is not None:
+        reading.check_permissions(written, tool_names, own)
+    reading.add_tokens(written)
     return reading.complete(Settings).model_copy(
         update={
             "tool_settings": sections,
+            "tool_mistakes": wrong,
             "base_folder": reading.base_folder,
             "warnings": tuple(reading.warnings),
         }
     )
+
+
+def load_own_tools(path: Path | None, environ: Mapping[str, str]) -> OwnTools:
+    """Where tools come from, which has to be known before their settings can be checked.
+
+    The defaults where that section is wrong: whoever reads everything is told so.
+    """
+    gathered = gather(path, environ, {})
+    try:
+        return OwnTools.model_validate(
+            gathered.values.get("own_tools", {}), context={"base_folder": gathered.base_folder}
+        )
+    except ValidationError:
+        return OwnTools()
 
 
 def load_written_settings(path: Path | None, environ: Mapping[str, str]) -> WrittenSettings:
@@ -77,28 +121,63 @@ class _Reading:
             raise self._error()
         return whole
 
-    def tool_settings(self, models: Mapping[str, type[BaseModel]]) -> dict[str, BaseModel]:
-        """Check each namespace's section, an absent one as if it were empty."""
+    def tool_settings(
+        self, models: Mapping[str, type[BaseModel]], own: OwnNamespaces
+    ) -> tuple[Mapping[str, BaseModel], Mapping[str, Sequence[str]]]:
+        """Check each namespace's section, an absent one as if it were empty.
+
+        Returns those that are right, and what is wrong with the others that may be.
+        """
         sections = self._values.get("tools")
         if not isinstance(sections, dict):
             sections = {}
-        for name in sections.keys() - models.keys():
-            hint = did_you_mean(name, sorted(models))
-            self._mistake(("tools", name), f"is no namespace of tools{hint}")
-        return {
-            name: checked
-            for name, model in models.items()
-            if (checked := self._tool_section(name, sections.get(name), model)) is not None
-        }
+        for name in sorted(sections.keys() - models.keys() - own.broken):
+            self._unknown_section(name, models, own)
+        checked: dict[str, BaseModel] = {}
+        wrong: dict[str, Sequence[str]] = {}
+        for name, model in models.items():
+            section = sections.get(name)
+            if section is not None and not isinstance(section, dict):
+                continue  # checking the whole says so
+            found = _tool_section(name, section or {}, model, self._origins)
+            if isinstance(found, BaseModel):
+                checked[name] = found
+            elif name in own.usable:
+                wrong[name] = [self._secrets.mask(each.text) for each in found]
+            else:
+                self._mistakes += found
+        return checked, wrong
 
-    def _tool_section(self, name: str, section: JSON, model: type[BaseModel]) -> BaseModel | None:
-        if section is not None and not isinstance(section, dict):
-            return None  # checking the whole says so
-        try:
-            return model.model_validate(section or {})
-        except ValidationError as error:
-            self._mistakes += mistakes_of(error, [model], self._origins, below=("tools", name))
-            return None
+    def _unknown_section(
+        self, name: str, models: Mapping[str, type[BaseModel]], own: OwnNamespaces
+    ) -> None:
+        hint = did_you_mean(name, sorted(models))
+        if name == "paths":
+            hint = "; folders of your own tools stand under own_tools.paths"
+        mistake = self._origins.mistake(("tools", name), f"is no namespace of tools{hint}")
+        self._add(mistake, is_certain=own.all_known)
+
+    def _add(self, mistake: Mistake, *, is_certain: bool) -> None:
+        """A mistake, or what may be right for a tool that does not work now."""
+        if is_certain:
+            self._mistakes.append(mistake)
+        else:
+            self.warnings.append(mistake.text)
+
+    def check_permissions(
+        self,
+        written: WrittenSettings,
+        tool_names: Mapping[str, Sequence[str]],
+        own: OwnNamespaces,
+    ) -> None:
+        """Find names that are none: a rule for a misspelt tool would leave the real one open."""
+        known = sorted({*tool_names, *(name for names in tool_names.values() for name in names)})
+        for problem in problems_in(written.permissions, tool_names):
+            hint = did_you_mean(problem.unknown, known) if problem.unknown else ""
+            path = ("permissions", problem.rule, "tools")
+            mistake = self._origins.mistake(path, problem.sentence + hint)
+            all_seen = own.all_known and not own.broken
+            self._add(mistake, is_certain=all_seen or problem.unknown is None)
 
     def add_tokens(self, written: WrittenSettings) -> None:
         """Take the tokens that are not written in the configuration from the registration."""
@@ -131,3 +210,18 @@ class _Reading:
 
     def _error(self) -> SettingsError:
         return SettingsError([self._secrets.mask(each.text) for each in sorted(self._mistakes)])
+
+
+def _tool_section(
+    name: str, section: JSON, model: type[BaseModel], origins: Origins
+) -> BaseModel | list[Mistake]:
+    """The checked section, or what is wrong with it."""
+    here = Path(getattr(sys.modules.get(model.__module__), "__file__", None) or "")
+    try:
+        with foreign_code(here, here.parent):
+            try:
+                return model.model_validate(section)
+            except ValidationError as error:
+                return mistakes_of(error, [model], origins, below=("tools", name))
+    except ForeignCodeError as error:
+        return [origins.mistake(("tools", name), f"could not be checked: {error}")]

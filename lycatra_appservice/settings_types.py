@@ -1,9 +1,10 @@
 """The kinds of values that stand in the configuration, each with the sentence for a wrong one."""
 
+import json
 import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -16,24 +17,20 @@ from pydantic import (
     ValidationInfo,
 )
 
+from lycatra_appservice.actors import is_server_name, read_actor
 from lycatra_appservice.freeze_times import FreezeTime, read_freeze_time
 from lycatra_appservice.targets import Target, read_target
 from lycatra_appservice.words.catalogue import AUTOMATIC, load_catalogue
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_SERVER_NAME = re.compile(r"(?:[A-Za-z0-9.-]{1,230}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?")
 # Narrower than the specification: these need no URL encoding, which Synapse demands of a
 # sender_localpart, and no escaping in the addresses that people type.
 _LOCALPART = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
 _MXC = re.compile(r"mxc://[^/\s]+/[A-Za-z0-9_-]+")
 _ROOM_ID = re.compile(r"![^\s/]{1,254}")
 _PREFIX = re.compile(r"[^\w\s@#]{1,3}")
-
-
-def is_server_name(text: str) -> bool:
-    """Whether this is a Matrix server name: a host or address, perhaps with a port."""
-    return _SERVER_NAME.fullmatch(text) is not None
+_DATABASE_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
 
 def _server_name(text: str) -> str:
@@ -60,6 +57,13 @@ def _prefix(text: str) -> str:
     return text
 
 
+def _database_name(text: str) -> str:
+    # One that is called like a key of its own section could not be told from it.
+    if not _DATABASE_NAME.fullmatch(text) or text in {"url", "timeout", "max_rows"}:
+        raise ValueError("should be a name of a-z, 0-9 and '_', and not 'url'")
+    return text
+
+
 def _base_url(text: str) -> str:
     try:
         parts = urlsplit(text)
@@ -75,11 +79,15 @@ def _base_url(text: str) -> str:
 
 
 def _actor(text: str) -> str:
-    local, colon, server = text.partition(":")
-    if text == "*":
-        return text
-    named = local == "*" or (local.startswith("@") and len(local) > 1)
-    if not (named and colon and is_server_name(server)):
+    return read_actor(text).written
+
+
+def _account(text: str) -> str:
+    try:
+        is_account = not read_actor(text).kind.is_about_a_room
+    except ValueError:
+        is_account = False
+    if not is_account:
         raise ValueError("should be a Matrix ID '@name:server', a whole server '*:server' or '*'")
     return text
 
@@ -107,6 +115,16 @@ def _words(value: object) -> object:
     if isinstance(value, str):
         return [word.strip() for word in value.split(",") if word.strip()]
     return value
+
+
+def _json_list(value: object) -> object:
+    """Let an environment variable be a list of sections, written as JSON."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError("should be a list, in an environment variable written as JSON") from None
 
 
 def _span(value: object) -> object:
@@ -165,6 +183,7 @@ def _target(value: object) -> Target:
 
 
 ServerName: TypeAlias = Annotated[str, AfterValidator(_server_name)]
+JsonList: Final = BeforeValidator(_json_list)
 Localpart: TypeAlias = Annotated[str, AfterValidator(_localpart)]
 Mxc: TypeAlias = Annotated[str, AfterValidator(_mxc)]
 BaseUrl: TypeAlias = Annotated[str, AfterValidator(_base_url)]  # kept without a slash at the end
@@ -174,10 +193,19 @@ Port: TypeAlias = Annotated[int, Field(ge=1, le=65535)]
 Span: TypeAlias = Annotated[timedelta, BeforeValidator(_span), AfterValidator(_positive)]
 # Made absolute by the folder in the validation context, if there is one.
 OwnPath: TypeAlias = Annotated[Path, AfterValidator(_from_base_folder)]
+OwnPaths: TypeAlias = Annotated[tuple[OwnPath, ...], BeforeValidator(_words)]
+DatabaseName: TypeAlias = Annotated[str, AfterValidator(_database_name)]
 DatabaseUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_database_url)]
 Token: TypeAlias = Annotated[SecretStr, AfterValidator(_secret)]
 Actors: TypeAlias = Annotated[
     tuple[Annotated[str, AfterValidator(_actor)], ...], BeforeValidator(_words)
+]
+Accounts: TypeAlias = Annotated[
+    tuple[Annotated[str, AfterValidator(_account)], ...], BeforeValidator(_words)
+]
+Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_words), Field(min_length=1)]
+Faces: TypeAlias = Annotated[
+    tuple[Literal["command", "agent", "mcp"], ...], BeforeValidator(_words), Field(min_length=1)
 ]
 QuietKinds: TypeAlias = Annotated[
     tuple[Literal["welcome", "too_old", "edited", "hints"], ...], BeforeValidator(_words)

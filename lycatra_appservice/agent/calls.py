@@ -138,7 +138,7 @@ class CallDesk:
         if isinstance(arguments, _Outcome):
             return arguments
 
-        name = f"{number}:{call.name}:{_step_id(call.id)}"
+        name = step_of_call(number, call)
 
         async def run() -> JSON:
             return await self._call(call.name, arguments, key=name)
@@ -176,6 +176,11 @@ class CallDesk:
         return next(
             (name for name in sorted(mistaken) if self._mistakes[name] > MAX_REPAIRS), None
         )
+
+
+def step_of_call(number: int, call: ToolCall) -> str:
+    """The name under which the call of a turn's `number`-th answer is journaled."""
+    return f"{number}:{call.name}:{_step_id(call.id)}"
 
 
 def _unknown(name: str, offered: str) -> _Outcome:

@@ -23,7 +23,7 @@ from lycatra_appservice.agent.ports import StepsPort, ToolboxPort
 from lycatra_appservice.agent.prompt import Question, system_message, with_speakers
 from lycatra_appservice.agent.trimming import intact
 from lycatra_appservice.model import JSON, File
-from lycatra_appservice.toolkit.discretion import Mask
+from lycatra_appservice.toolkit.redaction import Mask
 from lycatra_appservice.words.catalogue import in_english
 from lycatra_appservice.words.text import Said, Text
 
@@ -96,6 +96,11 @@ class Agent:
         return await _Turn(system, question, asker, desk, steps, self._conceal).run()
 
 
+def step_of_answer(number: int) -> str:
+    """The name under which the model's `number`-th answer of a turn is journaled."""
+    return f"{number}:model"
+
+
 class _Turn:
     """One question on its way to its answer."""
 
@@ -145,7 +150,7 @@ class _Turn:
             answer = await self._asker.ask(asked, tool_choice)
             return answer_to_json(concealed(answer, self._conceal))
 
-        journaled = await self._steps.step(f"{len(self._answers) + 1}:model", run)
+        journaled = await self._steps.step(step_of_answer(len(self._answers) + 1), run)
         self._answers.append(answer_from_json(journaled))
         return self._answers[-1]
 

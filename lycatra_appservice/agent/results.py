@@ -24,6 +24,8 @@ _END = "</tool_result>"
 _LIKE_AN_END = re.compile(
     r"<([\s\u200b-\u200f\u2060\ufeff]*)/(?=[\s\u200b-\u200f\u2060\ufeff]*tool_result)", re.I
 )
+_END_MARK = "</tool_result"
+_NO_END = "<\\/tool_result"
 _SHOWN_BY_ITSELF = "The person sees these files below your answer. Write no link to them."
 _TELL = "Tell the person this in plain words; the same call will not do better."
 
@@ -56,6 +58,12 @@ def problem(tool_name: str, error: str, hint: str) -> str:
     return _wrapped(tool_name, {"error": error, "hint": hint})
 
 
+def unwrapped(text: str) -> str:
+    """What a text of `found` or `failed` says of a call: the JSON, cut where it was cut."""
+    inside = text.removesuffix(_END).removesuffix("\n").partition(">\n")[2]
+    return inside.replace(_NO_END, _END_MARK)
+
+
 def mistake_in(error: ToolError) -> Mistake | None:
     """Whether the model could do better by calling differently."""
     if isinstance(error, InvalidArgumentsError):
@@ -80,7 +88,7 @@ def _hint(error: ToolError, offered: str) -> str:
 def _wrapped(tool_name: str, facts: Mapping[str, JSON]) -> str:
     begin = f'<tool_result tool="{tool_name}">\n'
     text = storable(json.dumps(facts, ensure_ascii=False, separators=(",", ":"), default=str))
-    # "\/" is the same to a reader of JSON, and no end of the data.
+    # The same to a reader of JSON, and no end of the data.
     text = _LIKE_AN_END.sub(r"<\1\\/", text)
     room = MAX_RESULT_BYTES - len(begin.encode()) - len(_END) - 1
     return f"{begin}{_bounded(text, room)}\n{_END}"

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from lycatra_appservice.app.coming_and_going import Ground
 from lycatra_appservice.chat.approvals.desk import ApprovalDesk
-from lycatra_appservice.chat.approvals.electorate import Electorate, GrantedLevels
+from lycatra_appservice.chat.approvals.electorate import Electorate
 from lycatra_appservice.chat.approvals.ending import CardEnding
 from lycatra_appservice.chat.approvals.forsaken import Forsaken
 from lycatra_appservice.chat.approvals.judging import Judge
@@ -43,7 +43,7 @@ def build_approving(
     """Put them together."""
     approvals, votes = Approvals(ground.database), VoteStore(ground.database)
     deciding = Deciding(ground.database)
-    electorate = Electorate(GrantedLevels(ground.access), ground.rooms)
+    electorate = Electorate(ground.rights, ground.rooms)
     judge = Judge(votes, deciding, electorate, zone, now)
     notices = NoticeStore(ground.database)
     voting = Voting(approvals, votes, judge, deciding, notices, composer, zone, now)
@@ -52,5 +52,5 @@ def build_approving(
         settling=Settling(deciding),
         voting=voting,
         forsaken=Forsaken(approvals, deciding, ground.rooms),
-        jobs={CARD: CardEnding(approvals, tongue).run, JUDGE: voting.read_early},
+        jobs={CARD: CardEnding(approvals, ground.client, tongue).run, JUDGE: voting.read_early},
     )

@@ -16,11 +16,14 @@ from lycatra_appservice.app.coming_and_going import (
     Ground,
     build_coming_and_going,
 )
-from lycatra_appservice.app.parts import Parts, secrets_of, utc_now
+from lycatra_appservice.app.parts import Parts, utc_now
 from lycatra_appservice.app.second_thoughts import build_second_thoughts
+from lycatra_appservice.audit.store import AuditStore
+from lycatra_appservice.audit.trail import AuditTrail
 from lycatra_appservice.chat.arrival import Arrival
 from lycatra_appservice.chat.asides import Asides
 from lycatra_appservice.chat.asking import AsTrigger
+from lycatra_appservice.chat.audit_page import AuditPage
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.conversation import ConversationStore
 from lycatra_appservice.chat.direct_line import DirectLine
@@ -34,30 +37,34 @@ from lycatra_appservice.chat.handlers.message import Answerers, MessageHandler
 from lycatra_appservice.chat.handlers.state import OnLeft
 from lycatra_appservice.chat.help_page import HelpPage
 from lycatra_appservice.chat.language import Tongue
+from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.chat.room_settings import RoomSettingsStore
 from lycatra_appservice.chat.router import Router
 from lycatra_appservice.chat.setting_words import make_settings
 from lycatra_appservice.chat.settings_page import SettingsPage
 from lycatra_appservice.chat.situations import Situations
+from lycatra_appservice.chat.sources import SourcesPage
 from lycatra_appservice.chat.threads import ThreadStore
 from lycatra_appservice.chat.typing import TypingNotice
 from lycatra_appservice.chat.unasked import NoticeStore, Unasked
 from lycatra_appservice.chat.welcome import Welcome
+from lycatra_appservice.chat.whoami import WhoAmI
 from lycatra_appservice.db.connection import Database
 from lycatra_appservice.matrix.delivery import MatrixDeliverer
 from lycatra_appservice.matrix.direct_rooms import DirectRooms
 from lycatra_appservice.matrix.encrypted_notice import DIRECT_ROOM, ENCRYPTED_ROOM
 from lycatra_appservice.matrix.rooms import RoomStore
 from lycatra_appservice.matrix.shared_rooms import SharedRooms
+from lycatra_appservice.matrix.standings import Standings
 from lycatra_appservice.model import LaneKind
 from lycatra_appservice.ops.health import HealthBoard
-from lycatra_appservice.ops.masking import Masker
-from lycatra_appservice.settings import Settings
 from lycatra_appservice.toolkit.approvals import ConfiguredRules
 from lycatra_appservice.toolkit.context import Contexts
-from lycatra_appservice.toolkit.discretion import Mask
+from lycatra_appservice.toolkit.rights import Rights
+from lycatra_appservice.toolkit.state import StateStore
 from lycatra_appservice.toolkit.toolbox import Gate
 from lycatra_appservice.turns.journal import Journal
+from lycatra_appservice.turns.known import KnownTurns
 from lycatra_appservice.turns.runner import TurnRunner
 from lycatra_appservice.turns.sending import Sending
 from lycatra_appservice.turns.store import TurnStore
@@ -89,6 +96,7 @@ async def build_chat(
     rooms: RoomStore,
     backend: Backend | None,
     board: HealthBoard,
+    trail: AuditTrail,
     schedules: Mapping[str, Job],
     as_trigger: AsTrigger,
 ) -> Chat:
@@ -99,16 +107,18 @@ async def build_chat(
     notices = NoticeStore(parts.database)
     unasked = Unasked(notices, parts.settings.rooms, parts.metrics)
     asides = Asides(notices)
-    gate = _gate(parts, board)
-    ground = _ground(parts, rooms)
+    rights = Rights(parts.access, Standings(rooms, parts.client, parts.users))
+    gate = _gate(parts, rights, board, trail)
+    private = PrivateAnswers(rooms, _direct_line(parts, rooms), composer)
+    ground = _ground(parts, rooms, rights, gate)
     approving = build_approving(ground, composer, tongue, parts.settings.zone, utc_now)
     ask = AskHandler(
-        _agent(parts.settings, backend),
+        _agent(parts, backend),
         gate,
         parts.registry,
-        parts.access,
         conversations,
         composer,
+        private,
         asides,
         TypingNotice(parts.client),
         parts.settings.zone,
@@ -117,17 +127,28 @@ async def build_chat(
         approving.desk,
         approving.settling,
     )
-    control = _control(parts, gate, composer, has_model=backend is not None)
-    second = build_second_thoughts(ground, conversations, composer, as_trigger, approving.voting)
+    sources = _sources(parts, gate, trail, conversations, private)
+    control = _control(
+        parts, rights, gate, trail, sources, composer, has_model=backend is not None
+    )
+    second = build_second_thoughts(
+        ground, conversations, composer, sources, as_trigger, approving.voting
+    )
     message = MessageHandler(
         parts.users,
         rooms,
-        Situations(rooms, ThreadStore(parts.database), parts.ignored),
+        Situations(rooms, ThreadStore(parts.database), parts.ignored, rights),
         Router(parts.users, parts.reader, has_model=backend is not None),
         composer,
         Answerers(
             command=CommandHandler(
-                gate, parts.registry, parts.users, composer, approving.desk, approving.settling
+                gate,
+                parts.registry,
+                parts.users,
+                composer,
+                private,
+                approving.desk,
+                approving.settling,
             ),
             ask=ask,
             stop=second.stop,
@@ -137,7 +158,7 @@ async def build_chat(
         unasked,
         asides,
     )
-    encrypted = _encrypted(parts, rooms, gate, unasked)
+    encrypted = _encrypted(parts, ground, unasked)
     coming = _coming_and_going(
         parts,
         ground,
@@ -150,7 +171,7 @@ async def build_chat(
         edit=second.edit,
         redaction=second.redaction,
         reaction=second.reaction,
-        encrypted=EncryptedHandler(parts.users, rooms, encrypted),
+        encrypted=EncryptedHandler(parts.users, rooms, parts.client, encrypted),
         invitation=coming.invitation,
         state=coming.state,
         schedules=schedules,
@@ -167,39 +188,72 @@ async def build_chat(
     return Chat(worker=worker, upkeep=upkeep, conversations=conversations)
 
 
-def _control(parts: Parts, gate: Gate, composer: Composer, *, has_model: bool) -> ControlHandler:
+def _sources(
+    parts: Parts,
+    gate: Gate,
+    trail: AuditTrail,
+    conversations: ConversationStore,
+    private: PrivateAnswers,
+) -> SourcesPage:
+    return SourcesPage(
+        KnownTurns(parts.database),
+        conversations,
+        AuditStore(parts.database),
+        trail.flush,
+        gate,
+        private,
+        parts.mask,
+        parts.settings.zone,
+    )
+
+
+def _control(
+    parts: Parts,
+    rights: Rights,
+    gate: Gate,
+    trail: AuditTrail,
+    sources: SourcesPage,
+    composer: Composer,
+    *,
+    has_model: bool,
+) -> ControlHandler:
     settings = SettingsPage(
         make_settings(load_catalogue().languages),
         parts.settings.rooms,
         RoomSettingsStore(parts.database),
-        parts.access,
+        rights,
     )
     help_page = HelpPage(gate, parts.registry, parts.users, parts.commands, has_model=has_model)
-    return ControlHandler(parts.access, help_page, settings, composer)
+    audit = AuditPage(
+        AuditStore(parts.database), trail.flush, rights, parts.users, parts.settings.zone
+    )
+    who_am_i = WhoAmI(rights, parts.registry)
+    return ControlHandler(rights, who_am_i, help_page, settings, audit, sources, composer)
 
 
-def _encrypted(parts: Parts, rooms: RoomStore, gate: Gate, unasked: Unasked) -> EncryptedRooms:
-    shared = SharedRooms(parts.database, rooms, parts.users)
+def _encrypted(parts: Parts, ground: Ground, unasked: Unasked) -> EncryptedRooms:
+    shared = SharedRooms(parts.database, ground.rooms, parts.users)
     return EncryptedRooms(
         parts.users,
-        rooms,
+        ground.rooms,
         shared,
         DirectRooms(parts.client, parts.users, shared.direct_with),
         parts.inbox,
         unasked,
-        parts.access,
-        _welcome(parts, gate),
+        ground.rights,
+        _welcome(parts, ground.gate),
     )
 
 
-def _ground(parts: Parts, rooms: RoomStore) -> Ground:
+def _ground(parts: Parts, rooms: RoomStore, rights: Rights, gate: Gate) -> Ground:
     return Ground(
         users=parts.users,
         rooms=rooms,
         client=parts.client,
         database=parts.database,
         inbox=parts.inbox,
-        access=parts.access,
+        gate=gate,
+        rights=rights,
         registry=parts.registry,
         limits=parts.settings.invitations,
         defaults=parts.settings.rooms,
@@ -213,12 +267,10 @@ def _coming_and_going(
     arrival: Arrival,
     on_left: OnLeft,
 ) -> ComingAndGoing:
-    shared = SharedRooms(parts.database, ground.rooms, parts.users)
-    direct = DirectRooms(parts.client, parts.users, shared.direct_with)
     return build_coming_and_going(
         ground,
         arrival,
-        DirectLine(parts.users, direct, Tongue(load_catalogue(), parts.settings.rooms.language)),
+        _direct_line(parts, ground.rooms),
         encrypted,
         parts.metrics,
         lambda: _announce_join(parts.database),
@@ -226,11 +278,17 @@ def _coming_and_going(
     )
 
 
+def _direct_line(parts: Parts, rooms: RoomStore) -> DirectLine:
+    shared = SharedRooms(parts.database, rooms, parts.users)
+    direct = DirectRooms(parts.client, parts.users, shared.direct_with)
+    tongue = Tongue(load_catalogue(), parts.settings.rooms.language)
+    return DirectLine(parts.users, direct, tongue)
+
+
 def _welcome(parts: Parts, gate: Gate) -> Welcome:
     return Welcome(
         gate,
         parts.registry,
-        parts.access,
         parts.users,
         Tongue(load_catalogue(), parts.settings.rooms.language),
         parts.settings.rooms,
@@ -244,7 +302,7 @@ async def _announce_join(database: Database) -> None:
         await connection.notify(JOINED_CHANNEL)
 
 
-def _gate(parts: Parts, board: HealthBoard) -> Gate:
+def _gate(parts: Parts, rights: Rights, board: HealthBoard, trail: AuditTrail) -> Gate:
     contexts = Contexts(
         zone=parts.settings.zone,
         allowed_targets=parts.settings.tools_http.allow,
@@ -252,24 +310,23 @@ def _gate(parts: Parts, board: HealthBoard) -> Gate:
         settings=parts.settings.tool_settings,
         components=board.components,
         clock=utc_now,
+        memory=StateStore(parts.database),
+        databases=parts.tool_databases,
     )
-    rules = ConfiguredRules(parts.settings.approvals)
-    rules.expect_known([tool for tool in parts.registry.tools if tool.changes])
     return Gate(
         parts.registry,
-        parts.access,
+        rights,
         contexts,
         parts.metrics,
-        rule_for=rules,
-        conceal=_conceal(parts.settings),
+        trail,
+        mask=parts.mask,
+        conceal=parts.conceal,
+        rule_for=ConfiguredRules(parts.settings.approvals),
     )
 
 
-def _conceal(settings: Settings) -> Mask:
-    return Masker(secrets_of(settings)).conceal
-
-
-def _agent(settings: Settings, backend: Backend | None) -> Agent | None:
+def _agent(parts: Parts, backend: Backend | None) -> Agent | None:
+    settings = parts.settings
     if backend is None or settings.model is None:
         return None
     window = Window(
@@ -277,7 +334,7 @@ def _agent(settings: Settings, backend: Backend | None) -> Agent | None:
         max_output_tokens=settings.model.max_output_tokens,
     )
     name = settings.bot.display_name
-    return Agent(backend, window, name=name, conceal=_conceal(settings))
+    return Agent(backend, window, name=name, conceal=parts.conceal)
 
 
 def _worker(parts: Parts, rooms: RoomStore, dispatcher: Dispatcher) -> tuple[Worker, Upkeep]:
@@ -287,7 +344,7 @@ def _worker(parts: Parts, rooms: RoomStore, dispatcher: Dispatcher) -> tuple[Wor
     deliverer = MatrixDeliverer(parts.client, parts.users, is_encrypted=rooms.is_encrypted)
     sending = Sending(journal, deliverer, parts.metrics)
     runner = TurnRunner(store, journal, sending, dispatcher, parts.metrics)
-    upkeep = Upkeep(parts.database, parts.owner, turns.lease)
+    upkeep = Upkeep(parts.database, parts.owner, turns.lease, tools=parts.registry.digest)
     timing = WorkerTiming(lease=turns.lease, poll=turns.poll)
     slots = {kind: getattr(turns.slots, kind) for kind in LaneKind}
     worker = Worker(store, upkeep, runner, parts.opened.signals, parts.metrics, timing, slots)

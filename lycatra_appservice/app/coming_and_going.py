@@ -23,8 +23,9 @@ from lycatra_appservice.matrix.functional_members import FunctionalMembers
 from lycatra_appservice.matrix.invitations import InvitationStore, Limits
 from lycatra_appservice.matrix.rooms import RoomStore
 from lycatra_appservice.matrix.users import VirtualUsers
-from lycatra_appservice.toolkit.access import Access
 from lycatra_appservice.toolkit.registry import Registry
+from lycatra_appservice.toolkit.rights import Rights
+from lycatra_appservice.toolkit.toolbox import Gate
 from lycatra_appservice.turns.inbox import Inbox
 
 
@@ -46,7 +47,8 @@ class Ground:
     client: MatrixClient
     database: Database
     inbox: Inbox
-    access: Access
+    gate: Gate
+    rights: Rights
     registry: Registry
     limits: Limits
     defaults: RoomDefaults
@@ -70,9 +72,9 @@ def build_coming_and_going(
     invitation = InvitationHandler(
         users,
         rooms,
-        Doorkeeper(users, ground.access, store, upgrades),
+        Doorkeeper(users, ground.rights.access, store, upgrades),
         upgrades,
-        Company(users, ground.registry, ground.access, ground.defaults),
+        Company(users, ground.registry, ground.gate, ground.defaults),
         functional,
         leaving,
         greeter,

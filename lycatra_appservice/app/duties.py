@@ -6,6 +6,9 @@ from datetime import timedelta
 from typing import Final
 
 from lycatra_appservice.app.parts import Parts
+from lycatra_appservice.app.tools_watch import ToolsWatch
+from lycatra_appservice.audit.store import AuditStore
+from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.conversation import ConversationStore
 from lycatra_appservice.chat.threads import ThreadStore
 from lycatra_appservice.chat.unasked import NoticeStore
@@ -13,14 +16,17 @@ from lycatra_appservice.matrix.gaps import GapCheck
 from lycatra_appservice.matrix.ghosts import Ghosts
 from lycatra_appservice.matrix.heartbeat import Heartbeat
 from lycatra_appservice.matrix.invitations import InvitationStore
+from lycatra_appservice.matrix.retirement import Retirement
 from lycatra_appservice.matrix.watch import HomeserverWatch
 from lycatra_appservice.model import Outgoing
+from lycatra_appservice.toolkit.state import StateStore
 from lycatra_appservice.turns.deciding import Deciding
 from lycatra_appservice.turns.leader import Duty
 from lycatra_appservice.turns.schedule import Schedule, ScheduleStore
 from lycatra_appservice.turns.turn import Turn
 from lycatra_appservice.turns.upkeep import Upkeep
 from lycatra_appservice.turns.votes import VoteStore
+from lycatra_appservice.words.catalogue import in_english
 
 GAPS: Final = "gaps"
 RETENTION: Final = Schedule(
@@ -35,8 +41,10 @@ class Retention:
         self._kept = parts.settings.retention
         self._upkeep = upkeep
         self._conversations = conversations
+        self._audit = AuditStore(parts.database)
         self._notices = NoticeStore(parts.database)
         self._threads = ThreadStore(parts.database)
+        self._state = StateStore(parts.database)
         self._invitations = InvitationStore(
             parts.database, parts.settings.invitations, parts.users.server_name
         )
@@ -53,7 +61,9 @@ class Retention:
         await self._conversations.forget(turns)
         await self._notices.forget_expired()
         await self._threads.forget(sends)
+        await self._state.forget(sends)
         await self._invitations.forget()
+        await self._audit.forget(timedelta(days=self._kept.audit_days))
         return ()
 
 
@@ -101,7 +111,7 @@ class Bookkeeping:
         await self._schedules.enqueue_due()
 
     async def end_approvals(self) -> None:
-        """End what nobody has decided about in time, what was asked again, what broke off."""
+        """End what was not decided in time, what a newer request replaces, what broke off."""
         await self._deciding.expire()
         await self._deciding.supersede()
         await self._deciding.conclude_abandoned()
@@ -116,7 +126,23 @@ class Bookkeeping:
         self._metrics.show_database(turns, unsent, oldest)
 
 
-def make_duties(presence: Presence, watch: HomeserverWatch, books: Bookkeeping) -> Sequence[Duty]:
+def make_retirement(parts: Parts, tools: ToolsWatch) -> Retirement:
+    """What becomes of the users of namespaces that are gone, for certain and on every replica."""
+
+    async def is_gone(namespace: str) -> bool:
+        return parts.tools.may_be_gone(namespace) and await tools.replicas_with_others() == 0
+
+    reason = in_english(messages.left_without_tools(parts.users.main))
+    return Retirement(parts.database, parts.client, parts.users, is_gone, reason)
+
+
+def make_duties(
+    presence: Presence,
+    watch: HomeserverWatch,
+    books: Bookkeeping,
+    tools: ToolsWatch,
+    retirement: Retirement,
+) -> Sequence[Duty]:
     """All duties with their times."""
     return [
         Duty(name="watch", every=timedelta(seconds=1), run=watch.look),
@@ -126,5 +152,7 @@ def make_duties(presence: Presence, watch: HomeserverWatch, books: Bookkeeping) 
         Duty(name="schedules", every=timedelta(seconds=1), run=books.run_schedules),
         Duty(name="approvals", every=timedelta(seconds=1), run=books.end_approvals),
         Duty(name="sweeper", every=timedelta(seconds=60), run=books.sweep),
+        Duty(name="tools", every=timedelta(seconds=60), run=tools.look),
+        Duty(name="retirement", every=timedelta(minutes=10), run=retirement.carry_out),
         Duty(name="figures", every=timedelta(seconds=15), run=books.show_figures),
     ]

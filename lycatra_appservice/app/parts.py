@@ -16,10 +16,15 @@ from lycatra_appservice.db.open import OpenedDatabase
 from lycatra_appservice.matrix.client import MatrixClient
 from lycatra_appservice.matrix.session import homeserver_session
 from lycatra_appservice.matrix.users import VirtualUsers
+from lycatra_appservice.model import Face
+from lycatra_appservice.ops.masking import Masker
 from lycatra_appservice.ops.metrics import Metrics
 from lycatra_appservice.settings import Settings
 from lycatra_appservice.toolkit.access import Access
-from lycatra_appservice.toolkit.discovery import discover
+from lycatra_appservice.toolkit.databases import Databases
+from lycatra_appservice.toolkit.own.found import FoundTools
+from lycatra_appservice.toolkit.permissions import Permissions
+from lycatra_appservice.toolkit.redaction import Mask
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.turns.inbox import Inbox
 
@@ -33,13 +38,21 @@ class Parts:
     opened: OpenedDatabase
     client: MatrixClient
     users: VirtualUsers
-    registry: Registry
+    tools: FoundTools
     access: Access
     commands: CommandWords
     reader: Reader
     ignored: Ignored
     inbox: Inbox
     metrics: Metrics
+    mask: Mask  # for what is kept and logged: also what only looks like a secret
+    conceal: Mask  # for what people read, who may well speak of tokens
+    tool_databases: Databases
+
+    @property
+    def registry(self) -> Registry:
+        """The tools that work."""
+        return self.tools.registry
 
     @property
     def database(self) -> UpgradableDatabase:
@@ -48,10 +61,14 @@ class Parts:
 
 
 async def build_parts(
-    settings: Settings, owner: str, opened: OpenedDatabase, stack: AsyncExitStack
+    settings: Settings,
+    tools: FoundTools,
+    owner: str,
+    opened: OpenedDatabase,
+    stack: AsyncExitStack,
 ) -> Parts:
     """Build what depends on nothing but the configuration and the database."""
-    registry = discover()
+    registry = tools.registry
     users = VirtualUsers(
         server_name=settings.homeserver.server_name,
         localpart=settings.bot.localpart,
@@ -59,21 +76,28 @@ async def build_parts(
         namespaces=registry.namespaces,
     )
     session = await stack.enter_async_context(homeserver_session(settings.homeserver.ca_file))
-    tools = {each.name: registry.tools_of(each.name) for each in registry.namespaces}
-    commands = CommandWords(tools, settings.commands.prefixes)
+    databases = Databases(settings.databases)
+    stack.push_async_callback(databases.close)
+    members = {each.name: registry.tools_of(each.name) for each in registry.namespaces}
+    access = Access(settings.access, Permissions(settings.permissions, registry))
+    commands = CommandWords(members, settings.commands.prefixes).without(access.off(Face.COMMAND))
+    masker = Masker(secrets_of(settings))
     return Parts(
         settings=settings,
         owner=owner,
         opened=opened,
         client=MatrixClient(session, settings.homeserver.url, settings.appservice.as_token),
         users=users,
-        registry=registry,
-        access=Access(settings.access),
+        tools=tools,
+        access=access,
         commands=commands,
         reader=make_reader(users, commands),
         ignored=Ignored(settings.access.ignored),
         inbox=Inbox(opened.database),
         metrics=Metrics([tool.name for tool in registry.tools]),
+        mask=masker.mask,
+        conceal=masker.conceal,
+        tool_databases=databases,
     )
 
 
@@ -91,9 +115,10 @@ def secrets_of(settings: Settings) -> list[str]:
         appservice.hs_token_previous,
         model.api_key if model else None,
     ]
-    password = urlsplit(settings.database.url.get_secret_value()).password
+    urls = [settings.database.url, *(each.url for each in settings.databases.values())]
+    passwords = [urlsplit(url.get_secret_value()).password for url in urls]
     named = [secret.get_secret_value() for secret in secrets if secret is not None]
     of_tools = [
         each for section in settings.tool_settings.values() for each in secrets_in(section)
     ]
-    return [*named, *([password] if password else []), *of_tools]
+    return [*named, *(password for password in passwords if password), *of_tools]

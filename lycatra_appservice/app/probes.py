@@ -6,14 +6,15 @@ from typing import Final
 
 from lycatra_appservice.agent.backend import Backend
 from lycatra_appservice.app.parts import Parts
-from lycatra_appservice.db.statements import parse_statement
+from lycatra_appservice.app.tools_watch import ToolsWatch
+from lycatra_appservice.db.statements import Dialect, parse_statement
 from lycatra_appservice.ops.health import Probe, UnwellError
 
 _LOOK: Final = parse_statement("look", "SELECT lycatra_now() AS now")
 
 
-def make_probes(parts: Parts, backend: Backend | None) -> Mapping[str, Probe]:
-    """One look each at the database, the homeserver and the model."""
+def make_probes(parts: Parts, backend: Backend | None, tools: ToolsWatch) -> Mapping[str, Probe]:
+    """One look each at the database, the homeserver, the model, and tools that may not work."""
 
     async def database() -> str:
         await parts.database.fetch_one(_LOOK)
@@ -29,4 +30,11 @@ def make_probes(parts: Parts, backend: Backend | None) -> Mapping[str, Probe]:
             raise UnwellError("none is configured; commands work without")
         return await backend.probe()
 
-    return {"database": database, "homeserver": homeserver, "model": model}
+    probes = {"database": database, "homeserver": homeserver, "model": model}
+    return {**probes, "tools": tools.probe} if _may_differ(parts) else probes
+
+
+def _may_differ(parts: Parts) -> bool:
+    """Whether tools can be broken at all, or other ones elsewhere; else a line would be noise."""
+    has_own = bool(parts.tools.origins or parts.tools.problems)
+    return has_own or parts.database.dialect is Dialect.POSTGRES

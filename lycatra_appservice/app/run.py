@@ -10,17 +10,21 @@ from lycatra_appservice.app.service import Service
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.ops.logs import LogFormat, configure_logging
 from lycatra_appservice.settings import Settings
+from lycatra_appservice.toolkit.own.found import FoundTools
 
 logger = logging.getLogger(__name__)
 
 
-def run(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT; 0 after an orderly end, 1 when it could not start."""
-    return asyncio.run(_serve(settings))
+def run(settings: Settings, tools: FoundTools) -> int:
+    """Serve until SIGTERM or SIGINT; 0 after an orderly end, 1 when it could not start.
+
+    `tools` are those that the settings were checked with.
+    """
+    return asyncio.run(_serve(settings, tools))
 
 
-async def _serve(settings: Settings) -> int:
-    service = Service(settings)
+async def _serve(settings: Settings, tools: FoundTools) -> int:
+    service = Service(settings, tools)
     configure_logging(
         level=settings.log.level,
         log_format=LogFormat(settings.log.format),
@@ -29,6 +33,15 @@ async def _serve(settings: Settings) -> int:
     )
     for warning in settings.warnings:
         logger.warning("configuration", extra={"warning": warning})
+    for problem in tools.problems:
+        logger.warning(
+            "tools_disabled",
+            extra={
+                "disabled": problem.disabled,
+                "file": problem.where,
+                "reason": problem.reason,
+            },
+        )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, service.stop)

@@ -1,9 +1,10 @@
 """Wiring of what people do to what they have asked: edits, redactions, reactions, `!stop`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lycatra_appservice.app.coming_and_going import Ground
+from lycatra_appservice.audit.store import AuditStore
 from lycatra_appservice.chat.approvals.voting import Voting
 from lycatra_appservice.chat.asking import AsTrigger
 from lycatra_appservice.chat.compose import Composer
@@ -13,9 +14,11 @@ from lycatra_appservice.chat.handlers.edit import EditHandler
 from lycatra_appservice.chat.handlers.reaction import ReactionHandler
 from lycatra_appservice.chat.handlers.redaction import RedactionHandler
 from lycatra_appservice.chat.handlers.stop import StopHandler
+from lycatra_appservice.chat.magnifier import Magnifier
 from lycatra_appservice.chat.originals import Originals
 from lycatra_appservice.chat.retraction import FORGET, Retraction
 from lycatra_appservice.chat.rewording import Rewording
+from lycatra_appservice.chat.sources import SourcesPage
 from lycatra_appservice.chat.stopping import Stopping
 from lycatra_appservice.chat.unasked import NoticeStore
 from lycatra_appservice.intake.sorter import EventSorter
@@ -23,7 +26,7 @@ from lycatra_appservice.model import JSON
 from lycatra_appservice.turns.forgetting import Forgetting
 from lycatra_appservice.turns.known import KnownTurns
 from lycatra_appservice.turns.records import Trigger
-from lycatra_appservice.turns.revisions import Revisions
+from lycatra_appservice.turns.revisions import Memory, Revisions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,22 +54,25 @@ def build_second_thoughts(
     ground: Ground,
     conversations: ConversationStore,
     composer: Composer,
+    sources: SourcesPage,
     as_trigger: AsTrigger,
     voting: Voting,
 ) -> SecondThoughts:
     """Put them together."""
     database, inbox = ground.database, ground.inbox
     known = KnownTurns(database)
-    revisions = Revisions(database, [conversations])
+    memories: Sequence[Memory] = [conversations, AuditStore(database)]
+    revisions = Revisions(database, memories)
     originals = Originals(ground.client, ground.rooms, ground.users)
     rewording = Rewording(known, originals, revisions, inbox, as_trigger)
-    stopping = Stopping(known, revisions, ground.access)
-    retraction = Retraction(known, Forgetting(database, [conversations]), ground.client)
+    stopping = Stopping(known, revisions, ground.rights)
+    retraction = Retraction(known, Forgetting(database, memories), ground.client)
     notices = NoticeStore(database)
+    magnifier = Magnifier(ground.rooms, ground.rights, sources, composer)
     return SecondThoughts(
         edit=EditHandler(ground.users, ground.rooms, rewording, composer, notices),
         redaction=RedactionHandler(known, originals, revisions, rewording, voting, inbox),
-        reaction=ReactionHandler(known, stopping, voting, inbox, as_trigger),
+        reaction=ReactionHandler(known, stopping, voting, magnifier, inbox, as_trigger),
         stop=StopHandler(stopping, composer),
         jobs={FORGET: retraction.run},
     )

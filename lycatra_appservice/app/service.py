@@ -9,11 +9,20 @@ from time import monotonic
 from typing import Final
 
 from lycatra_appservice.app.chat import JOINED_CHANNEL, Chat, build_chat, make_backend
-from lycatra_appservice.app.duties import GAPS, Bookkeeping, Presence, Retention, make_duties
+from lycatra_appservice.app.duties import (
+    GAPS,
+    Bookkeeping,
+    Presence,
+    Retention,
+    make_duties,
+    make_retirement,
+)
 from lycatra_appservice.app.listeners import Listeners
 from lycatra_appservice.app.parts import Parts, build_parts
 from lycatra_appservice.app.probes import make_probes
 from lycatra_appservice.app.second_thoughts import as_trigger_by
+from lycatra_appservice.app.tools_watch import ToolsWatch
+from lycatra_appservice.audit.trail import AuditTrail
 from lycatra_appservice.chat.handlers.dispatch import Job
 from lycatra_appservice.chat.room_jobs import RoomJobs
 from lycatra_appservice.db.migrate import migrate
@@ -33,7 +42,9 @@ from lycatra_appservice.matrix.watch import HomeserverWatch
 from lycatra_appservice.ops.health import HealthBoard, Readiness
 from lycatra_appservice.ops.routes import ops_routes
 from lycatra_appservice.settings import Settings
+from lycatra_appservice.toolkit.own.found import FoundTools
 from lycatra_appservice.turns.leader import Leader
+from lycatra_appservice.turns.replicas import Replicas
 from lycatra_appservice.turns.schedule import ScheduleStore
 
 logger = logging.getLogger(__name__)
@@ -44,8 +55,10 @@ _LONGEST_PAUSE_SECONDS: Final = 5.0
 class Service:
     """One replica. `run` ends after `stop`, when everything is handed over and closed."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, tools: FoundTools) -> None:
+        """`tools` are those that the settings were checked with."""
         self._settings = settings
+        self._tools = tools
         self._stopping = asyncio.Event()
         self.started = asyncio.Event()
         self.owner = new_owner_id()
@@ -73,7 +86,7 @@ class Service:
             url, owner=self.owner, pool_size=self._settings.database.pool_size
         )
         stack.push_async_callback(opened.database.close)
-        parts = await build_parts(self._settings, self.owner, opened, stack)
+        parts = await build_parts(self._settings, self._tools, self.owner, opened, stack)
         await self._migrate(parts)
         return parts
 
@@ -101,7 +114,8 @@ class Service:
         backend = make_backend(parts)
         if backend is not None:
             stack.push_async_callback(backend.aclose)
-        board = HealthBoard(make_probes(parts, backend))
+        tools = ToolsWatch(parts.tools, Replicas(parts.database))
+        board = HealthBoard(make_probes(parts, backend, tools))
         stack.push_async_callback(board.close)
         readiness = Readiness(board)
         jobs = RoomJobs(parts.inbox)
@@ -109,7 +123,10 @@ class Service:
         schedules: dict[str, Job] = {}
         parts.opened.signals.listen(ROOM_CHANNEL, rooms.forget_hinted)
         sorter = EventSorter(Classifier(parts.users, parts.reader, parts.ignored), rooms)
-        chat = await build_chat(parts, rooms, backend, board, schedules, as_trigger_by(sorter))
+        trail = await stack.enter_async_context(AuditTrail(parts.database))
+        chat = await build_chat(
+            parts, rooms, backend, board, trail, schedules, as_trigger_by(sorter)
+        )
         schedules["retention"] = Retention(parts, chat.upkeep, chat.conversations).run
         pinger = Pinger(parts.client, self._settings.appservice.id)
         gaps = GapCheck(
@@ -122,7 +139,7 @@ class Service:
         heartbeat = Heartbeat(
             parts.database, parts.opened.signals, parts.client, parts.users, pinger, gaps.check
         )
-        leader = self._leader(parts, chat, heartbeat, gaps, pinger)
+        leader = self._leader(parts, chat, heartbeat, gaps, pinger, tools)
         parts.opened.signals.listen(JOINED_CHANNEL, lambda _: leader.hurry(GAPS))
         intake = Intake(
             self._token(), parts.inbox, sorter, parts.users, parts.metrics, heartbeat.arrived
@@ -132,7 +149,13 @@ class Service:
         await self._work(parts, chat, leader, readiness, pinger)
 
     def _leader(
-        self, parts: Parts, chat: Chat, heartbeat: Heartbeat, gaps: GapCheck, pinger: Pinger
+        self,
+        parts: Parts,
+        chat: Chat,
+        heartbeat: Heartbeat,
+        gaps: GapCheck,
+        pinger: Pinger,
+        tools: ToolsWatch,
     ) -> Leader:
         ghosts = Ghosts(parts.database, parts.client, parts.users, self._settings.bot.avatar)
         schedules = ScheduleStore(parts.database, parts.inbox)
@@ -145,6 +168,8 @@ class Service:
             Presence(ghosts, heartbeat, gaps),
             HomeserverWatch(parts.client, catch_up),
             Bookkeeping(parts, schedules, chat.upkeep),
+            tools,
+            make_retirement(parts, tools),
         )
         return Leader(parts.opened.signals, duties, parts.metrics.hide_database)
 

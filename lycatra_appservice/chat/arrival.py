@@ -31,7 +31,7 @@ class Arrival:
             return ()
         if not await self._unasked.may(turn, room, Kind.WELCOME, f"welcome|{room.room_id}"):
             return ()
-        return self._welcome.rows(
+        return await self._welcome.rows(
             self._welcome.introduce(user, room),
             inviter,
             user,

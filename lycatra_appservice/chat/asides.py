@@ -17,11 +17,11 @@ class Asides:
     def __init__(self, notices: NoticeStore) -> None:
         self._notices = notices
 
-    async def cannot_see(self, turn: Turn, room_id: RoomID) -> bool:
-        """Whether to say that pictures and files cannot be seen."""
+    async def cannot_see(self, turn: Turn, room_id: RoomID, msgtype: str) -> bool:
+        """Whether to say that pictures, or files of another kind, cannot be seen."""
 
         async def take() -> bool:
-            key = f"unseen|{room_id}"
+            key = f"unseen|{room_id}|{msgtype}"
             return await self._notices.take_for(key, turn.trigger_id, _BETWEEN_PICTURES)
 
         return bool(await turn.step("aside:unseen", take))

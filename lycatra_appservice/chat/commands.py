@@ -5,7 +5,7 @@ Pure; it knows the tools' names and fields, never who may use them.
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, TypeAlias
@@ -70,12 +70,21 @@ class CommandWords:
 
     def __init__(self, tools: Mapping[str, Sequence[Tool[Any]]], prefixes: Sequence[str]) -> None:
         self._prefixes = tuple(sorted(prefixes, key=len, reverse=True))
+        self._tools = tools
         everything = [(tool, namespace) for namespace in tools for tool in tools[namespace]]
         self._ways = ways_to(everything, short_ways)
         self._own_ways = {
             namespace: ways_to([(tool, namespace) for tool in members], short_own_ways)
             for namespace, members in tools.items()
         }
+
+    def without(self, hidden: Set[str]) -> "CommandWords":
+        """The same for somebody to whom these tools are unknown, also as a near miss."""
+        left = {
+            namespace: [tool for tool in members if tool.name not in hidden]
+            for namespace, members in self._tools.items()
+        }
+        return CommandWords(left, self._prefixes)
 
     def begins_command(self, body: str) -> bool:
         """Whether a message starts with a prefix and a word, as a command does."""
@@ -137,9 +146,11 @@ class CommandWords:
         names = {" ".join(way): tool.name for way, tool in ways.items()}
         names |= {word.value: word.value for word in ControlWord}
         written = spelled(words)
+        start = tuple(written)
+        begun = [tool.name for way, tool in ways.items() if start and way[: len(start)] == start]
         near = [
             names[match]
             for count in range(min(len(written), _READ_WORDS), 0, -1)
             for match in difflib.get_close_matches(" ".join(written[:count]), names, n=_NEAR)
         ]
-        return tuple(dict.fromkeys(near))[:_NEAR]
+        return tuple(dict.fromkeys([*begun, *near]))[:_NEAR]

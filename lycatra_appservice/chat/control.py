@@ -19,11 +19,13 @@ class ControlWord(StrEnum):
     RESET = "reset"
     SETTINGS = "settings"
     WHOAMI = "whoami"
+    AUDIT = "audit"
+    SOURCES = "sources"
 
 
 _BY_NAME: Final = {word.value: word for word in ControlWord}
 # The others stand alone: "stop nginx" is about nginx.
-_TAKES_WORDS: Final = frozenset({ControlWord.HELP, ControlWord.SETTINGS})
+_TAKES_WORDS: Final = frozenset({ControlWord.HELP, ControlWord.SETTINGS, ControlWord.AUDIT})
 _TAKES_CODE: Final = frozenset({ControlWord.APPROVE, ControlWord.DENY})
 
 

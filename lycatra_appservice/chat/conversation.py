@@ -1,14 +1,15 @@
 """What was said before, for the model: a thread is a conversation, a room's timeline another."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Final
 
 from lycatra_appservice.agent.messages import Message, message_from_json, message_to_json
-from lycatra_appservice.db.connection import Connection, Database
+from lycatra_appservice.chat.memory import Remembered, called_in
+from lycatra_appservice.db.connection import Connection, Database, Row
 from lycatra_appservice.db.statements import Statements
-from lycatra_appservice.model import Inbound
+from lycatra_appservice.model import Inbound, UserID
 
 _RESET: Final = json.dumps({"role": "reset"})
 _MAX_MESSAGES: Final = 200  # the agent keeps what fits its window; this only bounds the reading
@@ -21,23 +22,36 @@ class ConversationStore:
         self._database = database
         self._sql = Statements.load(__package__, "conversation", database.dialect)
 
-    async def load(self, conversation: str) -> Sequence[Message]:
-        """The latest messages since the last reset, oldest first."""
+    async def load(self, conversation: str) -> Sequence[Remembered]:
+        """The latest turns since the last reset, oldest first; of the first perhaps only a part.
+
+        Not everybody may use all of them: see memory.py.
+        """
         rows = await self._database.fetch(
             self._sql["load"],
             conversation=conversation,
             messages=_MAX_MESSAGES,
             reset=_RESET,
         )
-        return [message_from_json(json.loads(row["message"])) for row in rows]
+        turns: dict[str, list[Row]] = {}
+        for row in rows:
+            turns.setdefault(row["trigger_id"], []).append(row)
+        return [_remembered(members) for members in turns.values()]
 
     async def append(
-        self, conversation: str, trigger_id: str, messages: Sequence[Message], *, run: int
+        self,
+        conversation: str,
+        trigger_id: str,
+        messages: Sequence[Message],
+        *,
+        run: int,
+        rests_on: Collection[str] = (),
+        only_for: UserID | None = None,
     ) -> None:
         """Add one turn's messages; adding the same turn again changes nothing.
 
-        `run` is the first_n of the running turn. One that was asked anew meanwhile, or that has
-        ended, adds nothing.
+        `run` is the first_n of the running turn. One that was asked anew meanwhile, that was
+        stopped or has ended, adds nothing. For the rest see `Remembered`.
         """
         async with self._database.transaction() as connection:
             await connection.execute_many(
@@ -49,6 +63,8 @@ class ConversationStore:
                         "position": position,
                         "message": json.dumps(message_to_json(message)),
                         "run": run,
+                        "rests_on": json.dumps(sorted(rests_on)),
+                        "only_for": only_for,
                     }
                     for position, message in enumerate(messages)
                 ],
@@ -63,7 +79,20 @@ class ConversationStore:
             position=0,
             message=_RESET,
             run=run,
+            rests_on=None,
+            only_for=None,
         )
+
+    async def last_turn(self, conversation: str, *, with_threads: bool) -> str | None:
+        """The turn that was answered last; `with_threads` also in the threads of that room."""
+        row = await self._database.fetch_one(
+            self._sql["last_turn"],
+            conversation=conversation,
+            threads=f"{conversation}|",
+            with_threads=int(with_threads),
+            reset=_RESET,
+        )
+        return row["trigger_id"] if row else None
 
     async def remembers(self, trigger_id: str) -> bool:
         """Whether a turn has added something."""
@@ -79,6 +108,16 @@ class ConversationStore:
         await self._database.execute(
             self._sql["forget_old"], keep_ms=round(older_than.total_seconds() * 1000)
         )
+
+
+def _remembered(rows: Sequence[Row]) -> Remembered:
+    messages = [message_from_json(json.loads(row["message"])) for row in rows]
+    noted, only_for = rows[0]["rests_on"], rows[0]["only_for"]
+    return Remembered(
+        messages=messages,
+        rests_on=called_in(messages) if noted is None else frozenset(json.loads(noted)),
+        only_for=UserID(only_for) if only_for else None,
+    )
 
 
 def conversation_of(inbound: Inbound) -> str:

@@ -1,14 +1,17 @@
 """A line to a person in their direct room, about something that cannot be said where it is."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from lycatra_appservice.chat import messages
+from lycatra_appservice.chat.attachments import rows_of
 from lycatra_appservice.chat.language import Tongue
 from lycatra_appservice.matrix.direct_rooms import DirectRooms, NoDirectRoomError
-from lycatra_appservice.matrix.render import render_message
 from lycatra_appservice.matrix.users import VirtualUsers
-from lycatra_appservice.model import JSON, Address, Outgoing, Reply, RoomID, SendKind, UserID
+from lycatra_appservice.model import JSON, Address, Outgoing, Reply, RoomID, UserID
 from lycatra_appservice.turns.turn import Turn
+from lycatra_appservice.words.catalogue import AUTOMATIC
 from lycatra_appservice.words.text import Said
 
 logger = logging.getLogger(__name__)
@@ -27,6 +30,17 @@ class DirectLine:
 
         Raises LycatraError that is outlasted while no room can be opened.
         """
+        room_id = await self.open(turn, person)
+        if room_id is None:
+            return ()
+        reply = Reply(markdown=said, sender=self._users.main)
+        return self.rows(reply, room_id, {"to": turn.trigger_id, "kind": "message"})
+
+    async def open(self, turn: Turn, person: UserID) -> RoomID | None:
+        """The room, once for a turn; None when there is none and none can be opened.
+
+        Raises LycatraError that is outlasted while that cannot be told.
+        """
 
         async def open_room() -> JSON:
             try:
@@ -36,15 +50,28 @@ class DirectLine:
                 return None
 
         found = await turn.step("direct_line", open_room)
-        if found is None:
-            return ()
-        room_id = RoomID(found)
-        words = self._tongue.say(said, self._tongue.of(""))
-        reply = Reply(markdown=words, sender=self._users.main)
-        marker = {"to": turn.trigger_id, "kind": "message"}
-        return [
-            Outgoing(
-                kind=SendKind.MESSAGE, room_id=room_id, sender=self._users.main, content=content
-            )
-            for content in render_message(reply, Address(room_id=room_id), marker)
-        ]
+        return None if found is None else RoomID(found)
+
+    def rows(
+        self,
+        reply: Reply,
+        room_id: RoomID,
+        marker: Mapping[str, JSON],
+        *,
+        words: str = "",
+        chosen: object = AUTOMATIC,
+    ) -> Sequence[Outgoing]:
+        """The rows of a reply, which @lycatra says for whoever it is by.
+
+        In the language that is `chosen`, else in that of `words`.
+        """
+        language = self._tongue.of(words, chosen)
+        main = self._users.main
+        if reply.sender != main:
+            name = self._users.display_name(reply.sender)
+            labelled = messages.in_the_name_of(name, reply.markdown)
+            reply = replace(reply, sender=main, markdown=labelled)
+        address = Address(room_id=room_id)
+        return rows_of(
+            reply, address, marker, "table", lambda said: self._tongue.say(said, language)
+        )

@@ -15,6 +15,7 @@ from lycatra_appservice.matrix.invitations import (
     Outcome,
 )
 from lycatra_appservice.matrix.room_facts import is_space, predecessor_of
+from lycatra_appservice.matrix.standing import Standing
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, Level, RoomID
 from lycatra_appservice.toolkit.access import Access
@@ -74,7 +75,8 @@ class Doorkeeper:
     async def admit(self, invitation: Invitation, event: Mapping[str, JSON]) -> Admission:
         """Decide, and count it; the same invitation again is decided the same."""
         create = _claimed_create(event)
-        may_invite = self._access.level(invitation.inviter) >= Level.VIEWER
+        level = self._level(invitation)
+        may_invite = level >= Level.VIEWER
         upgraded_from: Sequence[RoomID] = ()
         if not self._is_denied(invitation):
             claimed = predecessor_of(create)
@@ -91,7 +93,7 @@ class Doorkeeper:
         decision = await self._store.decide(
             invitation,
             refusal,
-            is_exempt=self._access.level(invitation.inviter) >= Level.ADMIN,
+            is_exempt=level >= Level.ADMIN,
         )
         return _admission(decision, upgraded_from, only_as_upgrade=not may_invite)
 
@@ -109,9 +111,14 @@ class Doorkeeper:
         }
         return reasons[admission.outcome]
 
+    def _level(self, invitation: Invitation) -> Level:
+        standing = Standing.of_inviter(invitation.room_id)
+        return self._access.level(invitation.inviter, standing)
+
     def _is_denied(self, invitation: Invitation) -> bool:
-        decisive = self._access.entry_for(invitation.inviter)
-        return decisive is not None and decisive[0] is Level.NONE
+        standing = Standing.of_inviter(invitation.room_id)
+        decisive = self._access.grant(invitation.inviter, standing)
+        return decisive is not None and decisive.level is Level.NONE
 
 
 def _admission(

@@ -11,6 +11,20 @@ _ALSO_NO: Final = frozenset({NO, "\U0001f44e"})  # thumbs down
 _LOOKS: Final = dict.fromkeys([0xFE0E, 0xFE0F, *range(0x1F3FB, 0x1F400)])
 
 
+STOP_SIGNS: Final = frozenset({"\U0001f6d1", "\u23f9"})  # a stop sign, a stop button
+# Thumbs down; tired, angry, sad and unwell faces; a broken heart, a hand before the face.
+_DISPLEASED: Final = frozenset(
+    "\U0001f44e\U0001f612\U0001f614\U0001f615\U0001f616\U0001f61e\U0001f61f\U0001f620\U0001f621"
+    "\U0001f622\U0001f623\U0001f624\U0001f625\U0001f629\U0001f62b\U0001f62d\U0001f641\U0001f644"
+    "\U0001f92c\U0001f92e\U0001f926\U0001f494\U0001f4a9\u2639"
+)
+
+
+def is_displeased(said: str) -> bool:
+    """Whether one of these emoji shows that somebody is not content."""
+    return not _DISPLEASED.isdisjoint(said)
+
+
 def plain_emoji(key: str) -> str:
     """The key without variation selectors and skin tones; other keys as they are."""
     return key.translate(_LOOKS).strip()

@@ -22,7 +22,7 @@ from lycatra_appservice.matrix.rooms import RoomStore
 from lycatra_appservice.matrix.shared_rooms import SharedRooms
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, LaneKind, Level, Outgoing, RoomID, SendKind, UserID
-from lycatra_appservice.toolkit.access import Access
+from lycatra_appservice.toolkit.rights import Rights
 from lycatra_appservice.turns.inbox import Inbox
 from lycatra_appservice.turns.records import Trigger, lane_of_job
 from lycatra_appservice.turns.sending import SendLaterError
@@ -51,7 +51,7 @@ class EncryptedRooms:
         direct: DirectRooms,
         inbox: Inbox,
         unasked: Unasked,
-        access: Access,
+        rights: Rights,
         welcome: Welcome,
     ) -> None:
         self._users = users
@@ -60,7 +60,7 @@ class EncryptedRooms:
         self._direct = direct
         self._inbox = inbox
         self._unasked = unasked
-        self._access = access
+        self._rights = rights
         self._welcome = welcome
         self._explained: set[RoomID] = set()
 
@@ -115,7 +115,7 @@ class EncryptedRooms:
             return ()
         if not await self._unasked.may(turn, room, Kind.ENCRYPTED, f"{DIRECT_ROOM}|{room_id}"):
             return ()
-        return self._welcome.rows(
+        return await self._welcome.rows(
             messages.direct_chat(opened=self._users.main in room.power.creators),
             person,
             self._users.main,
@@ -142,12 +142,13 @@ class EncryptedRooms:
         else:
             likely = [await self._shared.inviter_of(room.room_id), by]
         for person in likely:
-            if person in room.people and self._may_ask(person):
+            if person in room.people and await self._may_ask(person):
                 return person
         return None
 
-    def _may_ask(self, person: UserID | None) -> bool:
-        return person is not None and self._access.level(person) >= Level.VIEWER
+    async def _may_ask(self, person: UserID | None) -> bool:
+        # In a room of their own, so nothing that this one gives them counts.
+        return person is not None and await self._rights.level(person, None) >= Level.VIEWER
 
     async def _view(self, room_id: RoomID) -> RoomView | None:
         try:

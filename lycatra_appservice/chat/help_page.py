@@ -1,4 +1,4 @@
-"""What `!help` says: to this person, in this room. Pure, apart from asking the gate."""
+"""What `!help` says: to this person, in this room. It only asks the gate."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -54,15 +54,16 @@ class HelpPage:
         self._commands = commands
         self._has_model = has_model
 
-    def show(self, asker: UserID, speaker: UserID, room: RoomView, words: str) -> Said:
+    async def show(self, asker: UserID, speaker: UserID, room: RoomView, words: str) -> Said:
         """The whole sheet, or what the words name: a namespace, a tool, a control word."""
-        topics = self._topics(asker, room)
+        topics = await self._topics(asker, room)
         words = words.strip(_MARKS)
         return self._about(words, topics) if words else self._sheet(topics, speaker, room)
 
-    def _topics(self, asker: UserID, room: RoomView) -> Sequence[_Topic]:
+    async def _topics(self, asker: UserID, room: RoomView) -> Sequence[_Topic]:
         caller = Caller(user_id=asker, face=Face.COMMAND, room_id=room.room_id)
-        tools = [tool for tool in self._gate.open(caller).tools() if tool.name != _ITSELF]
+        toolbox = await self._gate.open(caller)
+        tools = [tool for tool in toolbox.tools() if tool.name != _ITSELF]
         tools.sort(key=lambda tool: (self._home(tool).name, tool.name))
         grouped = groupby(tools, key=lambda tool: self._home(tool).name)
         return [

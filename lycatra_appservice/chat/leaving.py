@@ -6,6 +6,7 @@ from lycatra_appservice.chat import messages
 from lycatra_appservice.matrix.client import MatrixClient
 from lycatra_appservice.matrix.errors import MatrixError
 from lycatra_appservice.matrix.heartbeat import control_alias
+from lycatra_appservice.matrix.room_facts import PRESENT, members_in
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.rooms import RoomStore
 from lycatra_appservice.matrix.users import VirtualUsers
@@ -33,8 +34,15 @@ class Leaving:
         self._client = client
 
     async def when_deserted(self, room: RoomView) -> Sequence[Outgoing]:
-        """All of us leave a room in which nobody is left, except our own."""
+        """All of us leave a room in which nobody is left, except our own.
+
+        What we know may lag behind, or a push was lost: it is not left before the homeserver
+        says the same.
+        """
         if not room.is_deserted or await self._is_control_room(room.room_id):
+            return ()
+        if await self._has_people(room):
+            await self._rooms.drop(room.room_id)
             return ()
         return self._all_of_us(room, None)
 
@@ -58,6 +66,23 @@ class Leaving:
         # @lycatra last: it is the one that people look for.
         leaving = sorted(room.ours, key=lambda user: (user == self._users.main, user))
         return [leave(room.room_id, user, reason) for user in leaving if self._users.exists(user)]
+
+    async def _has_people(self, room: RoomView) -> bool:
+        """Whether the homeserver knows of somebody who is there, or invited.
+
+        Where none of us may look none of us is, and there is nothing to leave.
+        """
+        for user in sorted(room.ours):
+            try:
+                members = await self._client.members(room.room_id, as_user=user)
+            except MatrixError as error:
+                if error.outlasted:
+                    raise
+                continue
+            rows = members_in(members)
+            here = {row["user_id"] for row in rows if row["membership"] in PRESENT}
+            return any(not self._users.is_ours(str(each)) for each in here)
+        return True
 
     async def _is_control_room(self, room_id: RoomID) -> bool:
         """Whether it is the heartbeat's, where only a curious admin can ever have been."""

@@ -98,6 +98,11 @@ def left_with_main(main: UserID) -> Text:
     return Text("left_with_main", main=main)
 
 
+def left_without_tools(main: UserID) -> Text:
+    """The reason why a virtual user leaves when its namespace is gone."""
+    return Text("left_without_tools", main=main)
+
+
 def no_successor(old: RoomID) -> Text:
     """The reason for leaving a room that a tombstone named, wrongly."""
     return Text("no_successor", old=old)
@@ -231,9 +236,11 @@ def settings_refused(people: Sequence[str]) -> Text:
     return Text("settings_refused", people=asked)
 
 
-def whoami(user_id: UserID, level: Level, whence: Said, power: Said) -> Text:
-    """For `!whoami`."""
-    return Text(
+def whoami(
+    user_id: UserID, level: Level, whence: Said, power: Said, exceptions: Sequence[Said]
+) -> Text:
+    """For `!whoami`; `exceptions` are a line each, about what the level alone does not tell."""
+    said = Text(
         "whoami",
         user_id=user_id,
         level=level.name.lower(),
@@ -241,6 +248,36 @@ def whoami(user_id: UserID, level: Level, whence: Said, power: Said) -> Text:
         may=Text(f"rights_of_{level.name.lower()}"),
         power=power,
     )
+    return Text("lines", lines=[said, *exceptions]) if exceptions else said
+
+
+def whoami_out_of_reach(tools: Sequence[str], level: Level) -> Text:
+    """A line on tools that need a higher level."""
+    return Text("whoami_out_of_reach", tools=", ".join(tools), level=level.name.lower())
+
+
+def whoami_rule(tools: Sequence[str], rule: int, level: Level, *, allowed: bool) -> Text:
+    """A line on tools for which a rule asks for a level."""
+    if allowed:
+        return Text("whoami_rule_may", tools=", ".join(tools), rule=rule, level=level.name.lower())
+    return Text("whoami_rule_may_not", tools=", ".join(tools), rule=rule, level=level.name.lower())
+
+
+def whoami_listed(tools: Sequence[str], rule: int, entry: str | None) -> Text:
+    """A line on tools for which a rule lists people; `entry` is the one that fits."""
+    if entry is None:
+        return Text("whoami_not_in_rule", tools=", ".join(tools), rule=rule)
+    return Text("whoami_in_rule", tools=", ".join(tools), rule=rule, entry=entry)
+
+
+def answered_directly() -> Text:
+    """In a room, for an answer that only the asker may read."""
+    return Text("answered_directly")
+
+
+def cannot_answer_directly() -> Text:
+    """The same, when there is no way to tell the asker alone."""
+    return Text("cannot_answer_directly")
 
 
 def whoami_whence(grant: tuple[str, str] | None) -> Text:
@@ -254,7 +291,7 @@ def whoami_whence(grant: tuple[str, str] | None) -> Text:
 def whoami_power(power: int | None, *, may_set: bool) -> Text:
     """Somebody's power level; None for a creator who stands above all of them."""
     if power is None:
-        return Text("whoami_creator")
+        return Text("whoami_creator" if may_set else "whoami_creator_alone")
     return Text("whoami_power_may_set" if may_set else "whoami_power", power=power)
 
 
@@ -280,7 +317,11 @@ def direct_chat(*, opened: bool) -> Text:
 def who_i_am(name: str, *, is_direct: bool, summary: str | None = None) -> Text:
     """The first line of the welcome; `summary` is of the virtual user who was invited alone."""
     if summary is not None:
-        return Text("welcome_virtual", name=name, summary=summary)
+        return Text(
+            "welcome_virtual_direct" if is_direct else "welcome_virtual",
+            name=name,
+            summary=summary,
+        )
     return Text("welcome_direct" if is_direct else "welcome_group", name=name)
 
 
@@ -358,6 +399,128 @@ def stopped(requests: int, *, of_all: bool) -> Text:
     return Text("nothing_to_stop" if of_all else "nothing_of_yours_to_stop")
 
 
+def goes_on(stopped: Text | None = None) -> Text:
+    """For who stops a change that has begun; `stopped` tells of what else has ended."""
+    return Text("stopped_but_one", said=stopped) if stopped else Text("change_goes_on")
+
+
+def removed_after_start() -> Text:
+    """For who has removed a request while its change is being made."""
+    return Text("removed_after_start")
+
+
 def question_redacted() -> Text:
     """The reason for redacting an answer."""
     return Text("question_redacted")
+
+
+def audit_table(rows: Sequence[Said], zone: str, *, is_direct: bool) -> Text:
+    """For `!audit`; `rows` are of a Markdown table, the newest first."""
+    return Text("audit_table", rows=rows, zone=zone, scope=_scope(is_direct=is_direct))
+
+
+def audit_row(at: str, person: UserID, call: str, came_of: Said) -> Text:
+    """A row of `!audit`."""
+    return Text("audit_row", at=at, person=person, call=call, came_of=came_of)
+
+
+def audit_story(
+    person: UserID, at: str, zone: str, lines: Sequence[Said], *, is_direct: bool
+) -> Text:
+    """For `!audit last`; `lines` are the oldest first."""
+    scope = _scope(is_direct=is_direct)
+    return Text("audit_story", person=person, at=at, zone=zone, lines=lines, scope=scope)
+
+
+def audit_line(at: str, call: str, came_of: Said) -> Text:
+    """A line of `!audit last`."""
+    return Text("audit_line", at=at, call=call, came_of=came_of)
+
+
+def audit_outcome(key: str) -> Text:
+    """What came of a call, by the audit's own word for it."""
+    return Text(f"audit_as_{key}")
+
+
+def audit_decided(key: str, people: Sequence[UserID]) -> Text:
+    """What people have decided about a call."""
+    return Text(f"audit_by_{key}", people=_codes(people))
+
+
+def audit_done(seconds: float) -> Text:
+    """A call that gave a result."""
+    return Text("audit_done", seconds=f"{seconds:.1f}")
+
+
+def audit_crashed(reference: str) -> Text:
+    """A call that failed by a mistake of the tool; `reference` is in the log."""
+    return Text("audit_crashed", reference=reference)
+
+
+def audit_waits(code: str) -> Text:
+    """A call that waits for an approval, or waited."""
+    return Text("audit_waits", code=code)
+
+
+def audit_nothing() -> Text:
+    """For `!audit`, when there is nothing of the kind."""
+    return Text("audit_nothing")
+
+
+def audit_of_others() -> Text:
+    """For somebody who wants to see what was done for others, and is no admin."""
+    return Text("audit_of_others")
+
+
+def _scope(*, is_direct: bool) -> Text:
+    return Text("audit_everywhere" if is_direct else "audit_of_room")
+
+
+def sources(question: str, results: Sequence[Said], zone: str) -> Text:
+    """What an answer rests on."""
+    return Text("sources", question=question, results=results, zone=zone)
+
+
+def source(call: str, at: str, result: str) -> Text:
+    """One result, as a block of code."""
+    return Text("source", call=call, at=at, result=result)
+
+
+def source_refused(why: Said) -> Text:
+    """In the place of a result that the reader may not see."""
+    return Text("source_refused", why=why)
+
+
+def source_unknown() -> Text:
+    """In the place of a result of a tool that is not there, or not for everybody."""
+    return Text("source_unknown")
+
+
+def source_private() -> Text:
+    """In the place of a result that only the asker may read, alone with us."""
+    return Text("source_private")
+
+
+def sources_raw(calls: Sequence[Said], zone: str) -> Text:
+    """For an answer that is a result itself."""
+    return Text("sources_raw", calls=calls, zone=zone)
+
+
+def source_raw(call: str, at: str) -> Text:
+    """A line of it."""
+    return Text("source_raw", call=call, at=at)
+
+
+def sources_none() -> Text:
+    """For a message behind which no tool stands."""
+    return Text("sources_none")
+
+
+def sources_gone() -> Text:
+    """For an answer whose results are no longer kept."""
+    return Text("sources_gone")
+
+
+def sources_which() -> Text:
+    """For `!sources` where there is no answer that could be meant."""
+    return Text("sources_which")

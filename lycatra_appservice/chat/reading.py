@@ -1,6 +1,6 @@
 """What the words of a message say, before anything is known about its room. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -56,6 +56,10 @@ class Reader:
             control=self._control(command, addressed.core, inbound.msgtype),
             commands=self._several_commands(inbound, addressed),
         )
+
+    def without(self, hidden: Set[str]) -> "Reader":
+        """The same for somebody to whom these tools are unknown."""
+        return Reader(self._users, self.commands.without(hidden), self.talk)
 
     def lane_kind(self, reading: Reading) -> LaneKind:
         """Where a message waits, whoever it turns out to be meant for."""

@@ -53,11 +53,12 @@ class Retraction:
         about = [ours.turn.trigger_id if ours else redacted, *([words_of] if words_of else [])]
         was_remembered = await turn.step("remembered", lambda: self._was_remembered(about))
         await self._forget(redacted, ours, words_of)
-        readers = await turn.step("readers", lambda: self._readers(room_id, was_remembered))
+        rooms = await self._rooms(room_id, about) if was_remembered else ()
+        readers = await turn.step("readers", lambda: self._readers(rooms))
         await self._redact(turn, await turn.step("sent", lambda: self._sent(redacted, ours)))
         await self._redact(turn, await turn.step("found", lambda: self._found(redacted)))
-        if was_remembered:
-            _expect(await self._forgetting.forget_repetitions(room_id, readers))
+        for each in rooms:
+            _expect(await self._forgetting.forget_repetitions(each, readers))
         return ()
 
     async def _was_remembered(self, about: Sequence[str]) -> JSON:
@@ -80,9 +81,16 @@ class Retraction:
         if words_of is not None:
             _expect(await self._forgetting.forget_words(words_of))
 
-    async def _readers(self, room_id: RoomID, was_remembered: bool) -> JSON:
+    async def _rooms(self, room_id: RoomID, about: Sequence[str]) -> Sequence[RoomID]:
+        """Where it may have been read of: where it was said, and where the answer went."""
+        answered = [
+            trace.row.room_id for each in about for trace in await self._forgetting.traces(each)
+        ]
+        return sorted({room_id, *answered})
+
+    async def _readers(self, rooms: Sequence[RoomID]) -> JSON:
         """Who runs now and may have read it; whoever starts later finds nothing."""
-        return list(await self._forgetting.readers(room_id)) if was_remembered else []
+        return [reader for each in rooms for reader in await self._forgetting.readers(each)]
 
     async def _sent(self, redacted: EventID, ours: OurMessage | None) -> JSON:
         """What is in the room, as events to redact: the whole answer, or one message's edits."""

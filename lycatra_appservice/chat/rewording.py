@@ -25,6 +25,8 @@ from lycatra_appservice.turns.turn import Turn
 QUESTION: Final = "question"  # the step of an edit's turn that tells what it was about
 _VIA: Final = "edit"
 _NOTHING_ASKED: Final = "{}"
+# A question that has ended so keeps the words that it has.
+_TOO_LATE: Final = frozenset({Replaced.ANSWERED, Replaced.CHANGE_STARTED, Replaced.OVER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +99,7 @@ class Rewording:
         if mapping(known.input.get("event")).get("content") == question["content"]:
             return None
         outcome = await self._reword(known, question, is_young=False)
-        is_too_late = outcome in {Replaced.ANSWERED, Replaced.CHANGE_STARTED}
-        return known.trigger_id if is_too_late else None
+        return known.trigger_id if outcome in _TOO_LATE else None
 
     async def _reword(
         self, known: KnownTurn | None, question: Mapping[str, JSON], *, is_young: bool

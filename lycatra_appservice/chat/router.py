@@ -1,6 +1,6 @@
 """What a message asks for. Pure: it decides, the handlers act."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -11,6 +11,7 @@ from lycatra_appservice.chat.commands import (
     UnknownCommand,
 )
 from lycatra_appservice.chat.control import ControlWord, Steering
+from lycatra_appservice.chat.emoji import is_displeased
 from lycatra_appservice.chat.reading import Reader, Reading
 from lycatra_appservice.chat.routes import (
     Acknowledge,
@@ -34,6 +35,7 @@ MAX_AGE_OF_A_READ: Final = timedelta(hours=1)
 _MAX_HOPS: Final = 3
 _SEEN: Final = "\U0001f44d"  # thumbs up
 _GLADLY: Final = "\U0001f642"  # a smile
+_SORRY: Final = "\U0001f615"  # a confused face; thumbs up would sound like mockery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,7 @@ class Situation:
     in_our_thread: bool = False  # in a thread that we answer in
     others_in_thread: bool = False  # somebody else has written there, too
     other_bots: bool = False  # bots are here that the configuration knows
+    hidden: frozenset[str] = frozenset()  # tools that are unknown to who wrote it
 
     @property
     def is_wide(self) -> bool:
@@ -61,6 +64,9 @@ class Situation:
         return not self.is_wide and (self.room.is_direct or alone_with_us)
 
 
+_MAX_REMEMBERED: Final = 64  # as many kinds of people as rules that hide something make
+
+
 class Router:
     """Knows the names, the commands and whether there is a model, nothing else."""
 
@@ -70,9 +76,13 @@ class Router:
         self._commands = reader.commands
         self._talk = reader.talk
         self._has_model = has_model
+        self._knowing_less: dict[frozenset[str], Router] = {}
 
     def route(self, situation: Situation) -> Route:
         """Decide. An unknown `!word` in a group may be another bot's, so it is not answered."""
+        if situation.hidden:
+            less = self._without(situation.hidden)
+            return less.route(replace(situation, hidden=frozenset()))
         inbound = situation.inbound
         if inbound.hops > _MAX_HOPS:
             return Ignore("hops")
@@ -95,6 +105,16 @@ class Router:
     def speaker(self, situation: Situation) -> UserID:
         """Who answers a message that is meant for us."""
         return self._speaker(self._reader.read(situation.inbound), situation)
+
+    def _without(self, hidden: frozenset[str]) -> "Router":
+        found = self._knowing_less.get(hidden)
+        if found is None:
+            if len(self._knowing_less) >= _MAX_REMEMBERED:
+                self._knowing_less.clear()
+            reader = self._reader.without(hidden)
+            found = Router(self._users, reader, has_model=self._has_model)
+            self._knowing_less[hidden] = found
+        return found
 
     def _command(
         self, words: str, reading: Reading, situation: Situation, *, is_meant: bool
@@ -121,7 +141,9 @@ class Router:
             return Unseen(speaker, msgtype)  # "help" below a picture is about the picture
         if reading.control is not None:
             return self._steer(reading.control, reading, situation)
-        if namespace is not None and self._commands.is_command(reading.core, namespace):
+        # Without a model nobody else could make sense of a command's bare words.
+        understands = namespace is not None or not self._has_model
+        if understands and self._commands.is_command(reading.core, namespace):
             return self._run(self._commands.parse(reading.core, namespace), speaker)
         if msgtype in WORDS:
             return self._small_talk(reading, situation) or Ask(
@@ -133,7 +155,8 @@ class Router:
         if self._talk.is_thanks(reading.core):
             return Acknowledge(self._speaker(reading, situation), _GLADLY)
         if is_emoji(reading.core):
-            return Acknowledge(self._speaker(reading, situation), _SEEN)
+            key = _SORRY if is_displeased(reading.core) else _SEEN
+            return Acknowledge(self._speaker(reading, situation), key)
         if self._talk.is_greeting(reading.core) and not self._has_model:
             return self._steer(Steering(ControlWord.HELP), reading, situation)
         return None

@@ -18,8 +18,8 @@ from lycatra_appservice.chat.setting_words import (
 )
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.model import JSON, Level, UserID
-from lycatra_appservice.toolkit.access import Access
 from lycatra_appservice.toolkit.arguments import shortened
+from lycatra_appservice.toolkit.rights import Rights
 from lycatra_appservice.words.text import Said
 
 logger = logging.getLogger(__name__)
@@ -47,12 +47,12 @@ class SettingsPage:
         settings: Sequence[Setting],
         defaults: RoomDefaults,
         store: RoomSettingsStore,
-        access: Access,
+        rights: Rights,
     ) -> None:
         self._settings = settings
         self._defaults = defaults
         self._store = store
-        self._access = access
+        self._rights = rights
 
     async def answer(
         self, asker: UserID, room: RoomView, words: str
@@ -83,7 +83,8 @@ class SettingsPage:
     async def _choose(
         self, wish: Choose, asker: UserID, room: RoomView
     ) -> tuple[Said, Mapping[str, JSON]]:
-        if not may_choose(asker, self._access.level(asker), room):
+        level = await self._rights.level(asker, room.room_id)
+        if not may_choose(asker, level, room):
             return messages.settings_refused(self._who_may(room)), room.chosen
         name = wish.setting.name
         chosen = await self._store.choose(room.room_id, name, wish.value, by=asker)
@@ -98,7 +99,7 @@ class SettingsPage:
         people = sorted(
             (-room.power.of(user), shortened(name or user), user)
             for user, name in room.people.items()
-            if may_choose(user, self._access.level(user), room)
+            if may_choose(user, self._rights.seen_level(user, room), room)
         )
         return [name for _, name, _ in people[:_NAMED_PEOPLE]]
 

@@ -7,17 +7,21 @@ from lycatra_appservice.chat.router import Situation
 from lycatra_appservice.chat.threads import ThreadStore
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.rooms import RoomStore
-from lycatra_appservice.model import Inbound
+from lycatra_appservice.model import Caller, Face, Inbound
+from lycatra_appservice.toolkit.rights import Rights
 
 
 class Situations:
     """Asks the database what a message's words alone do not tell."""
 
-    def __init__(self, rooms: RoomStore, threads: ThreadStore, ignored: Ignored) -> None:
+    def __init__(
+        self, rooms: RoomStore, threads: ThreadStore, ignored: Ignored, rights: Rights
+    ) -> None:
         """`ignored` are the bots that the configuration knows."""
         self._rooms = rooms
         self._threads = threads
         self._ignored = ignored
+        self._rights = rights
 
     async def of(self, inbound: Inbound, room: RoomView, at_ms: int) -> Situation:
         """The facts as they were at `at_ms`, when the message was stored.
@@ -41,7 +45,12 @@ class Situations:
             in_our_thread=in_our_thread,
             others_in_thread=others,
             other_bots=any(self._ignored.covers(person) for person in room.people),
+            hidden=await self._rights.hidden_from(self._caller_of(inbound)),
         )
+
+    @staticmethod
+    def _caller_of(inbound: Inbound) -> Caller:
+        return Caller(user_id=inbound.sender, face=Face.COMMAND, room_id=inbound.room_id)
 
     async def note_voice(self, inbound: Inbound, at_ms: int) -> None:
         """Whoever asks takes part in the thread that the answer goes into."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from lycatra_appservice.chat.control import ControlWord
+from lycatra_appservice.chat.emoji import STOP_SIGNS, plain_emoji
 
 # Marks that nobody sees: directions of writing, joiners, soft hyphens. Phones put them anywhere.
 INVISIBLE: Final = "".join(
@@ -64,6 +65,8 @@ class SmallTalk:
         marks = set(unicodedata.normalize("NFKC", said[:_LONGEST]))
         if "?" in marks and marks <= {"?", "!", " "}:
             return ControlWord.HELP
+        if plain_emoji(said[:_LONGEST]) in STOP_SIGNS:
+            return ControlWord.STOP
         return self._controls.get(_plain(said))
 
 

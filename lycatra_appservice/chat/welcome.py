@@ -21,7 +21,6 @@ from lycatra_appservice.model import (
     SendKind,
     UserID,
 )
-from lycatra_appservice.toolkit.access import Access
 from lycatra_appservice.toolkit.base import Effect
 from lycatra_appservice.toolkit.registry import AnyTool, Registry
 from lycatra_appservice.toolkit.toolbox import Gate
@@ -35,13 +34,12 @@ _VERBS: Final = ("list", "get", "show", "search")  # what begins so tells most w
 
 
 class Welcome:
-    """Finds the words. Pure, apart from asking the gate who may do what."""
+    """Finds the words. It only asks the gate who may do what."""
 
     def __init__(
         self,
         gate: Gate,
         registry: Registry,
-        access: Access,
         users: VirtualUsers,
         tongue: Tongue,
         defaults: RoomDefaults,
@@ -49,7 +47,6 @@ class Welcome:
     ) -> None:
         self._gate = gate
         self._registry = registry
-        self._access = access
         self._users = users
         self._tongue = tongue
         self._defaults = defaults
@@ -69,7 +66,7 @@ class Welcome:
             summary=about.summary if about else None,
         )
 
-    def rows(
+    async def rows(
         self,
         first_line: Said,
         person: UserID,
@@ -84,7 +81,7 @@ class Welcome:
         `person` is whose rights decide what is shown; the rows must stay together.
         """
         language = self.language(room)
-        asked = self._examples(person, speaker, room, language)
+        asked = await self._examples(person, speaker, room, language)
         choices = dict(zip(_KEYS, asked, strict=False))
         shown = [(key, _as_markdown(text)) for key, text in choices.items()]
         lines = [first_line, messages.welcome_examples(shown), where_questions_go(self._model)]
@@ -112,15 +109,16 @@ class Welcome:
         ]
         return [message, *reactions]
 
-    def _examples(
+    async def _examples(
         self, person: UserID, speaker: UserID, room: RoomView, language: str
     ) -> Sequence[str]:
         """What this person may ask here, commands and one question, as it would be typed."""
         namespace = self._users.namespace_of(speaker)
         caller = Caller(user_id=person, face=Face.COMMAND, room_id=room.room_id)
-        tools = self._best(self._gate.open(caller, namespace=namespace).tools())
+        toolbox = await self._gate.open(caller, namespace=namespace)
+        tools = self._best(toolbox.tools())
         examples = [f"!{_shortest(tool)}" for tool in tools]
-        if self._model is not None and self._access.level(person) >= Level.VIEWER:
+        if self._model is not None and toolbox.level >= Level.VIEWER:
             about = self._registry.namespace_of(tools[0].name).name if tools else None
             question = self._tongue.say(messages.example_question(about), language)
             examples.insert(1, question)

@@ -5,6 +5,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 
 from lycatra_appservice import __version__
+from lycatra_appservice.cli.audit import AUDIT
 from lycatra_appservice.cli.check import CHECK
 from lycatra_appservice.cli.demo import DEMO
 from lycatra_appservice.cli.doctor import DOCTOR
@@ -13,10 +14,23 @@ from lycatra_appservice.cli.init import INIT
 from lycatra_appservice.cli.migrate import MIGRATE
 from lycatra_appservice.cli.registration import REGISTRATION
 from lycatra_appservice.cli.run import RUN
+from lycatra_appservice.cli.tool import TOOL
 from lycatra_appservice.cli.uninstall import UNINSTALL
 from lycatra_appservice.errors import LycatraError, SettingsError
 
-_COMMANDS = (INIT, RUN, CHECK, DOCTOR, REGISTRATION, MIGRATE, HEALTH, DEMO, UNINSTALL)
+_COMMANDS = (
+    INIT,
+    RUN,
+    CHECK,
+    DOCTOR,
+    TOOL,
+    REGISTRATION,
+    MIGRATE,
+    AUDIT,
+    HEALTH,
+    DEMO,
+    UNINSTALL,
+)
 _FAILED = 1
 _WRONG_SETTINGS = 2
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count

@@ -2,31 +2,34 @@
 
 import sys
 from argparse import Namespace
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from lycatra_appservice.cli.command import (
     Command,
     add_config_argument,
-    expect_known_tools,
-    read_settings,
+    read_installation,
     refuse_shared_mount,
 )
 from lycatra_appservice.cli.concerns import concerns_about
 from lycatra_appservice.settings import Settings
 
+if TYPE_CHECKING:
+    from lycatra_appservice.toolkit.own.found import FoundTools
+
 
 def _run(arguments: Namespace) -> int:
-    settings = read_settings(arguments)
+    installation = read_installation(arguments)
+    settings, tools = installation.settings, installation.tools
     refuse_shared_mount(settings.database)
-    expect_known_tools(settings)
     concerns = (concern.what for concern in concerns_about(settings))
-    for concern in (*settings.warnings, *concerns):
+    for concern in (*settings.warnings, *concerns, *tools.problems):
         print(f"warning: {concern}", file=sys.stderr)
-    print(_summary(settings))
+    print(_summary(settings, tools))
     return 0
 
 
-def _summary(settings: Settings) -> str:
+def _summary(settings: Settings, tools: "FoundTools") -> str:
     model = settings.model
     appservice = settings.appservice
     access = settings.access
@@ -40,7 +43,8 @@ def _summary(settings: Settings) -> str:
         "admins": ", ".join(access.admin) or "nobody",
         "operators": ", ".join(access.operator) or "nobody",
         "viewers": ", ".join(access.viewer) or "nobody",
-        "tools": ", ".join(sorted(settings.tool_settings)) or "none",
+        "rules": f"{len(settings.permissions)} under permissions",
+        "tools": ", ".join(each.name for each in tools.registry.namespaces) or "none",
         "time zone": settings.timezone,
     }
     lines = (f"  {name + ':':<15}{value}" for name, value in rows.items())

@@ -2,14 +2,16 @@
 
 import os
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-from pydantic import BaseModel
+from typing import TYPE_CHECKING
 
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.settings import DatabaseSettings, Settings, WrittenSettings
+
+if TYPE_CHECKING:  # commands that need no tools start without the libraries of theirs
+    from lycatra_appservice.toolkit.own.found import FoundTools
 
 CONFIG_VARIABLE = "LYCATRA_CONFIG"
 DEFAULT_CONFIG = Path("config.yaml")
@@ -52,20 +54,39 @@ def config_path(arguments: Namespace) -> Path | None:
     return DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """The complete settings, and the tools that they were checked with."""
+
+    settings: Settings
+    tools: "FoundTools"
+
+
+def read_installation(arguments: Namespace) -> Installation:
+    """Find the tools and read the settings. What is wrong with one's own tools disables them."""
+    from lycatra_appservice.settings_file import OwnNamespaces, load_own_tools, load_settings
+    from lycatra_appservice.toolkit.own.search import find_tools
+
+    path = config_path(arguments)
+    found = find_tools(load_own_tools(path, os.environ))
+    own = OwnNamespaces(usable=found.own, broken=found.disabled, all_known=found.all_known)
+    models = {each.name: each.settings for each in found.registry.namespaces}
+    settings = load_settings(path, os.environ, models, found.names(), own)
+    _expect_known_tools(settings, found)
+    return Installation(settings=settings, tools=found.with_wrong_settings(settings.tool_mistakes))
+
+
+def _expect_known_tools(settings: Settings, found: "FoundTools") -> None:
+    """Raise SettingsError if rules of approvals are about tools that there surely are not."""
+    from lycatra_appservice.toolkit.approvals import ConfiguredRules
+
+    changing = [tool for tool in found.registry.tools if tool.changes]
+    ConfiguredRules(settings.approvals).expect_known(changing, found.may_have)
+
+
 def read_settings(arguments: Namespace) -> Settings:
     """Read the complete settings, with the sections of the tools that are installed."""
-    from lycatra_appservice.settings_file import load_settings
-
-    return load_settings(config_path(arguments), os.environ, _tool_models())
-
-
-def expect_known_tools(settings: Settings) -> None:
-    """Raise SettingsError if the rules of approvals are about tools that do not exist."""
-    from lycatra_appservice.toolkit.approvals import ConfiguredRules
-    from lycatra_appservice.toolkit.discovery import discover
-
-    rules = ConfiguredRules(settings.approvals)
-    rules.expect_known([tool for tool in discover().tools if tool.changes])
+    return read_installation(arguments).settings
 
 
 def read_written_settings(arguments: Namespace) -> WrittenSettings:
@@ -81,9 +102,3 @@ def refuse_shared_mount(database: DatabaseSettings) -> None:
 
     if database.sqlite_file is not None and not database.allow_shared_mount:
         refuse(database.sqlite_file)
-
-
-def _tool_models() -> Mapping[str, type[BaseModel]]:
-    from lycatra_appservice.toolkit.discovery import discover
-
-    return {namespace.name: namespace.settings for namespace in discover().namespaces}

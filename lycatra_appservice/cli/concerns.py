@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel
 
+from lycatra_appservice.actors import ActorKind, read_actor
 from lycatra_appservice.settings import Settings
 
 _SHORT_TOKEN = 32  # hexadecimal signs: 128 bits
@@ -25,6 +26,8 @@ def concerns_about(settings: Settings) -> list[Concern]:
     """Return all of them, what people may do first."""
     return [
         *_people(settings),
+        *_lists_of_rules(settings),
+        *_rooms_of_their_own(settings),
         *_addresses(settings),
         *_tokens(settings),
         *_missing_files(settings),
@@ -46,6 +49,11 @@ def _people(settings: Settings) -> Iterator[Concern]:
             "access.viewer is empty too: nobody can use the assistant at all",
             f"access.viewer: ['*:{settings.homeserver.server_name}']",
         )
+    elif not access.viewer:
+        yield Concern(
+            "access.viewer is empty: only operators and admins can use the assistant",
+            f"access.viewer: ['*:{settings.homeserver.server_name}']",
+        )
     if "*" in access.none:
         yield Concern(
             "access.none has '*': nobody can use the assistant at all", "access.none: without '*'"
@@ -55,6 +63,29 @@ def _people(settings: Settings) -> Iterator[Concern]:
             "there is no model section: commands work, free questions are not answered",
             "model: a section with base_url and model",
         )
+
+
+def _lists_of_rules(settings: Settings) -> Iterator[Concern]:
+    for number, rule in enumerate(settings.permissions):
+        if rule.who == ():
+            key, names = f"permissions.{number}.who", ", ".join(rule.tools)
+            you = f"['@you:{settings.homeserver.server_name}']"
+            yield Concern(f"{key} is empty: nobody can use {names}", f"{key}: {you}")
+
+
+def _rooms_of_their_own(settings: Settings) -> Iterator[Concern]:
+    """A power level alone proves nothing: people make rooms, and have all power there."""
+    lists = {"access.admin": settings.access.admin, "access.operator": settings.access.operator}
+    for number, rule in enumerate(settings.permissions):
+        lists[f"permissions.{number}.who"] = rule.who or ()
+    for key, entries in lists.items():
+        for entry in entries:
+            if read_actor(entry).kind is ActorKind.POWER:
+                yield Concern(
+                    f"{key} has {entry!r}: whoever makes a room of his own has that there, so "
+                    "whoever may invite the assistant gets it",
+                    f"{key}: '{entry} in !id' with the room that you trust",
+                )
 
 
 def _addresses(settings: Settings) -> Iterator[Concern]:
@@ -106,6 +137,13 @@ def _missing_files(settings: Settings) -> Iterator[Concern]:
         for key, path in _paths(section, f"tools.{name}"):
             if not (settings.base_folder / path.expanduser()).exists():
                 yield Concern(f"{key}: {path} does not exist", f"{key}: a file that exists")
+    for name, database in sorted(settings.databases.items()):
+        file = database.sqlite_file
+        if file is not None and not file.exists():
+            yield Concern(
+                f"databases.{name}: {file} does not exist",
+                f"databases.{name}.url: a database that exists",
+            )
     ca_file = settings.homeserver.ca_file
     if ca_file is not None and not ca_file.exists():
         yield Concern(

@@ -4,7 +4,12 @@ import asyncio
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 
-from lycatra_appservice.cli.command import Command, add_config_argument, read_settings
+from lycatra_appservice.cli.command import (
+    Command,
+    Installation,
+    add_config_argument,
+    read_installation,
+)
 from lycatra_appservice.cli.concerns import Concern, concerns_about
 from lycatra_appservice.doctor.findings import (
     Finding,
@@ -40,25 +45,27 @@ def _run(arguments: Namespace) -> int:
             print(lines_of(finding), flush=True)  # a slow model should not look like a hang
 
     try:
-        settings = read_settings(arguments)
+        installation = read_installation(arguments)
     except SettingsError as mistaken:
         for problem in mistaken.problems:
             report(_mistake(problem))
     else:
-        asyncio.run(_examine(settings, report, offline=arguments.offline))
+        asyncio.run(_examine(installation, report, offline=arguments.offline))
     print(as_json(findings) if arguments.json else f"\n{summary(findings)}")
     return 1 if has_errors(findings) else 0
 
 
 async def _examine(
-    settings: Settings, report: Callable[[Finding], None], *, offline: bool
+    installation: Installation, report: Callable[[Finding], None], *, offline: bool
 ) -> None:
     # Here, so that the other commands start without the model's library.
     from lycatra_appservice.app.parts import secrets_of
     from lycatra_appservice.doctor.examine import Examination
-    from lycatra_appservice.doctor.ours import our_users
+    from lycatra_appservice.doctor.ours import users_with
+    from lycatra_appservice.doctor.tools import judge_tools
     from lycatra_appservice.ops.masking import Masker
 
+    settings, tools = installation.settings, installation.tools
     mask = Masker(secrets_of(settings)).mask
 
     def report_masked(finding: Finding) -> None:
@@ -66,7 +73,9 @@ async def _examine(
 
     for finding in _judge_configuration(settings):
         report_masked(finding)
-    await Examination(settings, our_users(settings), report_masked).run(offline=offline)
+    for finding in judge_tools(tools):
+        report_masked(finding)
+    await Examination(settings, users_with(settings, tools), report_masked).run(offline=offline)
 
 
 def _mistake(problem: str) -> Finding:
@@ -74,7 +83,7 @@ def _mistake(problem: str) -> Finding:
         _CONFIGURATION,
         problem,
         why="Lycatra does not start with it; nothing else can be asked before",
-        fix="that line; example-config.yaml has every key",
+        fix="as it says; example-config.yaml has every key",
     )
 
 

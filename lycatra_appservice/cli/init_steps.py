@@ -8,12 +8,12 @@ from pathlib import Path
 
 from lycatra_appservice.cli.command import (
     DEFAULT_CONFIG,
+    Installation,
     config_path,
-    read_settings,
+    read_installation,
     read_written_settings,
     refuse_shared_mount,
 )
-from lycatra_appservice.settings import Settings
 from lycatra_appservice.setup.answers import Given, Place, place_of
 from lycatra_appservice.setup.console import Console
 from lycatra_appservice.setup.files import write_config, write_registration
@@ -43,7 +43,8 @@ def set_up(arguments: Namespace, console: Console) -> int:
     # There the registration's volume belongs to Synapse's group.
     registration = write_registration(written, _GROUP_MAY_READ if in_container else None)
     console.say(f"{registration} holds the two secrets by which both sides know each other.")
-    settings = read_settings(arguments)
+    installation = read_installation(arguments)
+    settings = installation.settings
     refuse_shared_mount(settings.database)
     introduction = Introduction(console, settings)
     introduction.instruct(place, in_container=in_container, container=arguments.container)
@@ -54,10 +55,10 @@ def set_up(arguments: Namespace, console: Console) -> int:
     if introduction.is_running():
         console.say("Lycatra runs already.")
         return 0
-    return _start(arguments, console, settings)
+    return _start(arguments, console, installation)
 
 
-def _start(arguments: Namespace, console: Console, settings: Settings) -> int:
+def _start(arguments: Namespace, console: Console, installation: Installation) -> int:
     is_wanted = arguments.start
     if is_wanted is None and console.is_interactive:
         is_wanted = console.confirm("Start Lycatra now? It runs until Ctrl-C", default=True)
@@ -66,7 +67,7 @@ def _start(arguments: Namespace, console: Console, settings: Settings) -> int:
         return 0
     from lycatra_appservice.app import run
 
-    return run(settings)
+    return run(installation.settings, installation.tools)
 
 
 def _ensure_config(

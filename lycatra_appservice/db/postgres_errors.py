@@ -42,6 +42,11 @@ def is_lost(connection: Closable) -> bool:
         return True
 
 
+def is_away(exc: asyncpg.PostgresError) -> bool:
+    """Whether the server itself is the trouble, and not what it was asked."""
+    return (exc.sqlstate or "")[:2] in _AWAY_CLASSES
+
+
 @contextmanager
 def translated(doing: str, connection: Closable | None = None) -> Iterator[None]:
     """Raise our errors instead of the driver's; `doing` names the statement, for the log.

@@ -36,13 +36,19 @@ def translated(doing: str) -> Iterator[None]:
     except (sqlite3.DataError, OverflowError, UnicodeEncodeError) as exc:
         raise ValueError(f"{doing}: a value that SQLite cannot store") from exc
     except sqlite3.DatabaseError as exc:
-        # Absent on errors of the Python layer, such as a parameter that was not given.
-        code = getattr(exc, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY_CODE
+        code = code_of(exc)
         if code in _BUSY_CODES:
             raise StoreBusyError(f"{doing}: {exc}") from exc
         if code in _AWAY_CODES:
             raise StoreUnavailableError(f"{doing}: {exc}") from exc
         raise
+
+
+def code_of(exc: sqlite3.DatabaseError) -> int:
+    """The primary code of an error."""
+    # Absent on errors of the Python layer, such as a parameter that was not given.
+    code: int = getattr(exc, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & _PRIMARY_CODE
 
 
 def refuse_nul(doing: str, parameters: Mapping[str, object]) -> None:

@@ -57,11 +57,14 @@ TOPICS: tuple[tuple[frozenset[str], frozenset[str]], ...] = (
     (_set("help commands able abilities tools"), _set("help")),
 )
 
+_AGREED = frozenset({"ok", "okay", "fine", "alright"})  # alone it asks nothing
 _ABILITIES = re.compile(r"\bwhat (?:can|could) (?:you|i|we)\b")
 
 
 def question_stems(question: str) -> list[str]:
     """The stems of a question; asking what can be done is asking for help."""
+    if question.strip(" .!").lower() in _AGREED:
+        return []
     return stems(f"{question} help" if _ABILITIES.search(question.lower()) else question)
 
 

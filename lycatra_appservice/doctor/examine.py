@@ -1,7 +1,7 @@
 """The order of an examination, and what still makes sense after something failed."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Final, TypeAlias
 
@@ -20,6 +20,7 @@ from lycatra_appservice.doctor.port import Holder, who_listens
 from lycatra_appservice.doctor.registration_file import check_registration
 from lycatra_appservice.doctor.stand_in import PortError, StandIn
 from lycatra_appservice.doctor.synapse_version import judge_version, which_software
+from lycatra_appservice.doctor.tools import check_tool_databases
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.matrix.session import homeserver_session
 from lycatra_appservice.matrix.setup_client import SetupClient
@@ -52,12 +53,24 @@ class Examination:
         else:
             for finding in await check_database(self._settings.database):
                 self._report(finding)
+        for finding in await self._tool_databases(offline=offline):
+            self._report(finding)
         if offline:
             self._report(skipped("homeserver.address", _OFFLINE))
             self._report(skipped("model.reachable", _OFFLINE))
             return
         await self._examine_homeserver()
         await self._examine_model()
+
+    async def _tool_databases(self, *, offline: bool) -> Sequence[Finding]:
+        asked = {
+            name: section
+            for name, section in self._settings.databases.items()
+            if not offline or section.sqlite_file is not None
+        }
+        left_out = sorted(self._settings.databases.keys() - asked.keys())
+        found = await check_tool_databases(asked)
+        return [*found, *(skipped(f"databases.{name}", _OFFLINE) for name in left_out)]
 
     async def _examine_homeserver(self) -> None:
         homeserver = self._settings.homeserver

@@ -34,10 +34,14 @@ class Accounts:
         return created
 
 
+def was_never_registered(error: MatrixError) -> bool:
+    """Whether there is no such user, who then is in no room either."""
+    return error.status == 403 and _NOT_REGISTERED in error.reason
+
+
 def is_account_missing(error: MatrixError) -> bool:
     """Whether `Accounts.ensure` may help: no such user yet, or its device was deleted."""
     if error.errcode == "M_UNKNOWN_DEVICE":
         return True
-    return error.status == 403 and (
-        error.errcode == "M_EXCLUSIVE" or _NOT_REGISTERED in error.reason
-    )
+    is_exclusive = error.status == 403 and error.errcode == "M_EXCLUSIVE"
+    return is_exclusive or was_never_registered(error)

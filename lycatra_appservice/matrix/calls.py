@@ -14,6 +14,7 @@ from lycatra_appservice.model import JSON, EventID, UserID
 
 V3: Final = ("_matrix", "client", "v3")
 ROOMS: Final = (*V3, "rooms")
+REQUEST_TIMEOUT: Final = timedelta(seconds=30)
 
 
 class Calls:
@@ -25,7 +26,7 @@ class Calls:
         base_url: str,
         as_token: SecretStr,
         *,
-        timeout: timedelta = timedelta(seconds=30),
+        timeout: timedelta = REQUEST_TIMEOUT,
     ) -> None:
         self._session = session
         self._base_url = base_url

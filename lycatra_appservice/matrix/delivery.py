@@ -41,7 +41,8 @@ class MatrixDeliverer:
     """The turn engine's `Deliverer`. Holds nothing between two rows; safe to share.
 
     `is_encrypted` is asked before everything that carries text or a file, each time: a room may
-    have become encrypted a moment ago. What it raises passes through, and nothing is sent.
+    have become encrypted a moment ago. It raises MatrixError where nobody of us may look, which is
+    judged like the same answer to a send; what else it raises passes through, and nothing is sent.
     """
 
     def __init__(

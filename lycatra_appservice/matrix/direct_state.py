@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Self
 
 from lycatra_appservice.matrix.events import mapping
 from lycatra_appservice.matrix.power import PowerLevels, creators_of
+from lycatra_appservice.matrix.room_facts import PRESENT
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, UserID
-
-_PRESENT: Final = frozenset({"join", "invite"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +45,12 @@ class DirectState:
 
     def is_here(self, person: UserID) -> bool:
         """Whether they are in it, or were asked in."""
-        return self.people.get(person) in _PRESENT
+        return self.people.get(person) in PRESENT
 
     def is_usable(self, person: UserID) -> bool:
         """Whether it can be a direct room with this person: read by nobody else, and by us."""
         others = any(
-            membership in _PRESENT for user, membership in self.people.items() if user != person
+            membership in PRESENT for user, membership in self.people.items() if user != person
         )
         banned = self.people.get(person) == "ban"
         return not (self.encrypted or self.upgraded or others or banned)

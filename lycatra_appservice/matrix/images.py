@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 Size: TypeAlias = tuple[int, int]
 
 _MOST_PIXELS: Final = 32_000_000  # where Synapse stops making previews; clients would suffer
+_MOST_SEGMENTS: Final = 10_000  # with filling bytes; megabytes of those would hold up everybody
 _VP8_START: Final = b"\x9d\x01\x2a"
 _VP8L_START: Final = b"\x2f"
 _NO_SEGMENT_LENGTH: Final = frozenset({0x01, *range(0xD0, 0xD9)})
@@ -56,7 +57,9 @@ def _jpeg(data: bytes) -> Size | None:
     if not data.startswith(b"\xff\xd8\xff"):
         return None
     at = 2
-    while data[at] == 0xFF:
+    for _ in range(_MOST_SEGMENTS):
+        if data[at] != 0xFF:
+            break
         marker = data[at + 1]
         if marker in _FRAME_STARTS:
             height, width = struct.unpack_from(">HH", data, at + 5)

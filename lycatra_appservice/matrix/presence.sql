@@ -11,3 +11,9 @@ ON CONFLICT (user_id) DO UPDATE SET next_batch = excluded.next_batch
 
 -- name: last_push
 SELECT lycatra_now() - max(at) AS ago_ms FROM txn
+
+-- name: all_ghosts
+SELECT user_id FROM ghost ORDER BY user_id
+
+-- name: forget_ghost
+DELETE FROM ghost WHERE user_id = :user_id

@@ -45,6 +45,11 @@ class RoomCalls(Calls):
         """Invite somebody. 403 also when that user is in the room already."""
         await self._post(as_user, (*ROOMS, room_id, "invite"), {"user_id": user_id})
 
+    async def rooms_of(self, *, as_user: UserID) -> Sequence[RoomID]:
+        """The rooms that one of our users has joined."""
+        answer = await self._get(as_user, (*V3, "joined_rooms"))
+        return [RoomID(room_id) for room_id in answer.get("joined_rooms", ())]
+
     async def members(self, room_id: RoomID, *, as_user: UserID) -> Sequence[Mapping[str, JSON]]:
         """The `m.room.member` events of everybody who has not left: of invited people, too."""
         more = (("not_membership", "leave"),)

@@ -9,6 +9,8 @@ from lycatra_appservice.matrix.events import is_id, mapping, text
 from lycatra_appservice.matrix.power import creators_of
 from lycatra_appservice.model import JSON
 
+PRESENT: Final = frozenset({"join", "invite"})  # memberships of who is counted as there
+
 _MAX_NAME: Final = 200
 _OUT: Final = frozenset({"leave", "ban"})
 

@@ -20,6 +20,7 @@ class RoomView:
     encrypted: bool
     people: Mapping[UserID, str | None]  # joined or invited, none of ours, with display names
     ours: frozenset[UserID]  # joined
+    invited: frozenset[UserID] = frozenset()  # those of the people who have not come yet
     gone: frozenset[UserID] = frozenset()  # ours who were sent away: kicked, banned, uninvited
     is_deserted: bool = False  # there were people, and now there are none
     is_space: bool = False

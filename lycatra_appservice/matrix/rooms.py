@@ -3,28 +3,38 @@
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, TypeAlias
 
 from lycatra_appservice.db.connection import Connection, Database, Row
 from lycatra_appservice.db.statements import Statements
 from lycatra_appservice.errors import LycatraError
-from lycatra_appservice.matrix.accounts import is_account_missing
+from lycatra_appservice.matrix.accounts import is_account_missing, was_never_registered
 from lycatra_appservice.matrix.client import MatrixClient
 from lycatra_appservice.matrix.crowds import Crowds
 from lycatra_appservice.matrix.errors import MatrixError, TryLaterError
 from lycatra_appservice.matrix.events import mapping
 from lycatra_appservice.matrix.power import PowerLevels
-from lycatra_appservice.matrix.room_facts import change_by, facts_in, members_in
+from lycatra_appservice.matrix.room_facts import PRESENT, change_by, facts_in, members_in
 from lycatra_appservice.matrix.room_view import RoomView
+from lycatra_appservice.matrix.standing import Standing
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, EventID, RoomID, UserID
 
-_PRESENT: Final = frozenset({"join", "invite"})
 _SOME: Final = 60  # members that are looked at for one who is not ours
 
 ROOM_CHANNEL: Final = "lycatra_room"  # the payload is a room whose people changed
 
 OnRead: TypeAlias = Callable[[RoomView], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Footing:
+    """Somebody's standing, and how long ago the room was read whole."""
+
+    standing: Standing
+    read_ago: timedelta
 
 
 class RoomStore:
@@ -94,6 +104,22 @@ class RoomStore:
         self._crowds.remember(view.room_id, len(view.people))
         return view
 
+    async def standing(self, room_id: RoomID, user_id: UserID) -> Footing | None:
+        """How somebody stands in a room, by what was pushed; None for one that is not known."""
+        row = await self._database.fetch_one(
+            self._sql["get_footing"], room=room_id, user_id=user_id
+        )
+        if row is None:
+            return None
+        return Footing(
+            standing=Standing(
+                room_id=room_id,
+                is_joined=row["footing"] == "join",
+                power=_power_of(row).of(user_id),
+            ),
+            read_ago=timedelta(milliseconds=row["read_ago_ms"]),
+        )
+
     async def keep(self, connection: Connection, events: Sequence[Mapping[str, JSON]]) -> None:
         """Follow new state events of rooms that are known, in the transaction that stores them.
 
@@ -124,7 +150,7 @@ class RoomStore:
     async def drop_if_left(self, room_id: RoomID) -> None:
         """Forget a room when none of us is in it any more."""
         members = await self._database.fetch(self._sql["get_members"], room=room_id)
-        if not self._ours(members, _PRESENT):
+        if not self._ours(members, PRESENT):
             await self.drop(room_id)
 
     async def has_people(self, room_id: RoomID) -> bool:
@@ -156,16 +182,14 @@ class RoomStore:
         )
 
     async def is_encrypted(self, room_id: RoomID) -> bool:
-        """Whether cleartext must not go there: it must not where nobody of us may look."""
+        """Whether cleartext must not go there.
+
+        Raises MatrixError where nobody of us may look: then nothing may be said there, either.
+        """
         row = await self._database.fetch_one(self._sql["get_room"], room=room_id)
         if row is not None:
             return bool(row["encrypted"])
-        try:
-            return (await self.view(room_id)).encrypted
-        except MatrixError as error:
-            if error.outlasted:
-                raise
-            return True
+        return (await self.view(room_id)).encrypted
 
     async def was_let_in(self, room_id: RoomID, user_id: UserID, trigger_id: str) -> bool:
         """Whether a turn has brought one of us into a room, wherever that one is now."""
@@ -193,13 +217,16 @@ class RoomStore:
         people = {
             UserID(member["user_id"]): member["display_name"]
             for member in others
-            if member["membership"] in _PRESENT
+            if member["membership"] in PRESENT
         }
         return RoomView(
             room_id=RoomID(row["id"]),
             name=row["name"],
             encrypted=bool(row["encrypted"]),
             people=people,
+            invited=frozenset(
+                UserID(member["user_id"]) for member in others if member["membership"] == "invite"
+            ),
             ours=self._ours(members, {"join"}),
             gone=self._ours([member for member in members if member["sent_away"]]),
             is_deserted=bool(others) and not people,
@@ -263,6 +290,8 @@ class RoomStore:
             except MatrixError as error:
                 if error.outlasted:
                     raise
+                if was_never_registered(error):
+                    continue
                 if error.status not in {403, 404} or is_account_missing(error):
                     unclear = error
         if unclear is not None:

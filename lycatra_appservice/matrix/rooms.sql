@@ -73,6 +73,11 @@ ON CONFLICT (room, user_id) DO UPDATE SET membership = excluded.membership,
 -- name: get_members
 SELECT user_id, membership, display_name, sent_away FROM member WHERE room = :room
 
+-- name: get_footing
+SELECT r.power, r.creators, lycatra_now() - r.state_at AS read_ago_ms, m.membership AS footing
+FROM room r LEFT JOIN member m ON m.room = r.id AND m.user_id = :user_id
+WHERE r.id = :room AND r.membership = 'join' AND r.creators IS NOT NULL
+
 -- name: some_present
 SELECT user_id FROM member WHERE room = :room AND membership IN ('join', 'invite')
 LIMIT CAST(:at_most AS integer)

@@ -94,6 +94,12 @@ class VirtualUsers:
             and (local == mine or (local.startswith(f"{mine}_") and len(local) > len(mine) + 1))
         )
 
+    def former_namespace_of(self, user_id: UserID) -> str | None:
+        """The namespace that a user of ours was made for, if we do not run it any more."""
+        if not self.is_ours(user_id) or self.exists(user_id):
+            return None
+        return self.localpart_of(user_id).removeprefix(f"{self._localpart}_")
+
     def exists(self, user_id: str) -> bool:
         """Whether a user is one that we run, the technical sender included."""
         return user_id in self._display_names

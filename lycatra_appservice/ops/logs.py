@@ -23,6 +23,8 @@ _LONGEST_TEXT: Final = 8000
 _DEEPEST: Final = 5
 # They tell about each request at INFO, which our own canonical lines already do.
 _TALKATIVE: Final = ("openai", "httpx2", "httpcore2", "mcp", "mau")
+# They write every statement with its values at DEBUG: what people said, what tools were given.
+_INDISCREET: Final = ("aiosqlite", "asyncpg")
 
 
 class LogFormat(StrEnum):
@@ -57,6 +59,8 @@ def configure_logging(
         logging.getLogger(name).setLevel(
             root.level if root.level <= logging.DEBUG else max(logging.WARNING, root.level)
         )
+    for name in _INDISCREET:
+        logging.getLogger(name).setLevel(max(logging.INFO, root.level))
 
 
 class _Output(logging.StreamHandler[TextIO]):

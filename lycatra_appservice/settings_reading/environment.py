@@ -9,11 +9,14 @@ from difflib import get_close_matches
 from pydantic import BaseModel
 
 from lycatra_appservice.model import JSON
-from lycatra_appservice.settings_reading.model_fields import holds_secret, leaves
+from lycatra_appservice.settings_reading.model_fields import (
+    has_free_keys,
+    holds_secret,
+    leaves,
+)
 from lycatra_appservice.settings_reading.yaml_tree import KeyPath
 
 _PREFIX = "LYCATRA_"
-_TOOLS = "LYCATRA_TOOLS__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +36,15 @@ def read_environment(
     An empty variable counts as not set: compose files pass them on that way. Names without `__`
     that are no setting are left alone: Kubernetes puts `LYCATRA_SERVICE_HOST` and others there.
     """
-    known = _known(model)
+    known, free = _known(model), _free(model)
     found, problems = [], []
     for name, text in sorted(environ.items()):
         if not name.startswith(_PREFIX) or not text.strip():
             continue
         if name in known:
             found.append(Variable(name, known[name], text))
-        elif name.startswith(_TOOLS):
-            found.append(_tool_variable(name, text))
+        elif name.startswith(free):
+            found.append(_free_variable(name, text))
         elif hint := _hint(name, known):
             problems.append(f"{name}: is not a setting{hint}")
     return found, problems
@@ -69,7 +72,7 @@ def variable_of(path: KeyPath) -> str:
 def _known(model: type[BaseModel]) -> dict[str, tuple[str, ...]]:
     known: dict[str, tuple[str, ...]] = {}
     for path, field in leaves(model):
-        if path[0] == "tools":
+        if has_free_keys(field.annotation):
             continue
         known[variable_of(path)] = path
         if holds_secret(field.annotation):
@@ -77,7 +80,16 @@ def _known(model: type[BaseModel]) -> dict[str, tuple[str, ...]]:
     return known
 
 
-def _tool_variable(name: str, text: str) -> Variable:
+def _free(model: type[BaseModel]) -> tuple[str, ...]:
+    """What the variables of sections begin with whose keys are free, such as `tools`."""
+    return tuple(
+        f"{variable_of(path)}__"
+        for path, field in leaves(model)
+        if has_free_keys(field.annotation)
+    )
+
+
+def _free_variable(name: str, text: str) -> Variable:
     """Tools have values of any shape; what looks like a JSON list or object is read as one."""
     path = tuple(part.lower() for part in name.removeprefix(_PREFIX).split("__"))
     if text.lstrip().startswith(("[", "{")):

@@ -66,6 +66,8 @@ class Origins:
 
     def _in_file(self, path: KeyPath, line: int, sentence: str) -> Mistake:
         key = self._shown(path)
+        if self.file is None and not path:
+            return Mistake(line, sentence)  # about all of it: no variable would hold that
         if self.file is None:
             return Mistake(line, f"{key}: {sentence} (as a variable: {variable_of(path)})")
         place = f"{self.file}:{line}" if line else self.file
@@ -76,7 +78,10 @@ class Origins:
         shown = [
             part
             for end, part in enumerate(path, start=1)
-            if end in (1, len(path)) or path[:end] in self.lines or path[:end] in self.variables
+            if end in (1, len(path))
+            or (end == 2 and path[0] == "tools")  # a namespace, whose section may be missing
+            or path[:end] in self.lines
+            or path[:end] in self.variables
         ]
         return ".".join(str(part)[:_LONGEST_KEY] for part in shown)
 

@@ -66,13 +66,21 @@ def keys_at(models: Sequence[type[BaseModel]], path: KeyPath) -> list[str]:
     return keys
 
 
+def has_free_keys(annotation: object) -> bool:
+    """Whether the keys below are names that the operator chooses."""
+    return get_origin(annotation) is dict
+
+
 def leaves(
     model: type[BaseModel], path: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
-    """Every setting that is no section itself, with its path."""
+    """Every setting that is no section itself, with its path.
+
+    A list of sections counts as one setting, and so do free keys.
+    """
     for name, field in model.model_fields.items():
-        has_free_keys = get_origin(field.annotation) is dict
-        inner = [] if has_free_keys else submodels(field.annotation)
+        is_one = get_origin(field.annotation) in (tuple, dict)
+        inner = [] if is_one else submodels(field.annotation)
         if not inner:
             yield (*path, name), field
         for each in inner:

@@ -1,15 +1,18 @@
-"""Who may do what: the levels that the configuration grants, and one decision per call."""
+"""Who may do what: the levels that the configuration grants, and one decision per call. Pure."""
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from lycatra_appservice.actors import Actor, ActorKind, read_actor
 from lycatra_appservice.errors import SettingsError
-from lycatra_appservice.model import Caller, Level, UserID
+from lycatra_appservice.matrix.standing import NOWHERE, Standing
+from lycatra_appservice.model import Caller, Face, Level, RoomID, UserID
+from lycatra_appservice.toolkit.actor_list import ActorList
+from lycatra_appservice.toolkit.permissions import Permissions, Requirement
 from lycatra_appservice.toolkit.registry import AnyTool
+from lycatra_appservice.toolkit.who_could import who_could
 from lycatra_appservice.words.text import Said, Text
-
-_NAMED_PEOPLE = 3  # enough to know whom to ask; a whole list would only be noise
 
 _ROLES: Final = {
     Level.NONE: Text("role_none"),
@@ -20,7 +23,7 @@ _ROLES: Final = {
 
 
 class AccessLists(Protocol):
-    """The `access` section of the configuration: lists of `@user:server`, `*:server` or `*`."""
+    """The `access` section of the configuration; actors.py says what may stand in a list."""
 
     @property
     def admin(self) -> Sequence[str]:
@@ -39,107 +42,154 @@ class AccessLists(Protocol):
         """Who may do nothing, whatever the other lists say."""
 
 
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A level, and the entry that gives it; with NONE the entry that takes everything away."""
+
+    level: Level
+    by: Actor
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """Whether a call may go on. `why` and `who_could` are sentences for the person refused."""
 
     allowed: bool
-    hidden: bool = False  # nobody may even learn that the tool exists
+    needs: Requirement
+    hidden: bool = False  # the person may not even learn that the tool exists
     why: Said = ""
     who_could: Said = ""
 
 
 class Access:
-    """Levels by person. Deny wins; then the most specific entry; nobody listed means nobody.
+    """Levels by person and place. Deny wins; then the most specific entry; else nobody.
 
-    Servers are compared letter by letter: one that only looks the same is another server.
+    What somebody's standing in a room gives, holds for what is asked in that room alone.
     """
 
-    def __init__(self, lists: AccessLists, *, hidden_tools: Set[str] = frozenset()) -> None:
-        """`hidden_tools` look unknown to everybody. Raises SettingsError for malformed entries."""
-        granted = {
-            Level.ADMIN: tuple(lists.admin),
-            Level.OPERATOR: tuple(lists.operator),
-            Level.VIEWER: tuple(lists.viewer),
+    def __init__(self, lists: AccessLists, permissions: Permissions | None = None) -> None:
+        """Without `permissions` each tool asks for its own level.
+
+        Raises SettingsError for malformed entries.
+        """
+        self._permissions = permissions
+        granted: Mapping[Level, Sequence[str]] = {
+            Level.ADMIN: lists.admin,
+            Level.OPERATOR: lists.operator,
+            Level.VIEWER: lists.viewer,
         }
-        self._denied = frozenset(lists.none)
-        problems = [
-            f"access.{level.name.lower()}: {entry!r} is none of `@user:server`, `*:server`, `*`"
-            for level, entries in {**granted, Level.NONE: tuple(lists.none)}.items()
-            for entry in entries
-            if not _is_entry(entry)
-        ]
-        if problems:
+        if problems := list(_problems_in({**granted, Level.NONE: lists.none})):
             raise SettingsError(problems)
-        self._granted: dict[str, Level] = {}
+        self._denied = ActorList(lists.none, denies=True)
+        self._levels: dict[str, Level] = {}
         for level, entries in granted.items():
             for entry in entries:
-                self._granted[entry] = max(level, self._granted.get(entry, level))
-        self._hidden = frozenset(hidden_tools)
+                self._levels[entry] = max(level, self._levels.get(entry, level))
+        self._granted = ActorList([*self._levels])
 
-    def level(self, user_id: UserID) -> Level:
-        """What this person may do at most; NONE for anything that is no full user id."""
-        decisive = self.entry_for(user_id)
-        return decisive[0] if decisive else Level.NONE
+    def minds(self, room_id: RoomID) -> bool:
+        """Whether how somebody stands in this room can matter."""
+        of_rules = self._permissions.lists if self._permissions else ()
+        return any(each.minds(room_id) for each in (self._granted, self._denied, *of_rules))
 
-    def entry_for(self, user_id: UserID) -> tuple[Level, str] | None:
-        """The entry that decides about this person, and the level of its list."""
-        entries = list(_entries_for(user_id))
-        denied = next((entry for entry in entries if entry in self._denied), None)
-        if denied is not None:
-            return Level.NONE, denied
-        granted = next((entry for entry in entries if entry in self._granted), None)
-        return (self._granted[granted], granted) if granted else None
+    def level(self, user_id: UserID, standing: Standing) -> Level:
+        """What this person may do here at most; NONE for anything that is no full user id."""
+        decisive = self.grant(user_id, standing)
+        return decisive.level if decisive else Level.NONE
 
-    def may(self, caller: Caller, tool: AnyTool) -> Decision:
-        """Decide one call; the same for every face."""
-        if tool.name in self._hidden:
-            return Decision(allowed=False, hidden=True)
-        has = self.level(caller.user_id)
-        if has >= tool.level:
-            return Decision(allowed=True)
+    def grant(self, user_id: UserID, standing: Standing) -> Grant | None:
+        """The entry that decides about this person here, and its level."""
+        denying = self._denied.first_naming(user_id, standing)
+        if denying is not None:
+            return Grant(Level.NONE, denying)
+        granting = self._granted.first_naming(user_id, standing)
+        return Grant(self._levels[granting.written], granting) if granting else None
+
+    def may(self, caller: Caller, tool: AnyTool, standing: Standing) -> Decision:
+        """Decide one call, by the same rule for every face."""
+        needs = self._requirement(caller, tool)
+        grant = self.grant(caller.user_id, standing)
+        if self._meets(needs, caller.user_id, grant, standing):
+            return Decision(allowed=True, needs=needs)
+        if needs.is_secret:
+            return Decision(allowed=False, needs=needs, hidden=True)
         return Decision(
             allowed=False,
-            why=Text("needs_rights", tool=tool.name, needs=_ROLES[tool.level], has=_ROLES[has]),
-            who_could=self.who_could(tool.level),
+            needs=needs,
+            why=_why(tool, needs, grant),
+            who_could=self.who_could(needs, standing.room_id),
         )
 
-    def who_could(self, needed: Level) -> Text:
-        """Who has this level, as a sentence for somebody who has not."""
-        people = [
-            entry
-            for entry in sorted(self._granted)
-            if entry.startswith("@") and self.level(UserID(entry)) >= needed
-        ]
-        if people:
-            return Text("these_could", people=", ".join(people[:_NAMED_PEOPLE]))
-        if self._granted.get("*", Level.NONE) >= needed:
-            return Text("most_could")
-        servers = sorted(
-            entry.removeprefix("*:")
-            for entry, level in self._granted.items()
-            if entry.startswith("*:") and level >= needed and entry not in self._denied
+    def secrets(self, face: Face) -> Sequence[AnyTool]:
+        """The tools that may be unknown to somebody by this face."""
+        return self._permissions.secrets(face) if self._permissions else ()
+
+    def off(self, face: Face) -> frozenset[str]:
+        """The names of the tools that are unknown to everybody by this face."""
+        return frozenset(
+            tool.name
+            for tool in self.secrets(face)
+            if self._permissions and self._permissions.of(tool, face).is_off
         )
-        if servers:
-            return Text("servers_could", servers=", ".join(servers[:_NAMED_PEOPLE]))
-        return Text("nobody_could", needs=_ROLES[needed], level=needed.name.lower())
+
+    def _requirement(self, caller: Caller, tool: AnyTool) -> Requirement:
+        if self._permissions is None:
+            return Requirement(level=tool.level)
+        return self._permissions.of(tool, caller.face)
+
+    @staticmethod
+    def _meets(
+        needs: Requirement, user_id: UserID, grant: Grant | None, standing: Standing
+    ) -> bool:
+        has = grant.level if grant else Level.NONE
+        if needs.is_off or (grant is not None and has is Level.NONE):
+            return False
+        if needs.who is not None:
+            return needs.who.first_naming(user_id, standing) is not None
+        return has >= needs.level
+
+    def meets(self, needs: Requirement, user_id: UserID, standing: Standing) -> bool:
+        """Whether somebody is who is asked for; deny wins."""
+        return self._meets(needs, user_id, self.grant(user_id, standing), standing)
+
+    def who_could(self, needs: Requirement, room_id: RoomID | None) -> Text:
+        """Who is asked for, as a sentence for somebody who is not, in this room."""
+        if needs.who is not None:
+            actors = needs.who.actors
+        else:
+            granted = self._granted.actors
+            actors = tuple(a for a in granted if self._levels[a.written] >= needs.level)
+        found = who_could(actors, room_id, self._is_denied)
+        if found is not None:
+            return found
+        if needs.rule is not None:
+            return Text("nobody_could_by_rule", rule=needs.rule)
+        level = needs.level
+        return Text("nobody_could", needs=_ROLES[level], level=level.name.lower())
+
+    def _is_denied(self, actor: Actor) -> bool:
+        match actor.kind:
+            case ActorKind.PERSON:
+                return self._denied.first_naming(UserID(actor.name), NOWHERE) is not None
+            case ActorKind.SERVER:
+                anybody = UserID(f"@anybody:{actor.name}")
+                return self._denied.first_naming(anybody, NOWHERE) is not None
+            case _:
+                return False
 
 
-def _is_entry(entry: str) -> bool:
-    if entry == "*":
-        return True
-    localpart, _, server = entry.partition(":")
-    return bool(server) and "*" not in server and (localpart == "*" or _is_localpart(localpart))
+def _why(tool: AnyTool, needs: Requirement, grant: Grant | None) -> Text:
+    has = grant.level if grant else Level.NONE
+    is_denied = grant is not None and has is Level.NONE
+    if needs.who is not None and not is_denied:
+        return Text("needs_listed", tool=tool.name)
+    return Text("needs_rights", tool=tool.name, needs=_ROLES[needs.level], has=_ROLES[has])
 
 
-def _is_localpart(text: str) -> bool:
-    return len(text) > 1 and text.startswith("@") and "*" not in text
-
-
-def _entries_for(user_id: UserID) -> Iterator[str]:
-    """The entries that speak about this person, the most specific first."""
-    localpart, _, server = user_id.partition(":")
-    if _is_localpart(localpart) and server:
-        yield user_id
-        yield f"*:{server}"
-        yield "*"
+def _problems_in(entries: Mapping[Level, Sequence[str]]) -> Iterator[str]:
+    for level, actors in entries.items():
+        for entry in actors:
+            try:
+                read_actor(entry)
+            except ValueError as wrong:
+                yield f"access.{level.name.lower()}: {entry!r} {wrong}"

@@ -7,9 +7,12 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeAlias
 
+from pydantic import BaseModel
+
 from lycatra_appservice.errors import SettingsError, ToolError
-from lycatra_appservice.freeze_times import FreezeTime, frozen_until, read_freeze_time
+from lycatra_appservice.freeze_times import FreezeTime, frozen_until, is_endless, read_freeze_time
 from lycatra_appservice.model import JSON, Level, RoomID, UserID
+from lycatra_appservice.toolkit.redaction import canonical_arguments
 from lycatra_appservice.words.text import Text
 
 
@@ -17,7 +20,7 @@ from lycatra_appservice.words.text import Text
 class Rule:
     """Who may approve a call, and when. Without any of it: one operator, within 15 minutes.
 
-    `people` (`@user:server`, `*:server`, `*`) stand in the place of the level. Whoever asked may
+    `people` (entries as `access` has them) stand in the place of the level. Whoever asked may
     approve, too, unless `not_requester`. During `freeze` nothing is asked or approved. The card
     is shown in `room`, else where the call was asked for.
     """
@@ -29,16 +32,6 @@ class Rule:
     lifetime: timedelta = timedelta(minutes=15)  # to be seen, short enough to be remembered
     freeze: tuple[FreezeTime, ...] = ()
     room: RoomID | None = None
-
-    def lets(self, voter: UserID, level: Level, requester: UserID) -> bool:
-        """Whether this person's vote counts; `level` is what he may do in the card's room."""
-        if self.not_requester and voter == requester:
-            return False
-        if self.people:
-            return level >= Level.VIEWER and not {voter, _server_of(voter), "*"}.isdisjoint(
-                self.people
-            )
-        return level >= self.level
 
     def frozen_until(self, now: datetime) -> datetime | None:
         """When changes are possible again; `now` is in the configured time zone."""
@@ -78,8 +71,9 @@ def rule_from_json(kept: Mapping[str, JSON]) -> Rule:
 class Plan:
     """What exactly a call will do. The same arguments and settings must give the same plan.
 
-    `target` names what is changed. `steps` are lines of Markdown for who decides. `look` is a
-    command, without its prefix, that shows the target's state afterwards.
+    `target` names what is changed: of two requests of a tool for the same target the newer one
+    counts. `steps` are lines of Markdown for who decides. `look` is a command, without its
+    prefix, that shows the target's state afterwards.
     """
 
     target: str
@@ -92,6 +86,8 @@ class Approved:
     """That people have let one call through, used up for it. Made of nothing but its approval."""
 
     args_hash: str
+    code: str
+    by: Sequence[UserID]
 
 
 class NeedsApprovalError(ToolError):
@@ -103,12 +99,12 @@ class NeedsApprovalError(ToolError):
         tool: str,
         title: str,
         arguments: Mapping[str, JSON],
-        shown: Mapping[str, str],
+        shown: Mapping[str, JSON],
         plan: Plan,
         args_hash: str,
         rule: Rule,
     ) -> None:
-        """`arguments` are the checked ones; `shown` are they for everybody's eyes."""
+        """`arguments` are as they came, and right; `shown` are they for everybody's eyes."""
         super().__init__(Text("needs_approval", tool=tool))
         self.tool = tool
         self.title = title
@@ -119,11 +115,10 @@ class NeedsApprovalError(ToolError):
         self.rule = rule
 
 
-def bound_to(tool: str, args: Mapping[str, JSON], plan: Plan) -> str:
+def bound_to(tool: str, args: BaseModel, plan: Plan) -> str:
     """Fingerprint of a call and of what it would do: what is approved, and nothing else."""
-    call = {"tool": tool, "args": args, "target": plan.target, "steps": list(plan.steps)}
-    text = json.dumps(call, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    call = [canonical_arguments(tool, args), plan.target, list(plan.steps)]
+    return hashlib.sha256(json.dumps(call).encode()).hexdigest()
 
 
 class RuleSettings(Protocol):
@@ -174,13 +169,19 @@ class ConfiguredRules:
         own = self._settings.tools.get(tool.name)
         return _with(rule, own) if own is not None else rule
 
-    def expect_known(self, changing: Sequence[ChangingTool]) -> None:
-        """Raise SettingsError for tools that do not exist or change nothing, or hopeless rules."""
+    def expect_known(
+        self, changing: Sequence[ChangingTool], may_have: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        """Raise SettingsError for tools that do not exist or change nothing, or hopeless rules.
+
+        `may_have` tells of other tools that may be there, and do not work now.
+        """
         known = {tool.name: tool for tool in changing}
         problems = [
             f"approvals.tools.{name}: is no tool that changes something"
             + (f"; there are {', '.join(sorted(known))}" if known else "")
             for name in sorted(self._settings.tools.keys() - known.keys())
+            if not may_have(name)
         ]
         problems += [f"approvals: {each}" for tool in changing for each in _hopeless(self, tool)]
         if problems:
@@ -204,7 +205,5 @@ def _hopeless(rules: RuleFor, tool: ChangingTool) -> Iterator[str]:
     named = [each for each in rule.people if each.startswith("@")]
     if rule.people and len(named) == len(rule.people) and len(named) < rule.quorum:
         yield f"{tool.name} needs {rule.quorum} people, but only {len(named)} may approve it"
-
-
-def _server_of(user_id: UserID) -> str:
-    return f"*:{user_id.partition(':')[2]}"
+    if is_endless(rule.freeze):
+        yield f"{tool.name} could never be approved: its freeze times leave no moment of the week"

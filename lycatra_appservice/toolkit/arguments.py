@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 from lycatra_appservice.errors import InvalidArgumentsError
 from lycatra_appservice.model import JSON
 from lycatra_appservice.toolkit.base import ArgsT, Tool
+from lycatra_appservice.toolkit.redaction import is_secret_place
 from lycatra_appservice.words.text import Said, Text
 
 _SHOWN_CHARACTERS = 40  # of a wrong value or name; enough to recognise it
@@ -26,7 +27,7 @@ def checked_arguments(tool: Tool[ArgsT], raw: Mapping[str, JSON]) -> ArgsT:
         return tool.args.model_validate(dict(raw))
     except ValidationError as exc:
         details = exc.errors(include_url=False)
-    problems = list(_problems(details, tool.schema()))
+    problems = list(_problems(details, tool))
     # Not chained: pydantic's own text repeats the arguments, and those do not belong in a log.
     raise InvalidArgumentsError(_refusal(tool.name, problems), problems)
 
@@ -52,14 +53,15 @@ def _refusal(tool: str, problems: Sequence[Text]) -> Text:
     return Text("cannot_run_list", tool=tool, problems=items)
 
 
-def _problems(details: Sequence[ErrorDetails], schema: Mapping[str, Any]) -> Iterator[Text]:
+def _problems(details: Sequence[ErrorDetails], tool: Tool[ArgsT]) -> Iterator[Text]:
     for detail in details[:_SHOWN_PROBLEMS]:
-        yield _problem(detail, schema)
+        is_hidden = is_secret_place(tool.args, detail["loc"])
+        yield _problem(detail, tool.schema(), is_hidden=is_hidden)
     if len(details) > _SHOWN_PROBLEMS:
         yield Text("more_problems", n=len(details) - _SHOWN_PROBLEMS)
 
 
-def _problem(detail: ErrorDetails, schema: Mapping[str, Any]) -> Text:
+def _problem(detail: ErrorDetails, schema: Mapping[str, Any], *, is_hidden: bool) -> Text:
     place = detail["loc"]
     name = _named(".".join(str(part) for part in place)) if place else Text("the_arguments")
     field = _field_at(place, schema)
@@ -73,8 +75,8 @@ def _problem(detail: ErrorDetails, schema: Mapping[str, Any]) -> Text:
             # A model's own validator: its words are ours.
             return Text("argument_refused", name=name, problem=str(detail["ctx"]["error"]))
         case _:
-            shown = _shown(detail["input"])
-            return Text("argument_wrong", name=name, expected=_expected(field), shown=shown)
+            shown = Text("shown_otherwise") if is_hidden else _shown(detail["input"])
+            return Text("argument_wrong", name=name, expected=expected(field), shown=shown)
 
 
 def _field_at(place: Sequence[int | str], schema: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -95,7 +97,8 @@ def _unknown_field(word: str, name: Said, around: Mapping[str, Any]) -> Text:
     return Text("argument_unknown", name=name, known=_listed(known))
 
 
-def _expected(field: Mapping[str, Any]) -> Text:
+def expected(field: Mapping[str, Any]) -> Text:
+    """What an argument takes, by its JSON Schema: "a whole number from 1 to 50"."""
     if "enum" in field:
         return Text("expected_one_of", values=_listed(field["enum"]))
     match field.get("type"):
@@ -114,7 +117,7 @@ def _expected(field: Mapping[str, Any]) -> Text:
             shortest, longest = str(field.get("minLength", 0)), str(field.get("maxLength"))
             return Text("expected_text", least=shortest, most=longest)
         case "array":
-            each = _expected(field.get("items", {}))
+            each = expected(field.get("items", {}))
             return Text("expected_list", most=str(field.get("maxItems")), each=each)
         case _:
             return Text("expected_otherwise")

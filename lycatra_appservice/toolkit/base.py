@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from lycatra_appservice.db.reading import FoundRows
 from lycatra_appservice.errors import InvalidArgumentsError, ToolFailedError
 from lycatra_appservice.model import JSON, Caller, Face, File, Level, UserID
 from lycatra_appservice.targets import Target
@@ -26,20 +27,25 @@ from lycatra_appservice.toolkit.guard.failures import (
     OutboundRefusedError,
 )
 from lycatra_appservice.toolkit.guard.outbound import Outbound
+from lycatra_appservice.toolkit.memory import KeyValues, State
+from lycatra_appservice.toolkit.queries import ReadOnlyDatabase
 from lycatra_appservice.toolkit.schema import parameters_schema
 from lycatra_appservice.words.text import Said
 
 __all__ = [
     "JSON",
     "AnswerTooLargeError",
+    "Audience",
     "Caller",
     "Component",
     "Effect",
     "Face",
     "Field",
     "File",
+    "FoundRows",
     "HttpAnswer",
     "InvalidArgumentsError",
+    "KeyValues",
     "Level",
     "Namespace",
     "NoSettings",
@@ -47,8 +53,10 @@ __all__ = [
     "OutboundError",
     "OutboundRefusedError",
     "Plan",
+    "ReadOnlyDatabase",
     "Rule",
     "Scope",
+    "State",
     "Target",
     "Tool",
     "ToolArgs",
@@ -101,6 +109,13 @@ class Scope(StrEnum):
 
     SHARED = "shared"
     PERSON = "person"
+
+
+class Audience(StrEnum):
+    """Who may read what a tool found."""
+
+    ROOM = "room"
+    ASKER = "asker"  # in a room with others it goes into a direct chat with who asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +180,10 @@ class ToolContext(Protocol):
         """For asking other hosts, guarded: the internet by https, and what is configured."""
 
     @property
+    def state(self) -> State:
+        """What this namespace remembers, here and everywhere: small JSON values by key."""
+
+    @property
     def log(self) -> logging.Logger:
         """A logger of this tool's own."""
 
@@ -177,6 +196,18 @@ class ToolContext(Protocol):
 
     def settings(self, kind: type[SettingsT]) -> SettingsT:
         """The checked settings of this tool's namespace."""
+
+    def database(self, name: str) -> ReadOnlyDatabase:
+        """A database of the configuration, for reading.
+
+        Raises ToolFailedError when none is called so there.
+        """
+
+    def progress(self, text: Said) -> None:
+        """Say in a few words what is being done, to whoever waits for a slow tool.
+
+        Costs nothing, and may not be shown at all: never put into it what an answer needs.
+        """
 
     def visible_tools(self) -> Sequence[ToolSummary]:
         """The tools that the caller may use, in a stable order."""
@@ -223,6 +254,7 @@ class Tool(Generic[ArgsT]):
     timeout: timedelta = timedelta(seconds=30)
     cache_for: timedelta = timedelta(0)
     scope: Scope = Scope.PERSON
+    audience: Audience = Audience.ROOM
     # Words that lead a person to this tool beside its own name, for help and did-you-mean.
     also_called: Sequence[str] = field(default_factory=tuple)
 

@@ -16,16 +16,27 @@ from lycatra_appservice.toolkit.base import (
     Component,
     Namespace,
     Outbound,
+    ReadOnlyDatabase,
     SettingsT,
+    State,
     Target,
     ToolSettings,
     ToolSummary,
 )
 from lycatra_appservice.toolkit.guard.allowance import Allowance
 from lycatra_appservice.toolkit.guard.outbound import MakeResolver
+from lycatra_appservice.toolkit.memory import Memory, state_of
+from lycatra_appservice.toolkit.queries import DatabaseSource, OpenDatabase
 from lycatra_appservice.toolkit.registry import AnyTool
+from lycatra_appservice.words.text import Said
 
 ComponentsOf: TypeAlias = Callable[[], Awaitable[Sequence[Component]]]
+# Hears what a slow tool is doing; never waits and never raises.
+OnProgress: TypeAlias = Callable[[Said], None]
+
+
+def unheard(_: Said) -> None:
+    """Where nobody is shown what a tool is doing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +50,9 @@ class CallContext:
     base_folder: Path
     clock: Callable[[], datetime]
     namespace_settings: BaseModel
+    state: State
+    open_database: OpenDatabase
+    on_progress: OnProgress
     tools: Sequence[ToolSummary]
     ask_components: ComponentsOf
 
@@ -51,6 +65,14 @@ class CallContext:
         if not isinstance(self.namespace_settings, kind):
             raise TypeError(f"this namespace is configured by {type(self.namespace_settings)!r}")
         return self.namespace_settings
+
+    def database(self, name: str) -> ReadOnlyDatabase:
+        """A database of the configuration. Raises ToolFailedError for an unknown one."""
+        return self.open_database(name)
+
+    def progress(self, text: Said) -> None:
+        """Tell whoever waits."""
+        self.on_progress(text)
 
     def visible_tools(self) -> Sequence[ToolSummary]:
         """The tools that the caller may use, sorted by name."""
@@ -73,6 +95,8 @@ class Contexts:
         settings: Mapping[str, BaseModel],
         components: ComponentsOf,
         clock: Callable[[], datetime],
+        memory: Memory,
+        databases: DatabaseSource,
         make_resolver: MakeResolver = ThreadedResolver,
     ) -> None:
         """`settings` has the checked section of every namespace; `clock` gives aware UTC.
@@ -87,9 +111,16 @@ class Contexts:
         self._settings = settings
         self._components = components
         self._clock = clock
+        self._memory = memory
+        self._databases = databases
 
     def for_call(
-        self, caller: Caller, tool: AnyTool, namespace: Namespace, visible: Sequence[ToolSummary]
+        self,
+        caller: Caller,
+        tool: AnyTool,
+        namespace: Namespace,
+        visible: Sequence[ToolSummary],
+        on_progress: OnProgress,
     ) -> CallContext:
         """The context of one call; `visible` are the tools that this caller may use."""
         settings = self._settings[namespace.name]
@@ -102,6 +133,9 @@ class Contexts:
             base_folder=self._base_folder,
             clock=self._clock,
             namespace_settings=settings,
+            state=state_of(self._memory, namespace.name, caller),
+            open_database=self._databases.opener(log),
+            on_progress=on_progress,
             tools=visible,
             ask_components=self._components,
         )

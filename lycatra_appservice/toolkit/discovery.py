@@ -1,7 +1,6 @@
 """Finds the tools by looking at the folders: a folder is a namespace, a file is a tool."""
 
 import pkgutil
-import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -9,16 +8,10 @@ from types import ModuleType
 
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.toolkit.base import Namespace, Tool
-from lycatra_appservice.toolkit.lint import lint_tool
+from lycatra_appservice.toolkit.naming import namespace_problem, tool_problems
 from lycatra_appservice.toolkit.registry import AnyTool, Registry
-from lycatra_appservice.toolkit.reserved import RESERVED
 
 BUILT_IN = "lycatra_appservice.tools"
-
-_NAMESPACE_NAME = re.compile(r"[a-z][a-z0-9_]{1,30}")  # becomes part of a Matrix localpart
-_SENDER = "sender"  # @<localpart>_sender is the technical user of the registration
-# Models and MCP clients learn by this tool what people learn by the word.
-_MAY_BE_A_TOOL = frozenset({"help"})
 
 
 class DiscoveryError(LycatraError):
@@ -57,7 +50,7 @@ class _Search:
 
     def look_into(self, module: ModuleType) -> None:
         namespace = getattr(module, "NAMESPACE", None)
-        problem = _namespace_problem(module, namespace)
+        problem = _problem(module, namespace)
         if problem or not isinstance(namespace, Namespace):
             self.problems.append(f"{_file(module)}: {problem}")
             return
@@ -82,31 +75,15 @@ class _Search:
         self.tools[namespace.name].append(tool)
 
     def _faults(self, tool: AnyTool, module: ModuleType) -> Iterator[str]:
-        stem = module.__name__.rpartition(".")[2]
-        if tool.name != stem:
-            yield f"the tool is called {tool.name!r}, the file {stem!r}; give both one name"
-        if tool.name in RESERVED - _MAY_BE_A_TOOL:
-            yield f"{tool.name!r} is a word that steers Lycatra and cannot be a tool"
+        yield from tool_problems(tool, module.__name__.rpartition(".")[2])
         if tool.name in self._file_of:
             yield f"the name {tool.name!r} is taken by {self._file_of[tool.name]}"
-        yield from lint_tool(tool)
 
 
-def _namespace_problem(module: ModuleType, namespace: object) -> str | None:
+def _problem(module: ModuleType, namespace: object) -> str | None:
     if not hasattr(module, "__path__"):
         return "a tool needs a folder, which is its namespace"
-    if not isinstance(namespace, Namespace):
-        return "has no NAMESPACE = Namespace(…)"
-    stem = module.__name__.rpartition(".")[2]
-    if namespace.name != stem:
-        return f"the namespace is called {namespace.name!r}, the folder {stem!r}"
-    if not _NAMESPACE_NAME.fullmatch(namespace.name):
-        return f"the name {namespace.name!r} does not match ^{_NAMESPACE_NAME.pattern}$"
-    if namespace.name == _SENDER:
-        return f"{_SENDER!r} is the name of the technical user and cannot be a namespace"
-    if namespace.name in RESERVED:
-        return f"{namespace.name!r} is a word that steers Lycatra and cannot be a namespace"
-    return None
+    return namespace_problem(namespace, module.__name__.rpartition(".")[2])
 
 
 def _children(package: ModuleType) -> Iterator[ModuleType]:

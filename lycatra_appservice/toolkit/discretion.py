@@ -1,16 +1,14 @@
 """What a tool says, without the secrets of the configuration, which it may have been told back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TypeAlias
 
 from lycatra_appservice.errors import InvalidArgumentsError, ToolError
 from lycatra_appservice.model import JSON, File
 from lycatra_appservice.toolkit.approvals import NeedsApprovalError, Plan
 from lycatra_appservice.toolkit.base import ToolResult
+from lycatra_appservice.toolkit.redaction import Mask
 from lycatra_appservice.words.text import Said, Text, Value
-
-Mask: TypeAlias = Callable[[str], str]  # takes the secrets that are known out of a text
 
 
 def discreet_result(result: ToolResult, mask: Mask) -> ToolResult:
@@ -31,7 +29,7 @@ def make_discreet(error: ToolError, mask: Mask) -> None:
         error.problems = tuple(mask(each) for each in error.problems)
     if isinstance(error, NeedsApprovalError):
         error.plan = _plan(error.plan, mask)
-        error.shown = {name: mask(value) for name, value in error.shown.items()}
+        error.shown = {name: _discreet(value, mask) for name, value in error.shown.items()}
 
 
 def _plan(plan: Plan, mask: Mask) -> Plan:

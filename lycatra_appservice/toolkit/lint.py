@@ -2,15 +2,23 @@
 
 import inspect
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from lycatra_appservice.toolkit.base import Level, Tool
+from lycatra_appservice.toolkit.base import Effect, Level, Scope, Tool, ToolArgs
 
 TOOL_NAME = re.compile(r"[a-z][a-z0-9_]{2,40}")
 SUMMARY_CHARACTERS = range(40, 601)  # shorter says too little, longer costs every prompt
 LONGEST_CACHE = timedelta(seconds=60)  # replicas do not share caches: they may differ that long
+
+_KINDS: Mapping[type, Sequence[str]] = {
+    str: ("name", "title", "summary", "example"),
+    Effect: ("effect",),
+    Level: ("level",),
+    Scope: ("scope",),
+    timedelta: ("timeout", "cache_for"),
+}
 
 # llama.cpp compiles schemas to a grammar and answers 400 to a type it does not know.
 _TYPES = frozenset({"string", "integer", "number", "boolean", "array", "object", "null"})
@@ -20,12 +28,27 @@ _LOOKAROUND = re.compile(r"\(\?(?:[=!]|<[=!])")  # silently not enforced by gram
 
 def lint_tool(tool: Tool[Any]) -> list[str]:
     """Every rule that the declaration breaks, one sentence each; empty when it is fine."""
+    if wrong := list(_type_problems(tool)):
+        return wrong  # the other rules could not even be asked
     return [*_declaration_problems(tool), *_args_problems(tool), *schema_problems(tool.schema())]
 
 
 def schema_problems(schema: Mapping[str, Any]) -> list[str]:
     """Every rule that a JSON Schema of arguments breaks, naming the place."""
     return [*_top_problems(schema), *_problems_in(schema, "arguments")]
+
+
+def _type_problems(tool: Tool[Any]) -> Iterator[str]:
+    """What a type checker would say; not everybody has one, and some would only fail later."""
+    for kind, names in _KINDS.items():
+        for name in names:
+            if not isinstance(getattr(tool, name), kind):
+                yield f"{name} should be a {kind.__name__}"
+    if not (isinstance(tool.args, type) and issubclass(tool.args, ToolArgs)):
+        yield "args should be a class made from ToolArgs"
+    words: object = tool.also_called
+    if isinstance(words, str) or not isinstance(words, Sequence):
+        yield "also_called should be a list of words"
 
 
 def _declaration_problems(tool: Tool[Any]) -> Iterator[str]:

@@ -1,6 +1,8 @@
 """All namespaces and tools of a deployment, found once at the start and never changed after."""
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -67,6 +69,33 @@ class Registry:
     def tools_of(self, namespace: str) -> tuple[AnyTool, ...]:
         """The tools of one namespace, sorted by name."""
         return tuple(h.tool for h in self._homes.values() if h.namespace.name == namespace)
+
+    def without(self, namespaces: Collection[str]) -> "Registry":
+        """The same without these namespaces and their tools."""
+        kept = [each for each in self._namespaces.values() if each.name not in namespaces]
+        return Registry(kept, {each.name: self.tools_of(each.name) for each in kept})
+
+    @property
+    def digest(self) -> str:
+        """Equal for two registries in which every tool is called, described and guarded alike.
+
+        For replicas: an answer must not depend on which of them gives it.
+        """
+        known = [[home.namespace.name, _declaration(home.tool)] for home in self._homes.values()]
+        names = list(self._namespaces)
+        text = json.dumps([names, known], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _declaration(tool: AnyTool) -> Mapping[str, Any]:
+    return {
+        "name": tool.name,
+        "summary": tool.summary,
+        "schema": tool.schema(),
+        "effect": tool.effect,
+        "level": tool.level,
+        "scope": tool.scope,
+    }
 
 
 def _by_name(namespace: Namespace) -> str:

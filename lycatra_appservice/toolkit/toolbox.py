@@ -4,19 +4,21 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from lycatra_appservice.errors import (
     NotAllowedError,
+    StoreUnavailableError,
     ToolError,
     ToolFailedError,
     ToolTimeoutError,
     UnknownToolError,
 )
-from lycatra_appservice.model import JSON, Caller
-from lycatra_appservice.toolkit.access import Access
+from lycatra_appservice.matrix.standing import Standing
+from lycatra_appservice.model import JSON, Caller, Level
+from lycatra_appservice.toolkit.access import Decision
 from lycatra_appservice.toolkit.approvals import (
     Approved,
     NeedsApprovalError,
@@ -34,22 +36,37 @@ from lycatra_appservice.toolkit.base import (
     ToolSummary,
 )
 from lycatra_appservice.toolkit.cache import ResultCache, cache_key
-from lycatra_appservice.toolkit.discretion import Mask, discreet_result, make_discreet
-from lycatra_appservice.toolkit.observing import CallObserver, Observation, Outcome, observed
+from lycatra_appservice.toolkit.context import OnProgress, unheard
+from lycatra_appservice.toolkit.discretion import discreet_result, make_discreet
+from lycatra_appservice.toolkit.observing import (
+    CallAudit,
+    CallObserver,
+    CallWatch,
+    Observation,
+    Outcome,
+)
+from lycatra_appservice.toolkit.redaction import Mask, wholly_shown_arguments
 from lycatra_appservice.toolkit.registry import AnyTool, Registry
 from lycatra_appservice.toolkit.results import bounded
-from lycatra_appservice.toolkit.shown_arguments import plain_arguments, shown_arguments
+from lycatra_appservice.toolkit.rights import Rights
 from lycatra_appservice.words.spans import in_seconds
-from lycatra_appservice.words.text import Text
+from lycatra_appservice.words.text import Said, Text
 
 logger = logging.getLogger(__name__)
+
+ErrorT = TypeVar("ErrorT", bound=ToolError)
 
 
 class ContextSource(Protocol):
     """Makes the context of one call."""
 
     def for_call(
-        self, caller: Caller, tool: AnyTool, namespace: Namespace, visible: Sequence[ToolSummary]
+        self,
+        caller: Caller,
+        tool: AnyTool,
+        namespace: Namespace,
+        visible: Sequence[ToolSummary],
+        on_progress: OnProgress,
     ) -> ToolContext:
         """`visible` are the tools that the caller may use."""
 
@@ -57,14 +74,14 @@ class ContextSource(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shared:
     registry: Registry
-    access: Access
+    rights: Rights
     contexts: ContextSource
-    observer: CallObserver
+    watch: CallWatch
     cache: ResultCache
     slots: Mapping[str, asyncio.Semaphore]  # by namespace
     rule_for: RuleFor
+    mask: Mask
     conceal: Mask
-    monotonic: Callable[[], float]
 
 
 class Gate:
@@ -73,10 +90,12 @@ class Gate:
     def __init__(
         self,
         registry: Registry,
-        access: Access,
+        rights: Rights,
         contexts: ContextSource,
         observer: CallObserver,
+        audit: CallAudit,
         *,
+        mask: Mask = str,
         slots_per_namespace: int = 8,
         monotonic: Callable[[], float] = time.monotonic,
         rule_for: RuleFor = declared_rule,
@@ -84,36 +103,72 @@ class Gate:
     ) -> None:
         """At most `slots_per_namespace` tools of one namespace run at once, the others wait.
 
-        `rule_for` tells who may approve what a tool changes. `conceal` takes the secrets of the
-        configuration out of what tools say.
+        `mask` takes the secrets of the configuration out of what others are shown, `conceal` out
+        of what tools say. `rule_for` tells who may approve what a tool changes.
         """
         self._shared = _Shared(
             registry=registry,
-            access=access,
+            rights=rights,
             contexts=contexts,
-            observer=observer,
+            watch=CallWatch(observer, audit, mask, monotonic),
             cache=ResultCache(monotonic),
             slots={
                 each.name: asyncio.Semaphore(slots_per_namespace) for each in registry.namespaces
             },
             rule_for=rule_for,
+            mask=mask,
             conceal=conceal,
-            monotonic=monotonic,
         )
 
-    def open(self, caller: Caller, *, namespace: str | None = None) -> "Toolbox":
-        """The tools as this caller has them; `namespace` leaves only those of one virtual user."""
-        return Toolbox(self._shared, caller, namespace)
+    async def open(
+        self,
+        caller: Caller,
+        *,
+        namespace: str | None = None,
+        on_progress: OnProgress = unheard,
+    ) -> "Toolbox":
+        """The tools as this caller has them; `namespace` leaves only those of one virtual user.
+
+        Looks up how the caller stands in the room, where the rights depend on it. `on_progress`
+        hears what a slow tool says of itself while it runs.
+        """
+        standing = await self._shared.rights.standing(caller.user_id, caller.room_id)
+        return self.open_for(caller, standing, namespace=namespace, on_progress=on_progress)
+
+    def open_for(
+        self,
+        caller: Caller,
+        standing: Standing,
+        *,
+        namespace: str | None = None,
+        on_progress: OnProgress = unheard,
+    ) -> "Toolbox":
+        """The same for who has just looked that up."""
+        return Toolbox(self._shared, caller, standing, namespace, on_progress)
 
 
 class Toolbox:
     """What one caller may do. Cheap: open a new one for every turn, never keep it."""
 
-    def __init__(self, shared: _Shared, caller: Caller, namespace: str | None) -> None:
+    def __init__(
+        self,
+        shared: _Shared,
+        caller: Caller,
+        standing: Standing,
+        namespace: str | None,
+        on_progress: OnProgress,
+    ) -> None:
         """Made by `Gate.open` only."""
+        self._on_progress = on_progress
         self._shared = shared
         self._caller = caller
+        self._standing = standing
         self._namespace = namespace
+
+    @property
+    def level(self) -> Level:
+        """How much the caller may do here."""
+        return self._shared.rights.access.level(self._caller.user_id, self._standing)
 
     def tools(self) -> tuple[AnyTool, ...]:
         """The tools that the caller may use, sorted by name."""
@@ -124,8 +179,12 @@ class Toolbox:
 
         So that a command for one of those is answered with what is missing, not as a typing error.
         """
-        access, caller = self._shared.access, self._caller
-        return tuple(t.name for t in self._in_reach() if not access.may(caller, t).hidden)
+        return tuple(t.name for t in self._in_reach() if not self._may(t).hidden)
+
+    def may_use_all(self, names: Collection[str]) -> bool:
+        """Whether the caller may use each of these tools, of whatever namespace they are."""
+        found = [self._shared.registry.tool(name) for name in names]
+        return all(tool is not None and self._may(tool).allowed for tool in found)
 
     def tool(self, name: str) -> AnyTool:
         """The tool called `name`, for its schema and summary.
@@ -135,7 +194,7 @@ class Toolbox:
         tool = next((each for each in self._in_reach() if each.name == name), None)
         if tool is None:
             raise self._unknown(name)
-        decision = self._shared.access.may(self._caller, tool)
+        decision = self._may(tool)
         if decision.hidden:
             raise self._unknown(name)
         if not decision.allowed:
@@ -149,67 +208,85 @@ class Toolbox:
     ) -> ToolResult:
         """Run a tool: permission, arguments, approval, cache, a free slot, then the tool itself.
 
-        Raises ToolError with a sentence for the person; nothing else but cancellation. What
-        changes something raises NeedsApprovalError, unless it is `approved` as it is now.
+        Raises ToolError with a sentence for the person, or StoreUnavailableError when it cannot
+        be audited: nothing was changed then. Nothing else but cancellation. What changes
+        something raises NeedsApprovalError, unless it is `approved` as it is now.
         """
         shared = self._shared
-        with observed(shared.observer, self._caller, shared.monotonic) as observation:
+        known = shared.registry.tool(name)
+        # An answer may take minutes, in which the caller's rights may have gone.
+        self._standing = await shared.rights.standing(self._caller.user_id, self._caller.room_id)
+        async with shared.watch.over(self._caller, name, raw_args, known) as observation:
             if name in self.known_names():
                 observation.tool = name
             tool = self.tool(name)
             try:
                 if tool.changes:
-                    return await self._change(tool, raw_args, approved)
+                    return await self._change(tool, raw_args, approved, observation)
                 return await self._answer(tool, raw_args, observation)
+            except StoreUnavailableError:
+                raise
             except ToolError as error:
                 make_discreet(error, shared.conceal)
                 raise
             except Exception as exc:
                 observation.outcome = Outcome.CRASHED
-                raise self._crashed(tool, began=approved is not None) from exc
+                observation.reference = secrets.token_hex(4)
+                said = self._crashed(tool, observation.reference)
+                if observation.has_started:
+                    raise _in_doubt(ToolFailedError, said) from exc
+                raise ToolFailedError(said) from exc
 
     async def _answer(
         self, tool: AnyTool, raw_args: Mapping[str, JSON], observation: Observation
     ) -> ToolResult:
-        args = checked_arguments(tool, raw_args)
+        args = observation.checked = checked_arguments(tool, raw_args)
         cache = self._shared.cache
         key = cache_key(tool, args, self._caller)
         kept = cache.get(key)
         if kept is not None:
             observation.outcome = Outcome.CACHED
             return kept
-        result = await self._result(tool, args)
-        cache.put(key, tool, result)
+        home = self._shared.registry.namespace_of(tool.name).name
+        changes = cache.changes(home)
+        result = await self._result(tool, args, observation)
+        cache.put(key, tool, result, namespace=home, changes=changes)
         return result
 
     async def _change(
-        self, tool: AnyTool, raw_args: Mapping[str, JSON], approved: Approved | None
+        self,
+        tool: AnyTool,
+        raw_args: Mapping[str, JSON],
+        approved: Approved | None,
+        observation: Observation,
     ) -> ToolResult:
-        args = checked_arguments(tool, raw_args)
-        plain = plain_arguments(args)
+        args = observation.checked = checked_arguments(tool, raw_args)
         plan = await self._in_time(tool, self._plan(tool, args))
-        bound = bound_to(tool.name, plain, plan)
+        bound = bound_to(tool.name, args, plan)
         if approved is None:
             raise NeedsApprovalError(
                 tool=tool.name,
                 title=tool.title,
-                arguments=plain,
-                shown=shown_arguments(args),
+                arguments=raw_args,
+                shown=self._shown(args),
                 plan=plan,
                 args_hash=bound,
                 rule=self._shared.rule_for(tool),
             )
+        observation.approval, observation.approvers = approved.code, approved.by
         if approved.args_hash != bound:
             # The configuration is another one by now: not what people have seen and let through.
             raise ToolFailedError(Text("plan_has_changed", tool=tool.name))
         try:
-            return await self._result(tool, args)
+            return await self._result(tool, args, observation)
         except ToolTimeoutError as exc:
-            raise ToolTimeoutError(Text("change_uncertain", said=exc.said)) from exc
-        finally:
-            namespace = self._shared.registry.namespace_of(tool.name).name
-            looked = {each.name for each in self._shared.registry.tools_of(namespace)}
-            self._shared.cache.forget(looked)
+            if not observation.has_started:
+                raise
+            raise _in_doubt(ToolTimeoutError, exc.said) from exc
+
+    def _shown(self, args: ToolArgs) -> Mapping[str, JSON]:
+        given = args.model_dump(mode="json", exclude_none=True)
+        return wholly_shown_arguments(type(args), given, self._shared.mask)
 
     async def _plan(self, tool: AnyTool, args: ToolArgs) -> Plan:
         if tool.plan is None:
@@ -228,13 +305,16 @@ class Toolbox:
 
     def _context(self, tool: AnyTool) -> ToolContext:
         namespace = self._shared.registry.namespace_of(tool.name)
-        return self._shared.contexts.for_call(self._caller, tool, namespace, self._summaries())
+        return self._shared.contexts.for_call(
+            self._caller, tool, namespace, self._summaries(), self._on_progress
+        )
 
-    async def _result(self, tool: AnyTool, args: ToolArgs) -> ToolResult:
+    async def _result(self, tool: AnyTool, args: ToolArgs, observation: Observation) -> ToolResult:
         # Before it is cut, or half a secret would remain.
-        return bounded(discreet_result(await self._run(tool, args), self._shared.conceal))
+        result = await self._run(tool, args, observation)
+        return bounded(discreet_result(result, self._shared.conceal))
 
-    async def _run(self, tool: AnyTool, args: ToolArgs) -> ToolResult:
+    async def _run(self, tool: AnyTool, args: ToolArgs, observation: Observation) -> ToolResult:
         namespace = self._shared.registry.namespace_of(tool.name)
         context = self._context(tool)
         deadline = asyncio.timeout(tool.timeout.total_seconds())
@@ -242,25 +322,31 @@ class Toolbox:
         try:
             async with deadline, self._shared.slots[namespace.name]:
                 had_slot = True
+                if tool.changes:
+                    await observation.starting()
                 return await tool.run(args, context)
         except TimeoutError as exc:
             # An inner timeout that the tool let through is the tool's mistake, not its deadline.
             if deadline.expired():
                 raise _timed_out(tool, had_slot=had_slot) from exc
             raise
+        finally:
+            if had_slot and tool.changes:
+                self._shared.cache.changed(namespace.name)
 
-    def _crashed(self, tool: AnyTool, *, began: bool) -> ToolFailedError:
-        error_id = secrets.token_hex(4)
+    def _crashed(self, tool: AnyTool, error_id: str) -> Text:
         logger.exception("tool_crashed", extra={"tool": tool.name, "error_id": error_id})
-        said = Text("tool_crashed", tool=tool.name, reference=error_id)
-        return ToolFailedError(Text("change_uncertain", said=said) if began else said)
+        return Text("tool_crashed", tool=tool.name, reference=error_id)
 
     def _in_reach(self) -> tuple[AnyTool, ...]:
         registry = self._shared.registry
         return registry.tools_of(self._namespace) if self._namespace else registry.tools
 
     def _allowed(self, tool: AnyTool) -> bool:
-        return self._shared.access.may(self._caller, tool).allowed
+        return self._may(tool).allowed
+
+    def _may(self, tool: AnyTool) -> Decision:
+        return self._shared.rights.access.may(self._caller, tool, self._standing)
 
     def _summaries(self) -> tuple[ToolSummary, ...]:
         registry = self._shared.registry
@@ -292,3 +378,10 @@ def _timed_out(tool: AnyTool, *, had_slot: bool) -> ToolTimeoutError:
     if had_slot:
         return ToolTimeoutError(Text("tool_took_too_long", tool=tool.name, span=span))
     return ToolTimeoutError(Text("tool_waited_too_long", tool=tool.name, span=span))
+
+
+def _in_doubt(error: type[ErrorT], said: Said) -> ErrorT:
+    """How a change has ended of which nobody knows how far it came."""
+    made = error(Text("change_uncertain", said=said))
+    made.in_doubt = True
+    return made

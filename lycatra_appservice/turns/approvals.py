@@ -12,7 +12,8 @@ from lycatra_appservice.db.connection import Database, Row
 from lycatra_appservice.db.statements import Statements
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.model import JSON, EventID, Face, LaneKind, RoomID, UserID
-from lycatra_appservice.turns.records import Trigger, lane_of_room, object_of
+from lycatra_appservice.turns.delivery import SendRow
+from lycatra_appservice.turns.records import Trigger, lane_of_room, object_of, send_of
 
 CARD: Final = "card"  # of the trigger id of a turn that shows on its card how an approval ended
 JUDGE: Final = "judge"  # of the trigger id of a turn that reads votes which came too early
@@ -38,7 +39,7 @@ class Withdrawal(StrEnum):
 
     STOPPED = "stopped"  # by who asked, or who may stop it
     ASKED_ANEW = "asked_anew"  # the request has other words now
-    SUPERSEDED = "superseded"  # the same was asked once more
+    SUPERSEDED = "superseded"  # a newer request is about the same
     ROOM_LEFT = "room_left"  # nobody of us is there any more
     NOT_SHOWN = "not_shown"  # the card could not be sent, or was taken away
     TOOL_GONE = "tool_gone"
@@ -62,7 +63,10 @@ class ApprovalSpentError(LycatraError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewApproval:
-    """What to ask people about. `args` are run as they stand here; `shown` is for the card."""
+    """What to ask people about. `args` are run as they stand here; `shown` is for the card.
+
+    Whatever waits for the same `tool` and `target` in the card's room is superseded.
+    """
 
     code: str
     face: Face
@@ -71,6 +75,7 @@ class NewApproval:
     room_id: RoomID
     card_room: RoomID
     tool: str
+    target: str
     args: Mapping[str, JSON]
     args_hash: str
     shown: Mapping[str, JSON]
@@ -179,6 +184,7 @@ def parameters_of(new: NewApproval) -> dict[str, object]:
         "room": new.room_id,
         "card_room": new.card_room,
         "tool": new.tool,
+        "target": new.target,
         "args": json.dumps(new.args),
         "args_hash": new.args_hash,
         "shown": json.dumps(new.shown),
@@ -206,6 +212,10 @@ class Approvals:
         """The approval that a message of ours is the card of."""
         return await self._one("by_card", event_id=event_id)
 
+    async def begun(self, trigger_id: str) -> Approval | None:
+        """The approval of a turn whose call is being made now."""
+        return await self._one("begun_of_trigger", trigger_id=trigger_id)
+
     async def open_in(self, room_id: RoomID) -> Sequence[Approval]:
         """The approvals that wait for somebody here, or that were asked for here."""
         rows = await self._database.fetch(self._sql["open_in_room"], room=room_id)
@@ -215,6 +225,11 @@ class Approvals:
         """Whether the card is out, or never will be."""
         row = await self._database.fetch_one(self._sql["card_state"], approval=approval_id)
         return row is None or row["event_id"] is not None or row["dropped"] is not None
+
+    async def given_up_card(self, approval_id: int) -> SendRow | None:
+        """The row of a card that was dropped with its turn: it may be in its room all the same."""
+        row = await self._database.fetch_one(self._sql["given_up_card"], approval=approval_id)
+        return send_of(row) if row else None
 
     async def count_open(self) -> int:
         """How many wait for somebody."""

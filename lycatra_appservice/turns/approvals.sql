@@ -1,8 +1,8 @@
 -- name: insert_approval
 INSERT INTO approval (code, face, turn_id, trigger_id, run, step_name, first_n, sends, card_n,
-  requester, room, card_room, tool, args, args_hash, shown, rule, created_at, expires_at)
+  requester, room, card_room, tool, target, args, args_hash, shown, rule, created_at, expires_at)
 VALUES (:code, :face, :turn_id, :trigger_id, :run, :step_name, :first_n, :sends, :card_n,
-  :requester, :room, :card_room, :tool, :args, :args_hash, :shown, :rule,
+  :requester, :room, :card_room, :tool, :target, :args, :args_hash, :shown, :rule,
   lycatra_now(), lycatra_now() + :lifetime_ms)
 ON CONFLICT (code) DO NOTHING
 RETURNING id
@@ -39,6 +39,12 @@ SELECT a.*, s.event_id AS card, s.sender AS card_sender, a.expires_at <= lycatra
 FROM send s JOIN approval a ON a.turn_id = s.turn_id AND a.card_n = s.n
 WHERE s.event_id = :event_id
 
+-- name: begun_of_trigger
+-- A call that was let through and has not ended.
+SELECT a.*, s.event_id AS card, s.sender AS card_sender, a.expires_at <= lycatra_now() AS is_due
+FROM approval a LEFT JOIN send s ON s.turn_id = a.turn_id AND s.n = a.card_n
+WHERE a.trigger_id = :trigger_id AND a.state = 'used' AND a.outcome IS NULL
+
 -- name: open_in_room
 SELECT a.*, s.event_id AS card, s.sender AS card_sender, a.expires_at <= lycatra_now() AS is_due
 FROM approval a LEFT JOIN send s ON s.turn_id = a.turn_id AND s.n = a.card_n
@@ -50,14 +56,20 @@ SELECT s.event_id, s.dropped FROM approval a
 JOIN send s ON s.turn_id = a.turn_id AND s.n = a.card_n
 WHERE a.id = :approval
 
+-- name: given_up_card
+-- A card that was dropped with its turn, perhaps while it was being sent.
+SELECT s.*, NULL AS target, NULL AS target_mxc FROM approval a
+JOIN send s ON s.turn_id = a.turn_id AND s.n = a.card_n
+WHERE a.id = :approval AND s.dropped IN ('cancelled', 'asked anew')
+
 -- name: due
 SELECT id FROM approval WHERE state = 'open' AND expires_at <= lycatra_now()
 ORDER BY expires_at LIMIT 100
 
 -- name: superseded
--- Asked again in the same words while it was open: the older ones.
+-- The same was to be changed by another request while it was open: the older ones.
 SELECT DISTINCT o.id, n.id AS superseded_by FROM approval o JOIN approval n
-  ON n.args_hash = o.args_hash AND n.tool = o.tool AND n.card_room = o.card_room AND n.id > o.id
+  ON n.tool = o.tool AND n.target = o.target AND n.card_room = o.card_room AND n.id > o.id
 WHERE o.state = 'open' AND n.state = 'open'
   AND (CAST(:newer AS bigint) IS NULL OR n.id = CAST(:newer AS bigint))
 ORDER BY o.id, n.id DESC
@@ -104,9 +116,13 @@ UPDATE approval SET outcome = :outcome WHERE id = :approval AND state = 'used'
 RETURNING id
 
 -- name: abandoned
--- Calls that had begun when their turn was ended: by somebody, or because it took too long.
-SELECT a.id FROM approval a JOIN turn t ON t.id = a.turn_id
-WHERE a.state = 'used' AND a.outcome IS NULL AND t.finished_at IS NOT NULL LIMIT 100
+-- Of turns that have ended: calls that had begun and have no end, and those that never began.
+SELECT a.id, a.state FROM approval a JOIN turn t ON t.id = a.turn_id
+WHERE a.state IN ('approved', 'used') AND a.outcome IS NULL AND t.finished_at IS NOT NULL LIMIT 100
+
+-- name: give_up
+UPDATE approval SET state = 'withdrawn', why = :why WHERE id = :approval AND state = 'approved'
+RETURNING id
 
 -- name: of_card_row
 SELECT id, state, card_room FROM approval WHERE turn_id = :turn_id AND card_n = :n

@@ -61,7 +61,7 @@ class Deciding:
         return sum([await self.withdraw(each, Withdrawal.TOOL_GONE) for each in gone])
 
     async def supersede(self, newer: int | None = None) -> int:
-        """Take back what was asked again in the same words, by `newer` or at all; how many."""
+        """Take back what a newer request is about, too: `newer`, or any; how many."""
         rows = await self._database.fetch(self._sql["superseded"], newer=newer)
         return sum(
             [
@@ -86,10 +86,16 @@ class Deciding:
                 await self._inbox.store_with(connection, [card_trigger(approval_id, outcome)])
 
     async def conclude_abandoned(self) -> int:
-        """Say of calls whose turns ended in the middle that nobody knows; how many."""
+        """Say of calls whose turns have ended what is known of them; how many.
+
+        Of those that had begun nobody knows; those that had not will not any more.
+        """
         rows = await self._database.fetch(self._sql["abandoned"])
         for row in rows:
-            await self.conclude(row["id"], CallOutcome.UNKNOWN)
+            if row["state"] == ApprovalState.USED:
+                await self.conclude(row["id"], CallOutcome.UNKNOWN)
+            else:
+                await self._give_up(row["id"])
         return len(rows)
 
     async def withdraw_of_turn(
@@ -100,6 +106,13 @@ class Deciding:
             self._sql["withdraw_of_turn"], turn_id=turn_id, why=why.value
         )
         await self._show(connection, [row["id"] for row in rows], ApprovalState.WITHDRAWN)
+
+    async def _give_up(self, approval_id: int) -> None:
+        async with self._database.transaction() as connection:
+            rows = await connection.fetch(
+                self._sql["give_up"], approval=approval_id, why=Withdrawal.STOPPED.value
+            )
+            await self._show(connection, [row["id"] for row in rows], ApprovalState.WITHDRAWN)
 
     async def _show(self, connection: Connection, approvals: Sequence[int], occasion: str) -> None:
         if approvals:

@@ -105,7 +105,7 @@ class Forgetting:
         return [_trace(row) for row in rows if row["ended_ago_ms"] is not None]
 
     async def readers(self, room_id: RoomID) -> Sequence[int]:
-        """Open turns of a room whose journals may repeat what was said there before."""
+        """Open turns of a room whose journals repeat what was said there before, or may soon."""
         rows = await self._database.fetch(self._sql["readers"], prefix=f"{room_id}|")
         return [row["id"] for row in rows]
 

@@ -15,9 +15,11 @@ WHERE turn_id = :turn_id AND (event_id = :event_id OR target_n = (
 SELECT trigger_id FROM send WHERE event_id = :event_id LIMIT 1
 
 -- name: readers
--- Only questions read what was said before, and have it in their journals.
+-- Only questions read what was said before, and have it in their journals. One that runs without
+-- a journal may just be reading.
 SELECT id FROM turn
-WHERE state IN ('queued', 'running', 'waiting', 'sending') AND journal_ver IS NOT NULL AND lane LIKE '%|ask'
+WHERE lane LIKE '%|ask' AND (state = 'running'
+  OR (state IN ('queued', 'waiting', 'sending') AND journal_ver IS NOT NULL))
   AND substr(lane, 1, length(CAST(:prefix AS text))) = CAST(:prefix AS text)
 ORDER BY id
 

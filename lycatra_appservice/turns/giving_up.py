@@ -90,7 +90,12 @@ class Apologies:
         try:
             words = await self._handler.apologise(turn, shown) if shown else ()
             return await self._store.begin_sending(
-                lease, turn, APOLOGY_N, words, error=cause_of(error), failures=MAX_FAILURES
+                lease,
+                turn,
+                turn.first_n + APOLOGY_N,
+                words,
+                error=cause_of(error),
+                failures=MAX_FAILURES,
             )
         except NOT_THE_HANDLERS:
             raise

@@ -27,8 +27,8 @@ class HeldTurns:
         """Run something in one transaction with the turn's lane; None when there is no such turn.
 
         `run` gets the turn's row, read under the lock, with `changes` (a step may have changed
-        the world) and `said` (something is in a room). `and_lane` is locked, too, and made where
-        there is none.
+        the world), `changing` (such a step has begun and not ended) and `said` (something is in
+        a room). `and_lane` is locked, too, and made where there is none.
         """
         while found := await self._database.fetch_one(self._sql["find"], trigger_id=trigger_id):
             async with self._database.transaction() as connection:

@@ -10,5 +10,6 @@ RETURNING key
 -- name: held
 SELECT id, lane, state, cancel_requested, finished_at, input,
   EXISTS (SELECT 1 FROM step s WHERE s.turn_id = turn.id AND s.changes = 1) AS changes,
+  EXISTS (SELECT 1 FROM step s WHERE s.turn_id = turn.id AND s.changes = 1 AND s.state = 'started') AS changing,
   EXISTS (SELECT 1 FROM send s WHERE s.turn_id = turn.id AND s.sent_at IS NOT NULL) AS said
 FROM turn WHERE trigger_id = :trigger_id

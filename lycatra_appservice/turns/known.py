@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 from lycatra_appservice.db.connection import Database, Row
@@ -44,6 +45,15 @@ class OurMessage:
     content: Mapping[str, JSON]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownStep:
+    """A step of a turn that was done, and when."""
+
+    name: str
+    output: JSON
+    at: datetime
+
+
 class KnownTurns:
     """Reads, and locks nothing: what is read may be different a moment later."""
 
@@ -75,6 +85,18 @@ class KnownTurns:
             self._sql["journaled"], trigger_id=trigger_id, name=name
         )
         return json.loads(row["output"]) if row else None
+
+    async def steps(self, trigger_id: str) -> Sequence[KnownStep]:
+        """What a turn has journaled and is still kept, in the order in which it was done."""
+        rows = await self._database.fetch(self._sql["steps"], trigger_id=trigger_id)
+        return [
+            KnownStep(
+                name=row["name"],
+                output=json.loads(row["output"]),
+                at=datetime.fromtimestamp(row["at"] / 1000, UTC),
+            )
+            for row in rows
+        ]
 
     async def open_in(self, room_id: RoomID) -> Sequence[KnownTurn]:
         """The turns of a room that have not ended, of all its lanes, oldest first."""

@@ -14,3 +14,7 @@ ORDER BY id
 -- name: journaled
 SELECT s.output FROM step s JOIN turn t ON t.id = s.turn_id
 WHERE t.trigger_id = :trigger_id AND s.name = :name AND s.state = 'done'
+
+-- name: steps
+SELECT s.name, s.output, s.at FROM step s JOIN turn t ON t.id = s.turn_id
+WHERE t.trigger_id = :trigger_id AND s.state = 'done' ORDER BY s.at, s.name

@@ -84,8 +84,14 @@ class Parking:
     async def use(self, connection: Connection, approval: Approval) -> None:
         """Use it up, in the transaction that journals the call as started.
 
-        Raises ApprovalSpentError when there is nothing to use.
+        Raises ApprovalSpentError when there is nothing to use, CancelledByPersonError when the
+        turn was taken back: from here on it no longer can be.
         """
+        turn = await connection.fetch_one(
+            self._turns["is_cancel_requested"], turn_id=approval.turn_id
+        )
+        if turn is not None and turn["cancel_requested"]:
+            raise CancelledByPersonError(f"turn {approval.trigger_id!r} was taken back")
         used = await connection.fetch_one(
             self._sql["use"], approval=approval.id, args_hash=approval.args_hash
         )

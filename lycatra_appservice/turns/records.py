@@ -16,7 +16,8 @@ from lycatra_appservice.turns.delivery import SendRow
 JOURNAL_MIN: Final = 1
 JOURNAL_MAX: Final = 1
 
-# An apology's row; far above what a handler sends, so that its transaction id is its own.
+# An apology's row, counted from the run's first one; far above what a handler sends, so that its
+# transaction id is its own.
 APOLOGY_N: Final = 1000
 
 _MAX_CAUSE: Final = 1000  # characters

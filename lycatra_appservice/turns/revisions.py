@@ -69,11 +69,18 @@ class Revisions:
     async def cancel(self, trigger_id: str) -> bool:
         """Cancel a person's turn: at once while nobody works on it, else by asking to stop.
 
-        What it waits for is withdrawn.
-
-        False when there is none, or when it has ended.
+        What it waits for is withdrawn. False when there is none, when it has ended, or while it
+        changes something: that is never broken off in the middle, and ends with its answer.
         """
         return await self._held.hold(trigger_id, self._cancel) or False
+
+    async def is_changing(self, trigger_id: str) -> bool:
+        """Whether a turn is changing something at this moment, and so cannot be cancelled."""
+
+        async def look(_: Connection, turn: Row) -> bool:
+            return turn["finished_at"] is None and bool(turn["changing"])
+
+        return await self._held.hold(trigger_id, look) or False
 
     async def replace(self, trigger: Trigger, *, reopen: bool) -> Replaced:
         """Give a turn the input of `trigger`, and its lane, if it is not too late.
@@ -90,6 +97,8 @@ class Revisions:
         return Replaced.UNKNOWN if outcome is None else outcome
 
     async def _cancel(self, connection: Connection, turn: Row) -> bool:
+        if turn["changing"]:
+            return False
         if await connection.fetch_one(self._turns["cancel_queued"], turn_id=turn["id"]):
             await connection.execute(self._turns["drop_unsent"], turn_id=turn["id"], why=CANCELLED)
             await self._ready(connection, turn["lane"])  # it may have held others back

@@ -34,9 +34,11 @@ logger = logging.getLogger(__name__)
 
 AnswerT = TypeVar("AnswerT")
 
-# How long one run of a handler may take. The agent ends itself earlier, with a sentence.
+# How long one run of a handler may take. The agent ends itself earlier, with a sentence. All are
+# longer than one call to a homeserver that hangs, which then is waited for: it is not the
+# handler's failure, and the third of those would lose an edit or a redaction.
 DEADLINES: Final[Mapping[LaneKind, timedelta]] = {
-    LaneKind.CONTROL: timedelta(seconds=10),
+    LaneKind.CONTROL: timedelta(seconds=45),
     LaneKind.COMMAND: timedelta(seconds=60),
     LaneKind.ASK: timedelta(seconds=360),
     LaneKind.JOB: timedelta(minutes=30),

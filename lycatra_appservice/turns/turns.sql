@@ -122,8 +122,8 @@ RETURNING id
 SELECT cancel_requested FROM turn WHERE id = :turn_id
 
 -- name: insert_replica
-INSERT INTO replica (id, journal_min, journal_max, started_at, seen_at)
-VALUES (:owner, :journal_min, :journal_max, lycatra_now(), lycatra_now())
+INSERT INTO replica (id, journal_min, journal_max, tools, started_at, seen_at)
+VALUES (:owner, :journal_min, :journal_max, :tools, lycatra_now(), lycatra_now())
 ON CONFLICT (id) DO UPDATE SET seen_at = lycatra_now()
 
 -- name: end_replica

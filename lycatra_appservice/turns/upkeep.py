@@ -21,7 +21,11 @@ _KEEP_REPLICAS: Final = timedelta(days=1)  # for people who ask who was here
 class Upkeep:
     """Housekeeping statements of the turn engine, for the worker's beat and for the leader."""
 
-    def __init__(self, database: Database, owner: str, lease: timedelta) -> None:
+    def __init__(
+        self, database: Database, owner: str, lease: timedelta, *, tools: str | None = None
+    ) -> None:
+        """`tools` tells apart replicas with different tools, see `Replicas`."""
+        self._tools = tools
         self._database = database
         self._sql = Statements.load(__package__, "turns", database.dialect)
         self._owner = owner
@@ -67,6 +71,7 @@ class Upkeep:
             owner=self._owner,
             journal_min=JOURNAL_MIN,
             journal_max=JOURNAL_MAX,
+            tools=self._tools,
         )
 
     async def unregister(self) -> None:

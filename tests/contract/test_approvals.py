@@ -23,7 +23,13 @@ from lycatra_appservice.turns.approvals import (
 from lycatra_appservice.turns.deciding import Deciding
 from lycatra_appservice.turns.delivery import Delivered, Delivery, Dropped, RetryLater, SendRow
 from lycatra_appservice.turns.parking import Parking
-from lycatra_appservice.turns.records import LaneLostError, Lease, StoredTurn, Trigger
+from lycatra_appservice.turns.records import (
+    CancelledByPersonError,
+    LaneLostError,
+    Lease,
+    StoredTurn,
+    Trigger,
+)
 from lycatra_appservice.turns.revisions import Replaced
 from lycatra_appservice.turns.turn import Turn
 from lycatra_appservice.turns.votes import VoteStore
@@ -359,20 +365,32 @@ async def test_what_is_not_over_does_not_expire(database: UpgradableDatabase) ->
     assert await Deciding(database).expire() == 0
 
 
-async def test_the_newest_of_the_same_requests_stands(database: UpgradableDatabase) -> None:
+async def test_the_newest_of_the_requests_about_the_same_stands(
+    database: UpgradableDatabase,
+) -> None:
     engine = Engine(database)
+    asked = [
+        new_approval(),
+        replace(new_approval(args_hash="in other words"), args={"service": "web", "now": True}),
+        new_approval(target="database"),
+        replace(new_approval(), tool="stop_service"),
+        new_approval(),
+    ]
     approvals = []
-    for name in ("$a", "$b", "$c"):
-        lease, turn, approval = await parked(engine, name)
+    for n, new in enumerate(asked):
+        await engine.inbox.store([trigger(f"$a{n}", f"!room{n}", LaneKind.COMMAND)])
+        [(lease, turn)] = await engine.store.claim(LaneKind.COMMAND, 1)
+        number = await engine.journal.park(lease, turn, new, 0, card_rows())
         await card_is_out(engine, lease, turn)
-        approvals.append(approval)
+        approvals.append(number)
 
     assert await Deciding(database).supersede() == 2
-    assert await Deciding(database).supersede(approvals[-1].id) == 0
+    assert await Deciding(database).supersede(approvals[-1]) == 0
 
-    found = [await Approvals(database).get(each.id) for each in approvals]
-    assert [each.superseded_by for each in found if each] == [approvals[2].id] * 2 + [None]
-    assert await state_of(database, approvals[2]) is ApprovalState.OPEN
+    found = [await Approvals(database).get(each) for each in approvals]
+    newest = approvals[-1]
+    assert [each.superseded_by for each in found if each] == [newest, newest, None, None, None]
+    assert [each.state.value for each in found if each][2:] == ["open"] * 3
 
 
 # --- votes and cards in any order ---
@@ -603,9 +621,36 @@ async def test_a_crash_after_the_start_is_told_and_never_run_again(
     assert await state_of(heir.database, approval) is ApprovalState.USED
 
 
-async def test_a_change_that_was_stopped_in_the_middle_is_in_doubt(
+async def test_a_change_that_has_begun_is_not_broken_off(
     replicas: Replicas, handler: ScriptedHandler, rooms: Rooms, changing: Changing
 ) -> None:
+    changing.hold = asyncio.Event()
+    replica, other = await replicas.add(handler), await replicas.add(handler)
+    await replica.inbox.store([trigger("$a")])
+    await replica.start()
+    approval = await shown_card(replica.database)
+    assert not await other.revisions.is_changing("$a")
+    await Deciding(replica.database).decide(approval.id, [], approved=True)
+    async with asyncio.timeout(20):
+        await changing.begun.wait()
+
+    assert not await other.revisions.cancel("$a")
+    assert await other.revisions.is_changing("$a")
+    assert (
+        await other.revisions.replace(trigger("$a", body="new"), reopen=False)
+        is Replaced.CHANGE_STARTED
+    )
+    changing.hold.set()
+
+    assert (await until_ended(replica.database, "$a"))["$a"] == "done"
+    assert rooms.said()[-1] == "restarted"
+    assert not await other.revisions.is_changing("$a")
+
+
+async def test_a_change_in_doubt_is_told_whoever_stops_it(
+    replicas: Replicas, handler: ScriptedHandler, rooms: Rooms, changing: Changing
+) -> None:
+    """It was interrupted, and nobody has taken it up again."""
     changing.hold = asyncio.Event()
     replica = await replicas.add(handler)
     await replica.inbox.store([trigger("$a")])
@@ -614,16 +659,83 @@ async def test_a_change_that_was_stopped_in_the_middle_is_in_doubt(
     await Deciding(replica.database).decide(approval.id, [], approved=True)
     async with asyncio.timeout(20):
         await changing.begun.wait()
-    assert await Deciding(replica.database).conclude_abandoned() == 0
+    await replica.crash()
 
-    await replica.revisions.cancel("$a")
-    assert (await until_ended(replica.database, "$a"))["$a"] == "cancelled"
+    assert not await replica.revisions.cancel("$a")
+    heir = await take_over(replicas, replica, handler)
 
-    assert await Deciding(replica.database).conclude_abandoned() == 1
-    assert await Deciding(replica.database).conclude_abandoned() == 0
-    found = await approval_of(replica.database)
+    assert (await until_ended(heir.database, "$a"))["$a"] == "failed"
+    assert rooms.said()[-1] == UNKNOWN
+
+
+async def approved_head(engine: Engine, name: str = "$a") -> tuple[Lease, StoredTurn, Approval]:
+    """A turn that has waited and runs again; its change has not begun."""
+    lease, turn, approval = await parked(engine, name, f"!room{name}")
+    await card_is_out(engine, lease, turn)
+    assert await Deciding(engine.database).decide(approval.id, [], approved=True)
+    [(lease, turn)] = await engine.store.claim(LaneKind.COMMAND, 1)
+    return lease, turn, approval
+
+
+async def begin(engine: Engine, lease: Lease, turn: StoredTurn, approval: Approval) -> None:
+    """Journal the start of the call."""
+    await engine.journal.record(
+        lease,
+        turn,
+        "change",
+        "h",
+        done=False,
+        output=None,
+        beside=lambda connection: engine.journal.use(connection, approval),
+    )
+
+
+async def test_of_a_stop_and_the_start_of_a_change_one_comes_too_late(database_pair: Pair) -> None:
+    engine, other = Engine(database_pair[0], "one"), Engine(database_pair[1], "two")
+    for n in range(8):
+        lease, turn, approval = await approved_head(engine, f"$a{n}")
+
+        stopped, begun = await asyncio.gather(
+            other.revisions.cancel(f"$a{n}"),
+            begin(engine, lease, turn, approval),
+            return_exceptions=True,
+        )
+
+        assert (stopped, type(begun)) in [(True, CancelledByPersonError), (False, type(None))]
+        assert bool(await engine.journal.steps(turn)) is not stopped
+
+
+async def test_what_was_stopped_before_it_began_never_begins(database: UpgradableDatabase) -> None:
+    engine = Engine(database)
+    lease, turn, approval = await approved_head(engine)
+    assert await engine.revisions.cancel("$a")
+
+    with pytest.raises(CancelledByPersonError):
+        await begin(engine, lease, turn, approval)
+    await engine.store.finish(lease, turn, "cancelled", go_on=False)
+
+    assert not await engine.journal.steps(turn)
+    assert await Deciding(database).conclude_abandoned() == 1
+    assert await Deciding(database).conclude_abandoned() == 0
+    assert await state_of(database, approval) is ApprovalState.WITHDRAWN
+    assert f"card:{approval.id}:withdrawn" in await turn_states(database)
+
+
+async def test_of_a_change_whose_turn_has_ended_without_its_end_nobody_knows(
+    database: UpgradableDatabase,
+) -> None:
+    engine = Engine(database)
+    lease, turn, approval = await approved_head(engine)
+    await begin(engine, lease, turn, approval)
+    assert await Deciding(database).conclude_abandoned() == 0
+    await engine.store.finish(lease, turn, "failed", go_on=False)
+
+    assert await Deciding(database).conclude_abandoned() == 1
+    assert await Deciding(database).conclude_abandoned() == 0
+
+    found = await approval_of(database)
     assert found.outcome is CallOutcome.UNKNOWN
-    assert f"card:{approval.id}:unknown" in await turn_states(replica.database)
+    assert f"card:{approval.id}:unknown" in await turn_states(database)
 
 
 async def test_a_crash_after_the_end_says_what_came_of_it(

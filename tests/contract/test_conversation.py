@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import timedelta
 
 import pytest
@@ -16,6 +16,7 @@ from lycatra_appservice.agent.messages import (
     message_to_json,
 )
 from lycatra_appservice.chat.conversation import ConversationStore, conversation_of
+from lycatra_appservice.chat.memory import Remembered
 from lycatra_appservice.db.connection import Database
 from lycatra_appservice.db.migrate import migrate
 from lycatra_appservice.db.open import open_database
@@ -41,6 +42,10 @@ async def store(database: Database) -> ConversationStore:
     return ConversationStore(database)
 
 
+async def said_in(loading: Awaitable[Sequence[Remembered]]) -> Sequence[Message]:
+    return [message for turn in await loading for message in turn.messages]
+
+
 def other_words(name: str) -> Trigger:
     return trigger(name, f"!{name[1:]}", words="other")
 
@@ -48,11 +53,11 @@ def other_words(name: str) -> Trigger:
 async def test_a_conversation_comes_back_as_it_was_in_its_order(store: ConversationStore) -> None:
     later: Sequence[Message] = [UserMessage(text="and now?"), AssistantMessage(text="Four.")]
 
-    assert await store.load("!room") == []
+    assert await said_in(store.load("!room")) == []
     await store.append("!room", "$b", TURN, run=0)
     await store.append("!room", "$a", later, run=0)
 
-    assert await store.load("!room") == [*TURN, *later]
+    assert await said_in(store.load("!room")) == [*TURN, *later]
 
 
 async def test_a_turn_that_is_added_again_changes_nothing(store: ConversationStore) -> None:
@@ -62,15 +67,39 @@ async def test_a_turn_that_is_added_again_changes_nothing(store: ConversationSto
     async with asyncio.timeout(20):
         await asyncio.gather(*(store.append("!room", "$a", TURN, run=0) for _ in range(5)))
 
-    assert await store.load("!room") == TURN
+    assert await said_in(store.load("!room")) == TURN
 
 
 async def test_conversations_do_not_mix(store: ConversationStore) -> None:
     await store.append("!room", "$a", TURN, run=0)
     await store.append("!room|$thread", "$b", [UserMessage(text="in the thread")], run=0)
 
-    assert await store.load("!room") == TURN
-    assert await store.load("!room|$thread") == [UserMessage(text="in the thread")]
+    assert await said_in(store.load("!room")) == TURN
+    assert await said_in(store.load("!room|$thread")) == [UserMessage(text="in the thread")]
+
+
+async def test_what_a_turn_rests_on_and_whose_it_is_comes_back_with_it(
+    store: ConversationStore,
+) -> None:
+    person = UserID("@person:hs.test")
+    await store.append("!room", "$a", TURN, run=0, rests_on={"b", "a"}, only_for=person)
+    await store.append("!room", "$b", TURN[:1], run=0)
+
+    assert await store.load("!room") == [
+        Remembered(messages=TURN, rests_on=frozenset({"a", "b"}), only_for=person),
+        Remembered(messages=TURN[:1]),
+    ]
+
+
+async def test_a_turn_of_an_older_version_rests_on_whatever_it_called(
+    store: ConversationStore, database: Database
+) -> None:
+    await store.append("!room", "$a", TURN, run=0)
+    await query(database, "UPDATE history SET rests_on = NULL")
+
+    [turn] = await store.load("!room")
+
+    assert turn.rests_on == {"list_updates"}
 
 
 async def test_of_a_long_conversation_the_latest_come_back(store: ConversationStore) -> None:
@@ -78,7 +107,7 @@ async def test_of_a_long_conversation_the_latest_come_back(store: ConversationSt
 
     await store.append("!room", "$a", said, run=0)
 
-    assert await store.load("!room") == said[-200:]
+    assert await said_in(store.load("!room")) == said[-200:]
 
 
 async def test_what_is_old_is_forgotten(store: ConversationStore, database: Database) -> None:
@@ -88,7 +117,7 @@ async def test_what_is_old_is_forgotten(store: ConversationStore, database: Data
 
     await store.forget(timedelta(hours=23))
 
-    assert await store.load("!room") == [UserMessage(text="new")]
+    assert await said_in(store.load("!room")) == [UserMessage(text="new")]
 
 
 async def test_of_a_question_with_other_words_only_the_last_run_is_remembered(
@@ -99,13 +128,13 @@ async def test_of_a_question_with_other_words_only_the_last_run_is_remembered(
 
     assert await revisions.replace(other_words("$a"), reopen=False) is Replaced.RESTARTED
 
-    assert await store.load("!a") == []
+    assert await said_in(store.load("!a")) == []
     await store.append("!a", "$a", TURN, run=0)  # who is late has not noticed yet
-    assert await store.load("!a") == []
+    assert await said_in(store.load("!a")) == []
     await Engine(database, "two").store.claim(LaneKind.ASK, 1)
     await store.append("!a", "$a", TURN, run=0)
     await store.append("!a", "$a", TURN[:1], run=1)
-    assert await store.load("!a") == TURN[:1]
+    assert await said_in(store.load("!a")) == TURN[:1]
 
 
 async def test_a_turn_that_has_ended_adds_nothing(
@@ -115,6 +144,16 @@ async def test_a_turn_that_has_ended_adds_nothing(
 
     await store.append("!a", "$a", TURN, run=0)
     await store.reset("!a", "$a", run=0)
+
+    assert await query(database, "SELECT * FROM history") == []
+
+
+async def test_a_turn_that_was_stopped_adds_nothing(
+    store: ConversationStore, database: Database
+) -> None:
+    assert await Revisions(database, [store]).cancel("$a")
+
+    await store.append("!a", "$a", TURN, run=0)  # who is late has not noticed yet
 
     assert await query(database, "SELECT * FROM history") == []
 
@@ -136,6 +175,8 @@ async def test_what_is_being_added_while_the_words_change_is_not_left_over(
                 position=0,
                 message=json.dumps(message_to_json(TURN[0])),
                 run=0,
+                rests_on="[]",
+                only_for=None,
             )
             replacing = asyncio.create_task(
                 Revisions(database, [store]).replace(other_words("$a"), reopen=False)
@@ -143,7 +184,7 @@ async def test_what_is_being_added_while_the_words_change_is_not_left_over(
             await asyncio.create_task(until(lambda: somebody_waits_for_a_lock(database)))
         assert await replacing is Replaced.RESTARTED
 
-    assert await store.load("!room") == []
+    assert await said_in(store.load("!room")) == []
     await database.close()
 
 

@@ -219,6 +219,25 @@ async def test_a_later_question_that_has_read_it_is_waited_for(database: Databas
     assert SECRET not in await all_texts(database)
 
 
+async def test_a_question_that_has_read_it_and_not_yet_noted_so_is_waited_for(
+    database: Database,
+) -> None:
+    engine, forget = Engine(database), forgetting(database)
+    await engine.inbox.store([trigger("$b"), trigger("$c", f"{ROOM}|$thread")])
+    held = await engine.store.claim(LaneKind.ASK, 2)
+    await engine.inbox.store([trigger("$new")])  # waits, so that it will find nothing
+
+    readers = await forget.readers(RoomID(ROOM))
+
+    for lease, turn in held:
+        await engine.journal.record(lease, turn, "0:surroundings", "h", done=True, output=SECRET)
+    assert await forget.forget_repetitions(RoomID(ROOM), readers) is Forgotten.NOT_YET
+    for lease, turn in held:
+        await engine.store.finish(lease, turn, "done", go_on=False)
+    assert await forget.forget_repetitions(RoomID(ROOM), readers) is Forgotten.DONE
+    assert SECRET not in await all_texts(database)
+
+
 async def test_only_journals_of_ended_questions_in_the_room_go(database: Database) -> None:
     engine, forget = Engine(database), forgetting(database)
     running = await asked_after(engine, "$running")

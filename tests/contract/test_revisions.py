@@ -13,6 +13,7 @@ from lycatra_appservice.db.migrate import UpgradableDatabase
 from lycatra_appservice.errors import ToolFailedError
 from lycatra_appservice.model import JSON, EventID, LaneKind, Outgoing, RoomID, SendKind
 from lycatra_appservice.turns.delivery import Delivered, Dropped
+from lycatra_appservice.turns.giving_up import Apologies
 from lycatra_appservice.turns.known import KnownTurns
 from lycatra_appservice.turns.records import (
     LaneLostError,
@@ -225,6 +226,22 @@ async def test_an_answer_that_never_arrived_is_none(database: Database) -> None:
     lease, turn = await claim_one(engine)
     [again] = await engine.store.begin_sending(lease, turn, turn.first_n, [message("answer")])
     assert again.row.txn_id != pending.row.txn_id
+
+
+async def test_an_apology_that_never_arrived_leaves_room_for_another(database: Database) -> None:
+    engine, handler = Engine(database), ScriptedHandler()
+    apologies = Apologies(engine.store, handler)
+    await engine.inbox.store([old()])
+    lease, turn = await claim_one(engine)
+    [first] = await apologies.begin(lease, turn, ToolFailedError("No."))
+    await engine.journal.drop(lease, first.row, "refused")
+    await engine.store.finish(lease, turn, "failed", go_on=False)
+    await Revisions(database).replace(new(), reopen=True)
+    lease, turn = await claim_one(engine)
+
+    [second] = await apologies.begin(lease, turn, ToolFailedError("No."))
+
+    assert second.row.txn_id != first.row.txn_id
 
 
 @pytest.mark.parametrize("running", [False, True])

@@ -518,8 +518,10 @@ async def test_a_room_that_is_not_known_is_looked_at_before_anything_is_said_the
     assert await known.is_encrypted(ROOM)
 
 
-async def test_a_room_that_may_not_be_looked_at_counts_as_encrypted(known: RoomStore) -> None:
-    assert await known.is_encrypted(ROOM)
+async def test_where_nobody_of_us_may_look_nothing_may_be_said(known: RoomStore) -> None:
+    with pytest.raises(MatrixError) as refused:
+        await known.is_encrypted(ROOM)
+    assert refused.value.status == 403
 
 
 async def test_while_the_homeserver_is_away_nobody_knows(

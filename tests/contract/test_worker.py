@@ -14,6 +14,7 @@ from lycatra_appservice.errors import (
     StoreUnavailableError,
     ToolFailedError,
 )
+from lycatra_appservice.matrix.calls import REQUEST_TIMEOUT
 from lycatra_appservice.model import JSON, EventID, LaneKind, Outgoing, SendKind, UserID
 from lycatra_appservice.turns.delivery import (
     Amended,
@@ -231,6 +232,12 @@ async def test_after_three_failures_there_is_an_apology_and_the_lane_goes_on(
     assert after == "answer to $b"
     assert rooms.timeline[0].n == APOLOGY_N
     assert handler.runs["$some-event-id"] == 3
+
+
+def test_a_homeserver_that_hangs_is_noticed_before_the_time_of_any_turn_is_over() -> None:
+    # Else each hanging call would count as the handler's failure, and the third one lose an
+    # edit or a redaction for good.
+    assert min(DEADLINES.values()) > REQUEST_TIMEOUT
 
 
 async def test_an_error_that_trying_again_cannot_help_is_told_at_once(

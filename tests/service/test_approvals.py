@@ -12,6 +12,7 @@ from lycatra_appservice.demo.people import PersonClient
 from lycatra_appservice.model import JSON, EventID
 from tests.support.lycatra import Lycatra
 from tests.support.oracle import examine
+from tests.support.proxy import Mode
 from tests.support.revising import edit
 from tests.support.stage import Room, Stage, sqlite_in
 from tests.support.tables import Tables
@@ -88,6 +89,11 @@ class Play:
 @pytest.fixture
 async def play(stage: Stage, tmp_path: Path) -> Play:
     """A running replica, its room, and an operator in it."""
+    return await begin_play(stage, tmp_path)
+
+
+async def begin_play(stage: Stage, tmp_path: Path, homeserver_url: str | None = None) -> Play:
+    """The same, with another way to Synapse."""
     operator, asker = await stage.person(), await stage.person()
     server = stage.site.homeserver.server_name
     restart = {
@@ -100,6 +106,7 @@ async def play(stage: Stage, tmp_path: Path) -> Play:
     url = sqlite_in(tmp_path)
     replica = await stage.replica(
         url,
+        homeserver_url=homeserver_url,
         more={
             "access": {
                 "viewer": [f"*:{server}"],
@@ -178,7 +185,7 @@ async def test_an_edit_of_the_request_withdraws_the_card(play: Play) -> None:
     assert play.restarts() == ["database"]
 
 
-async def test_what_waits_too_long_expires(play: Play) -> None:
+async def test_what_waits_too_long_expires_while_nobody_runs_too(play: Play) -> None:
     request = await play.room.ask("!restart service web")
     card = await play.card_of(request)
     await play.replica.stop()
@@ -188,6 +195,16 @@ async def test_what_waits_too_long_expires(play: Play) -> None:
     config.write_text(json.dumps(written))
     await play.replica.start()
     short = await play.room.ask("!restart service database")
+    await play.card_of(short)
+    play.replica.kill()
+
+    async def is_over() -> bool:
+        now_ms = "(julianday('now') - 2440587.5) * 86400000"
+        over = f"SELECT 1 FROM approval WHERE expires_at < {now_ms}"  # noqa: S608 (a constant)
+        return bool(await play.tables.rows(over))
+
+    await until(is_over, "the end of the shorter one")
+    await play.replica.start()
 
     assert "Nobody approved this in time" in await play.answer_to(short)
     await play.shows(await play.card_of(short), "Nobody decided in time")
@@ -225,6 +242,83 @@ async def test_a_crash_in_the_middle_is_told_and_not_repeated(play: Play) -> Non
     assert "may or may not have happened" in await play.answer_to(request)
     await play.shows(card, "may or may not have happened")
     assert play.restarts() == ["web"]
+
+
+async def test_a_crash_before_the_start_is_made_up_for_and_one_after_it_is_told(
+    play: Play,
+) -> None:
+    """Both are approved; the second runs, and the first waits for it, when everything ends."""
+    (play.folder / "may-end").unlink()
+    first = await play.room.ask("!restart service web")
+    waits = await play.card_of(first)
+    second = await play.room.ask("!restart service database")
+    await play.approve(await play.card_of(second))
+
+    async def begun() -> bool:
+        return play.restarts() == ["database"]
+
+    await until(begun, "the beginning of the second")
+    await play.approve(waits)
+
+    async def approved() -> bool:
+        return bool(await play.tables.rows("SELECT 1 FROM approval WHERE state = 'approved'"))
+
+    await until(approved, "the approval of the first")
+    play.replica.kill()
+    (play.folder / "may-end").touch()
+    await play.replica.start()
+
+    assert "`web` was restarted" in await play.answer_to(first)
+    assert "may or may not have happened" in await play.answer_to(second)
+    assert play.restarts() == ["database", "web"]
+
+
+async def test_a_crash_after_the_end_says_once_what_came_of_it(
+    stage: Stage, tmp_path: Path
+) -> None:
+    homeserver = await stage.homeserver_proxy()
+    play = await begin_play(stage, tmp_path, homeserver.url)
+    (play.folder / "may-end").unlink()
+    request = await play.room.ask("!restart service web")
+    await play.approve(await play.card_of(request))
+
+    async def begun() -> bool:
+        return play.restarts() == ["web"]
+
+    await until(begun, "the beginning of the restart")
+    homeserver.set(Mode.HOLD_ANSWERS)
+    (play.folder / "may-end").touch()
+
+    async def done() -> bool:
+        return bool(await play.tables.rows("SELECT 1 FROM approval WHERE outcome = 'done'"))
+
+    await until(done, "the end of the restart")
+    play.replica.kill()
+    homeserver.cut()
+    homeserver.set(Mode.PASS)
+    await play.replica.start()
+
+    assert "`web` was restarted" in await play.answer_to(request)
+    await play.tables.until_idle()
+    assert play.restarts() == ["web"]
+    assert examine(await play.room.events(), play.room.asked).clean
+
+
+async def test_stop_in_the_middle_breaks_nothing_off(play: Play) -> None:
+    (play.folder / "may-end").unlink()
+    request = await play.room.ask("!restart service web")
+    card = await play.card_of(request)
+    await play.approve(card)
+
+    async def begun() -> bool:
+        return play.restarts() == ["web"]
+
+    await until(begun, "the beginning of the restart")
+    assert "I do not break it off" in await play.room.said_to("!stop")
+    (play.folder / "may-end").touch()
+
+    assert "`web` was restarted" in await play.answer_to(request)
+    await play.shows(card, "and done")
 
 
 async def test_a_redacted_request_takes_its_card_along(play: Play) -> None:

@@ -116,6 +116,7 @@ async def test_a_kill_while_the_model_is_silent_asks_it_again_and_answers_once(
             assert (await room.findings()).clean
 
 
+@pytest.mark.slow
 async def test_a_resumed_question_asks_the_model_nothing_that_it_has_said_already(
     stage: Stage, tmp_path: Path
 ) -> None:
@@ -180,6 +181,7 @@ async def test_a_kill_between_the_send_and_its_mark_sends_nothing_again(
         assert sent == (await room.answer_to(asked))["event_id"]
 
 
+@pytest.mark.slow
 async def test_a_kill_while_it_drains_answers_once(stage: Stage, tmp_path: Path) -> None:
     async with Gate() as gate:
         tables = Tables(sqlite_in(tmp_path))

@@ -172,6 +172,7 @@ async def test_a_script_types_its_lines_and_shows_each_answer(homeserver: Homese
     assert [content["m.mentions"] for content in typed] == [{}, {"user_ids": [ROBOT]}]
 
 
+@pytest.mark.slow
 async def test_a_script_names_the_line_without_an_answer_and_goes_on(
     homeserver: Homeserver,
 ) -> None:
@@ -192,6 +193,7 @@ async def test_a_script_names_the_line_without_an_answer_and_goes_on(
     ]
 
 
+@pytest.mark.slow
 async def test_an_answer_of_somebody_else_does_not_count_in_a_script(
     homeserver: Homeserver,
 ) -> None:
@@ -209,6 +211,7 @@ async def test_an_answer_of_somebody_else_does_not_count_in_a_script(
     assert code == 1
 
 
+@pytest.mark.slow
 async def test_an_edit_is_no_answer_to_a_script_even_with_the_mark_of_one(
     homeserver: Homeserver,
 ) -> None:
@@ -307,6 +310,7 @@ async def test_quit_ends_a_chat_at_once_and_is_not_sent(homeserver: Homeserver) 
     assert not [event for event in events if event["type"] == "m.room.message"]
 
 
+@pytest.mark.slow
 async def test_people_and_rooms_outlive_a_restart_and_a_kill() -> None:
     async with running_synapse() as homeserver:
         anna = await register_person(homeserver, "anna", "secret")
@@ -332,6 +336,7 @@ async def test_people_and_rooms_outlive_a_restart_and_a_kill() -> None:
     assert again.user_id == anna.user_id
 
 
+@pytest.mark.slow
 async def test_a_configuration_error_is_told_with_synapses_own_words(tmp_path: Path) -> None:
     with pytest.raises(HomeserverError, match=r"(?s)ended while starting.*missing\.yaml"):
         async with running_synapse(registrations=[tmp_path / "missing.yaml"]):

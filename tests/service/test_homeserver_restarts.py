@@ -12,6 +12,7 @@ from tests.support.tables import Tables
 from tests.support.waiting import until
 
 
+@pytest.mark.slow
 async def test_messages_of_our_own_absence_are_answered_after_the_start(
     stage: Stage, tmp_path: Path
 ) -> None:

@@ -20,6 +20,7 @@ async def lycatra_command(replica: Lycatra, *words: str) -> subprocess.Completed
     )
 
 
+@pytest.mark.slow
 async def test_a_model_that_is_away_is_shown_and_makes_nobody_restart_us(
     stage: Stage, tmp_path: Path
 ) -> None:
@@ -44,10 +45,11 @@ async def test_without_a_model_a_question_is_told_so_and_commands_work(
 ) -> None:
     async with await stage.replica(sqlite_in(tmp_path)):
         room = await stage.room()
-        assert "no language model is configured" in await room.said_to("lycatra: hello?")
+        assert "no language model is configured" in await room.said_to("lycatra: what is new?")
         assert "!list updates" in await room.said_to("!help")
 
 
+@pytest.mark.slow
 async def test_a_second_worker_on_one_file_is_refused_while_the_commands_work(
     stage: Stage, tmp_path: Path
 ) -> None:

@@ -23,6 +23,7 @@ async def until_looked_everywhere(tables: Tables, stage: Stage) -> None:
     await until(looked, "the first gap check of every user")
 
 
+@pytest.mark.slow
 async def test_an_empty_database_answers_nothing_that_was_said_before(
     stage: Stage, tmp_path: Path
 ) -> None:
@@ -96,6 +97,7 @@ async def until_heartbeat_is_back(replicas: list[Lycatra]) -> None:
     assert not any(replica.records("heartbeat_missing") for replica in replicas)
 
 
+@pytest.mark.slow
 async def test_what_was_said_before_the_invitation_was_accepted_is_answered(
     stage: Stage, tmp_path: Path
 ) -> None:

@@ -30,6 +30,7 @@ async def test_an_acknowledgement_that_never_arrives_costs_no_second_answer(
         assert (await room.settled(tables)).clean
 
 
+@pytest.mark.slow
 async def test_an_acknowledgement_that_comes_late_holds_up_what_follows_and_loses_nothing(
     stage: Stage, tmp_path: Path
 ) -> None:

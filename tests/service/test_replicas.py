@@ -131,6 +131,7 @@ async def test_the_turn_of_a_killed_replica_goes_on_elsewhere(
         assert (await room.settled(Tables(postgres_dsn))).clean
 
 
+@pytest.mark.slow
 async def test_a_replica_that_wakes_up_after_its_lease_says_nothing_twice(
     stage: Stage, postgres_dsn: str
 ) -> None:

@@ -2,10 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.support.lycatra import Lycatra
 from tests.support.stage import Stage, sqlite_in
 
 
+@pytest.mark.slow
 async def test_choices_survive_a_restart(stage: Stage, tmp_path: Path) -> None:
     replica = await stage.replica(sqlite_in(tmp_path))
     async with replica:
@@ -20,6 +23,7 @@ async def stopped(replica: Lycatra, stage: Stage) -> None:
     stage.proxy.targets.remove(replica.port)
 
 
+@pytest.mark.slow
 async def test_what_one_replica_was_told_the_other_does(stage: Stage, postgres_dsn: str) -> None:
     first = await stage.replica(postgres_dsn)
     await first.start()

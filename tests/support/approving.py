@@ -1,6 +1,6 @@
 """A changing tool that remembers its calls, and people who are asked about it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -32,14 +32,20 @@ class RestartArgs(ToolArgs):
 
 @dataclass
 class Services:
-    """What can be restarted; `restarted` is the proof that it was."""
+    """What can be restarted; `restarted` is the proof that it was.
+
+    `meanwhile` happens while it is being restarted.
+    """
 
     restarted: list[str] = field(default_factory=list)
     breaks: list[Exception] = field(default_factory=list)
+    meanwhile: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     command: str = "systemctl restart"
 
     async def restart(self, args: RestartArgs, ctx: ToolContext) -> ToolResult:
         self.restarted.append(args.service)
+        if self.meanwhile:
+            await self.meanwhile.pop(0)()
         if self.breaks:
             raise self.breaks.pop(0)
         return ToolResult(data={"restarted": args.service}, markdown=f"{args.service} is back")

@@ -170,6 +170,7 @@ class _Routes:
                 web.get(f"{v3}/profile/{{user}}", self._get_profile),
                 web.put(f"{v3}/profile/{{user}}/{{field}}", self._put_profile),
                 web.get(f"{v3}/sync", self._sync),
+                web.get(f"{v3}/joined_rooms", self._joined_rooms),
                 web.post(f"{v3}/createRoom", self._create_room),
                 web.get(f"{v3}/directory/room/{{alias}}", self._resolve),
                 web.delete(f"{v3}/directory/room/{{alias}}", self._drop_alias),
@@ -205,10 +206,10 @@ class _Routes:
         if failure is None:
             return await self._answer(request, handler, seen)
         failure.times -= 1
-        if failure.hang is not None:
-            await failure.hang.wait()
         if failure.after:
             await self._answer(request, handler, seen)
+        if failure.hang is not None:
+            await failure.hang.wait()
         return failure.response()
 
     async def _answer(
@@ -309,6 +310,12 @@ class _Routes:
             raise RefusedError(403, "M_FORBIDDEN", "You are not invited to this room.")
         self._set_member(room_id, user, "join", user)
         return web.json_response({"room_id": room_id})
+
+    async def _joined_rooms(self, request: web.Request) -> web.Response:
+        user = request.query["user_id"]
+        rooms = self._stub.rooms.items()
+        joined = [room_id for room_id, room in rooms if room.members.get(user) == "join"]
+        return web.json_response({"joined_rooms": joined})
 
     async def _leave(self, request: web.Request) -> web.Response:
         self._room(request, "join", "invite")

@@ -13,38 +13,20 @@ import aiohttp
 from lycatra_appservice.demo.child import Child
 from lycatra_appservice.demo.homeserver import free_port
 from lycatra_appservice.model import JSON
-from tests.support import more_tools as more_tools_folder
 from tests.support.waiting import until
 
 _READY_SECONDS = 60
 _POLL_SECONDS = 0.02
-_WITH_MORE_TOOLS = f"""
-from lycatra_appservice import tools
-from lycatra_appservice.cli import main
-tools.__path__.append({str(Path(more_tools_folder.__file__).parent)!r})
-raise SystemExit(main())
-"""
 
 
 class Lycatra:
     """One replica. `start` and `kill` may alternate; `async with` starts and stops it."""
 
-    def __init__(
-        self,
-        folder: Path,
-        config: Mapping[str, JSON],
-        name: str = "lycatra",
-        *,
-        more_tools: bool = False,
-    ) -> None:
-        """With `more_tools` it has those of the tests, too."""
+    def __init__(self, folder: Path, config: Mapping[str, JSON], name: str = "lycatra") -> None:
         self.port = config["appservice"]["listen"]["port"]
         self.config_path = folder / f"{name}.yaml"
         self._folder = folder
         self._log = folder / f"{name}.log"
-        self._module = "lycatra_with_more_tools" if more_tools else "lycatra_appservice"
-        if more_tools:
-            (folder / f"{self._module}.py").write_text(_WITH_MORE_TOOLS, encoding="utf-8")
         self._child: Child | None = None
         self.config_path.write_text(json.dumps(config), encoding="utf-8")
         self.config_path.chmod(0o600)
@@ -72,7 +54,7 @@ class Lycatra:
         with self._log.open("ab") as output:
             self._child = Child(
                 Path(sys.executable),
-                self._module,
+                "lycatra_appservice",
                 ("run", "-c", str(self.config_path)),
                 self._folder,
                 output,

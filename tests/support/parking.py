@@ -25,7 +25,11 @@ STEP = "0:restart"
 
 
 def new_approval(
-    *, args: JSON = None, args_hash: str = "hash", lifetime: timedelta = timedelta(minutes=15)
+    *,
+    args: JSON = None,
+    args_hash: str = "hash",
+    target: str = "web",
+    lifetime: timedelta = timedelta(minutes=15),
 ) -> NewApproval:
     """What to ask people about."""
     return NewApproval(
@@ -36,6 +40,7 @@ def new_approval(
         room_id=CARD_ROOM,
         card_room=CARD_ROOM,
         tool="restart_service",
+        target=target,
         args=args or {"service": "web"},
         args_hash=args_hash,
         shown={"title": "Restart"},

@@ -1,7 +1,8 @@
 """The chat on a stub homeserver: events come as by a push, turns run when a test says so."""
 
 import itertools
-from collections.abc import AsyncIterator, Mapping, Sequence, Set
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,8 +20,11 @@ from lycatra_appservice.agent.loop import Agent, Window
 from lycatra_appservice.app.approving import build_approving
 from lycatra_appservice.app.coming_and_going import Ground, build_coming_and_going
 from lycatra_appservice.app.second_thoughts import as_trigger_by, build_second_thoughts
+from lycatra_appservice.audit.store import AuditStore
+from lycatra_appservice.audit.trail import AuditTrail
 from lycatra_appservice.chat.arrival import Arrival
 from lycatra_appservice.chat.asides import Asides
+from lycatra_appservice.chat.audit_page import AuditPage
 from lycatra_appservice.chat.commands import CommandWords
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.conversation import ConversationStore
@@ -35,6 +39,7 @@ from lycatra_appservice.chat.handlers.message import Answerers, MessageHandler
 from lycatra_appservice.chat.help_page import HelpPage
 from lycatra_appservice.chat.ignored import Ignored
 from lycatra_appservice.chat.language import Tongue
+from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.chat.reading import make_reader
 from lycatra_appservice.chat.room_jobs import RoomJobs
 from lycatra_appservice.chat.room_settings import RoomSettingsStore
@@ -42,10 +47,12 @@ from lycatra_appservice.chat.router import Router
 from lycatra_appservice.chat.setting_words import make_settings
 from lycatra_appservice.chat.settings_page import SettingsPage
 from lycatra_appservice.chat.situations import Situations
+from lycatra_appservice.chat.sources import SourcesPage
 from lycatra_appservice.chat.threads import ThreadStore
 from lycatra_appservice.chat.typing import TypingNotice
 from lycatra_appservice.chat.unasked import NoticeStore, Unasked
 from lycatra_appservice.chat.welcome import Welcome
+from lycatra_appservice.chat.whoami import WhoAmI
 from lycatra_appservice.db.connection import Database
 from lycatra_appservice.db.migrate import migrate
 from lycatra_appservice.db.open import open_database
@@ -58,9 +65,10 @@ from lycatra_appservice.matrix.direct_rooms import DirectRooms
 from lycatra_appservice.matrix.encrypted_notice import DIRECT_ROOM, ENCRYPTED_ROOM
 from lycatra_appservice.matrix.rooms import RoomStore
 from lycatra_appservice.matrix.shared_rooms import SharedRooms
+from lycatra_appservice.matrix.standings import Standings
 from lycatra_appservice.matrix.users import VirtualUsers
-from lycatra_appservice.model import JSON, EventID, Level, Outgoing, RoomID, UserID
-from lycatra_appservice.settings import Approvals, Invitations
+from lycatra_appservice.model import JSON, EventID, Face, Level, Outgoing, RoomID, UserID
+from lycatra_appservice.settings import Approvals, Invitations, Permission
 from lycatra_appservice.settings import Rooms as RoomDefaults
 from lycatra_appservice.toolkit.access import Access
 from lycatra_appservice.toolkit.approvals import ConfiguredRules
@@ -74,10 +82,15 @@ from lycatra_appservice.toolkit.base import (
     ToolResult,
 )
 from lycatra_appservice.toolkit.context import Contexts
-from lycatra_appservice.toolkit.discretion import Mask
+from lycatra_appservice.toolkit.databases import Databases
+from lycatra_appservice.toolkit.permissions import Permissions
+from lycatra_appservice.toolkit.redaction import Mask
 from lycatra_appservice.toolkit.registry import Registry
+from lycatra_appservice.toolkit.rights import Rights
+from lycatra_appservice.toolkit.state import StateStore
 from lycatra_appservice.toolkit.toolbox import Gate
 from lycatra_appservice.turns.journal import Journal
+from lycatra_appservice.turns.known import KnownTurns
 from lycatra_appservice.turns.runner import TurnRunner
 from lycatra_appservice.turns.sending import Sending
 from lycatra_appservice.turns.turn import Turn
@@ -88,7 +101,7 @@ from tests.support.homeserver_stub import (
     HomeserverStub,
     running_homeserver_stub,
 )
-from tests.support.toolbench import Calls, Lists, a_tool, all_well
+from tests.support.toolbench import CANARY, Calls, Lists, a_tool, all_well
 from tests.support.turns import Engine, Figures
 
 PERSON: Final = UserID("@person:hs.test")
@@ -183,7 +196,7 @@ class Scene:
         client: MatrixClient,
         patience: timedelta,
         limits: Invitations,
-        tools: Mapping[str, Sequence[Tool[Any]]] = TOOLS,
+        commands: CommandWords,
     ) -> None:
         self.stub = stub
         self.database = database
@@ -195,43 +208,58 @@ class Scene:
         self.limits = limits
         self.joins = 0
         self.now = NOW  # for freeze times and until when; ages are the homeserver's
+        self.zone = ZoneInfo("UTC")
         self.patience = patience
         self.figures = Figures()
         self.scheduled: list[str] = []
         self.model: ModelSettings | None = None
-        self._commands = CommandWords(tools, ("!", "/"))
+        self._commands = commands
         self._reader = make_reader(users, self._commands)
         classifier = Classifier(users, self._reader, IGNORED)
         self.sorter = EventSorter(classifier, self.rooms)
         self._ids = itertools.count(1)
         self.runner: TurnRunner
+        self.trail: AuditTrail
 
-    def build(self, registry: Registry, gate: Gate, access: Access, agent: Agent | None) -> None:
+    def build(
+        self,
+        registry: Registry,
+        gate: Gate,
+        rights: Rights,
+        agent: Agent | None,
+        trail: AuditTrail,
+    ) -> None:
         """Put the handlers together."""
+        self.trail = trail
         tongue = Tongue(load_catalogue())
+        shared = SharedRooms(self.database, self.rooms, self.users)
+        direct = DirectRooms(self.client, self.users, shared.direct_with)
+        direct_line = DirectLine(self.users, direct, tongue)
         composer = Composer(self.users, tongue)
         notices = NoticeStore(self.database)
         unasked = Unasked(notices, RoomDefaults(), self.figures)
         asides = Asides(notices)
+        private = PrivateAnswers(self.rooms, direct_line, composer)
         ground = Ground(
             users=self.users,
             rooms=self.rooms,
             client=self.client,
             database=self.database,
             inbox=self.engine.inbox,
-            access=access,
+            gate=gate,
+            rights=rights,
             registry=registry,
             limits=self.limits,
             defaults=RoomDefaults(),
         )
-        approving = build_approving(ground, composer, tongue, ZoneInfo("UTC"), lambda: self.now)
+        approving = build_approving(ground, composer, tongue, self.zone, lambda: self.now)
         ask = AskHandler(
             agent,
             gate,
             registry,
-            access,
             ConversationStore(self.database),
             composer,
+            private,
             asides,
             TypingNotice(self.client),
             ZoneInfo("UTC"),
@@ -245,26 +273,40 @@ class Scene:
             make_settings(load_catalogue().languages),
             RoomDefaults(),
             RoomSettingsStore(self.database),
-            access,
+            rights,
         )
         help_page = HelpPage(
             gate, registry, self.users, self._commands, has_model=agent is not None
         )
-        control = ControlHandler(access, help_page, settings, composer)
+        store, zone = AuditStore(self.database), ZoneInfo("UTC")
+        audit = AuditPage(store, trail.flush, rights, self.users, zone)
+        sources = SourcesPage(
+            KnownTurns(self.database),
+            ConversationStore(self.database),
+            store,
+            trail.flush,
+            gate,
+            private,
+            _mask,
+            zone,
+        )
+        who_am_i = WhoAmI(rights, registry)
+        control = ControlHandler(rights, who_am_i, help_page, settings, audit, sources, composer)
         second = build_second_thoughts(
             ground,
             ConversationStore(self.database),
             composer,
+            sources,
             as_trigger_by(self.sorter),
             approving.voting,
         )
         command = CommandHandler(
-            gate, registry, self.users, composer, approving.desk, approving.settling
+            gate, registry, self.users, composer, private, approving.desk, approving.settling
         )
         message = MessageHandler(
             self.users,
             self.rooms,
-            Situations(self.rooms, ThreadStore(self.database), IGNORED),
+            Situations(self.rooms, ThreadStore(self.database), IGNORED, rights),
             router,
             composer,
             Answerers(
@@ -280,14 +322,11 @@ class Scene:
         welcome = Welcome(
             gate,
             registry,
-            access,
             self.users,
             Tongue(load_catalogue()),
             RoomDefaults(),
             self.model,
         )
-        shared = SharedRooms(self.database, self.rooms, self.users)
-        direct = DirectRooms(self.client, self.users, shared.direct_with)
         encrypted = EncryptedRooms(
             self.users,
             self.rooms,
@@ -295,13 +334,13 @@ class Scene:
             direct,
             self.engine.inbox,
             unasked,
-            access,
+            rights,
             welcome,
         )
         coming = build_coming_and_going(
             ground,
             Arrival(unasked, welcome, encrypted),
-            DirectLine(self.users, direct, Tongue(load_catalogue())),
+            direct_line,
             encrypted,
             self.figures,
             self._note_join,
@@ -312,7 +351,7 @@ class Scene:
             edit=second.edit,
             redaction=second.redaction,
             reaction=second.reaction,
-            encrypted=EncryptedHandler(self.users, self.rooms, encrypted),
+            encrypted=EncryptedHandler(self.users, self.rooms, self.client, encrypted),
             invitation=coming.invitation,
             state=coming.state,
             schedules={"nightly": self._job},
@@ -445,20 +484,23 @@ async def open_scene(
     limits: Invitations | None = None,
     tools: Mapping[str, Sequence[Tool[Any]]] = TOOLS,
     approvals: Approvals | None = None,
+    zone: str = "UTC",
     database_url: str | None = None,
     beside: Scene | None = None,
-    hidden: Set[str] = frozenset(),
+    rules: Sequence[Permission] = (),
+    clock: Callable[[], float] = time.monotonic,
     model_key: SecretStr | None = None,
     conceal: Mask = str,
 ) -> AsyncIterator[Scene]:
     """A scene on SQLite; without `model_url` no model is configured.
 
-    `beside` shares its homeserver, and its database only where `database_url` says so. `hidden`
-    are tools that nobody knows of; `conceal` takes the configuration's secrets out of texts.
+    `beside` shares its homeserver, and its database only where `database_url` says so. By
+    `clock` a standing grows old. `conceal` takes the configuration's secrets out of texts.
     """
     users = VirtualUsers(server_name=SERVER_NAME, namespaces=NAMESPACES)
     registry = Registry(NAMESPACES, tools)
-    access = Access(lists or Lists(viewer=["*:hs.test"]), hidden_tools=hidden)
+    permissions = Permissions(rules, registry)
+    access = Access(lists or Lists(viewer=["*:hs.test"]), permissions)
     async with AsyncExitStack() as stack:
         stub = beside.stub if beside else None
         if stub is None:
@@ -469,6 +511,7 @@ async def open_scene(
         database = (await open_database(url)).database
         stack.push_async_callback(database.close)
         await migrate(database)
+        trail = await stack.enter_async_context(AuditTrail(database))
         session = await stack.enter_async_context(aiohttp.ClientSession())
         client = MatrixClient(session, stub.url, SecretStr(AS_TOKEN))
         contexts = Contexts(
@@ -478,16 +521,33 @@ async def open_scene(
             settings={each.name: each.settings() for each in NAMESPACES},
             components=all_well,
             clock=lambda: NOW,
+            memory=StateStore(database),
+            databases=Databases({}),
         )
         backend = _backend(model_url, model_key)
         if backend is not None:
             stack.push_async_callback(backend.aclose)
-        scene = Scene(stub, database, users, client, patience, limits or Invitations(), tools)
+        commands = CommandWords(tools, ("!", "/")).without(access.off(Face.COMMAND))
+        scene = Scene(stub, database, users, client, patience, limits or Invitations(), commands)
+        scene.zone = ZoneInfo(zone)
         scene.model = ModelSettings(base_url=model_url) if model_url else None
-        rules = ConfiguredRules(approvals or Approvals())
-        gate = Gate(registry, access, contexts, Calls(), rule_for=rules, conceal=conceal)
-        scene.build(registry, gate, access, _agent(backend, conceal))
+        rights = Rights(access, Standings(scene.rooms, client, users, clock))
+        gate = Gate(
+            registry,
+            rights,
+            contexts,
+            Calls(),
+            trail,
+            mask=_mask,
+            conceal=conceal,
+            rule_for=ConfiguredRules(approvals or Approvals()),
+        )
+        scene.build(registry, gate, rights, _agent(backend, conceal), trail)
         yield scene
+
+
+def _mask(text: str) -> str:
+    return text.replace(CANARY, "***")
 
 
 def _backend(model_url: str | None, key: SecretStr | None) -> Backend | None:

@@ -13,6 +13,7 @@ from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, EventID, RoomID, UserID
 from tests.support.lycatra import Lycatra, lycatra_config
 from tests.support.oracle import Findings, examine
+from tests.support.own_tools import mount_more_tools
 from tests.support.proxy import Proxy
 from tests.support.pushes import Pusher, token_of
 from tests.support.site import Site
@@ -131,7 +132,10 @@ class Stage:
         behind_proxy: bool = True,
         more_tools: bool = False,
     ) -> Lycatra:
-        """A new replica, not started yet; it is stopped with the stage."""
+        """A new replica, not started yet; it is stopped with the stage.
+
+        With `more_tools` it has those of the tests, too, as tools of its operator's own.
+        """
         self._replicas += 1
         config = lycatra_config(
             homeserver_url=homeserver_url or self.site.homeserver.url,
@@ -140,10 +144,10 @@ class Stage:
             database_url=database_url,
             appservice_url=self.proxy.url,
             model_url=model_url,
-            more=more,
+            more={**(mount_more_tools(self.folder) if more_tools else {}), **(more or {})},
         )
         name = f"replica{self._replicas}"
-        replica = Lycatra(self.folder, config, name, more_tools=more_tools)
+        replica = Lycatra(self.folder, config, name)
         self._stack.push_async_callback(replica.stop)
         if behind_proxy:
             self.proxy.targets.append(replica.port)

@@ -1,5 +1,6 @@
 """A gate with what it needs: real contexts, a real HTTP session, a clock that stands still."""
 
+import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,10 +11,15 @@ from zoneinfo import ZoneInfo
 from aiohttp import ThreadedResolver
 from pydantic import BaseModel
 
+from lycatra_appservice.audit.entry import Entry
+from lycatra_appservice.errors import StoreUnavailableError
+from lycatra_appservice.matrix.standing import Standing
 from lycatra_appservice.model import Caller, Face, Level, RoomID, UserID
+from lycatra_appservice.settings import Permission, ToolDatabase
 from lycatra_appservice.targets import read_target
 from lycatra_appservice.toolkit.access import Access
 from lycatra_appservice.toolkit.base import (
+    Audience,
     Component,
     Effect,
     Field,
@@ -26,14 +32,19 @@ from lycatra_appservice.toolkit.base import (
     ToolResult,
 )
 from lycatra_appservice.toolkit.context import Contexts
-from lycatra_appservice.toolkit.discretion import Mask
+from lycatra_appservice.toolkit.databases import Databases
 from lycatra_appservice.toolkit.guard.outbound import MakeResolver
+from lycatra_appservice.toolkit.memory import Memory, ShortMemory
+from lycatra_appservice.toolkit.permissions import Permissions
+from lycatra_appservice.toolkit.redaction import Mask
 from lycatra_appservice.toolkit.registry import Registry
+from lycatra_appservice.toolkit.rights import Rights
 from lycatra_appservice.toolkit.toolbox import Gate, Toolbox
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 VIEWER = UserID("@viewer:example.org")
 OPERATOR = UserID("@operator:example.org")
+CANARY = "canary-of-the-bench"  # a secret of the configuration
 STRANGER = UserID("@stranger:elsewhere.org")
 TESTING = Namespace(name="testing", display_name="Testing", summary="Tools of the tests.")
 
@@ -64,6 +75,27 @@ class Calls:
 
 
 @dataclass
+class Kept:
+    """An audit that remembers; what `refuses` is set for it cannot keep."""
+
+    entries: list[Entry] = field(default_factory=list)
+    written: list[Entry] = field(default_factory=list)  # those kept at once
+    refuses: bool = False
+
+    def fingerprint(self, text: str) -> str:
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    async def note(self, entry: Entry) -> None:
+        if self.refuses:
+            raise StoreUnavailableError("too much waits")
+        self.entries.append(entry)
+
+    async def write(self, entry: Entry) -> None:
+        await self.note(entry)
+        self.written.append(entry)
+
+
+@dataclass
 class StillClock:
     """Seconds that only pass when a test says so."""
 
@@ -77,6 +109,7 @@ class StillClock:
 class Bench:
     gate: Gate
     calls: Calls
+    audit: Kept
     clock: StillClock
 
     def toolbox(
@@ -84,7 +117,7 @@ class Bench:
     ) -> Toolbox:
         room_id = RoomID(room) if room else None
         caller = Caller(user_id=user, face=Face.COMMAND, room_id=room_id)
-        return self.gate.open(caller, namespace=namespace)
+        return self.gate.open_for(caller, Standing(room_id=room_id), namespace=namespace)
 
 
 class EchoArgs(ToolArgs):
@@ -110,6 +143,7 @@ def a_tool(
     timeout: timedelta = timedelta(seconds=30),
     cache_for: timedelta = timedelta(0),
     scope: Scope = Scope.PERSON,
+    audience: Audience = Audience.ROOM,
     summary: str = "Says a text again, as often as asked, for the tests of the gate.",
     also_called: Sequence[str] = (),
     title: str = "Say something",
@@ -133,6 +167,7 @@ def a_tool(
         timeout=timeout,
         cache_for=cache_for,
         scope=scope,
+        audience=audience,
         also_called=also_called,
     )
 
@@ -150,7 +185,7 @@ async def bench(
     *,
     registry: Registry | None = None,
     lists: Lists | None = None,
-    hidden: frozenset[str] = frozenset(),
+    rules: Sequence[Permission] = (),
     settings: Mapping[str, BaseModel] | None = None,
     folder: Path = Path(),
     zone: str = "UTC",
@@ -158,11 +193,14 @@ async def bench(
     allow: Sequence[str] = (),
     make_resolver: MakeResolver = ThreadedResolver,
     conceal: Mask = str,
+    memory: Memory | None = None,
+    databases: Mapping[str, ToolDatabase] | None = None,
 ) -> AsyncIterator[Bench]:
     """Open a gate over `tools`, or over a whole registry with its own namespaces."""
     registry = registry or Registry([TESTING], {TESTING.name: tools})
     sections = {each.name: each.settings() for each in registry.namespaces}
-    calls, clock = Calls(), StillClock()
+    calls, audit, clock = Calls(), Kept(), StillClock()
+    named = Databases(databases or {})
     contexts = Contexts(
         zone=ZoneInfo(zone),
         allowed_targets=[read_target(each) for each in allow],
@@ -170,15 +208,22 @@ async def bench(
         settings={**sections, **(settings or {})},
         components=all_well,
         clock=lambda: NOW,
+        memory=memory or ShortMemory(),
+        databases=named,
         make_resolver=make_resolver,
     )
     gate = Gate(
         registry,
-        Access(lists or Lists(), hidden_tools=hidden),
+        Rights(Access(lists or Lists(), Permissions(rules, registry))),
         contexts,
         calls,
+        audit,
+        mask=lambda text: text.replace(CANARY, "***"),
         slots_per_namespace=slots,
         monotonic=clock,
         conceal=conceal,
     )
-    yield Bench(gate=gate, calls=calls, clock=clock)
+    try:
+        yield Bench(gate=gate, calls=calls, audit=audit, clock=clock)
+    finally:
+        await named.close()

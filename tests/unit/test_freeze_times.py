@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from lycatra_appservice.freeze_times import frozen_until, read_freeze_time
+from lycatra_appservice.freeze_times import frozen_until, is_endless, read_freeze_time
 
 BERLIN = ZoneInfo("Europe/Berlin")
 WEEKEND = ["fri 18:00-24:00", "sat-sun", "mon 00:00-08:00"]
@@ -31,7 +31,7 @@ def at(text: str) -> datetime:
         (WEEKEND, "11-27T18:00", "11-30T08:00"),
         (WEEKEND, "11-29T12:00", "11-30T08:00"),
         (["sun"], "03-29T01:59", "03-30T00:00"),  # a day of 23 hours
-        (["00:00-24:00"], "11-23T12:00", "12-07T00:00"),  # for ever: two weeks are told
+        (["00:00-24:00"], "11-23T12:00", "12-01T00:00"),  # for ever: a week is told
         ([], "11-23T12:00", None),
     ],
 )
@@ -49,3 +49,18 @@ def test_a_freeze_lasts_to_the_end_of_all_that_follow_each_other(
 def test_what_is_no_time_of_the_week_is_a_mistake(written: str) -> None:
     with pytest.raises(ValueError, match="should be like"):
         read_freeze_time(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "endless"),
+    [
+        (["mon-sun"], True),
+        (["tue-mon 12:00-24:00", "00:00-12:00"], True),
+        (["20:00-12:00", "mon-sun 11:00-20:00"], True),
+        (["mon-sat", "sun 00:00-23:59"], False),
+        (WEEKEND, False),
+        ([], False),
+    ],
+)
+def test_a_freeze_without_any_gap_is_endless(written: list[str], *, endless: bool) -> None:
+    assert is_endless([read_freeze_time(span) for span in written]) is endless

@@ -50,18 +50,39 @@ def test_equal_tokens_are_refused() -> None:
         )
 
 
-@pytest.mark.parametrize("entry", ["*", "*:hs.test", "@alice:hs.test", "@a:[::1]:8448"])
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "*",
+        "*:hs.test",
+        "@alice:hs.test",
+        "@a:[::1]:8448",
+        "room:!abc:hs.test",
+        "room:!a-room-of-version-12",
+        "power:50",
+        "power:100 in !abc:hs.test",
+    ],
+)
 def test_an_entry_of_an_access_list_may_be(entry: str) -> None:
     assert settings(access={"admin": [entry]}).access.admin == (entry,)
 
 
 @pytest.mark.parametrize(
     "entry",
-    ["alice", "@alice", "alice:hs.test", "@:hs.test", "*:", "*:hs.test/", "**", "", "@a:*"],
+    [
+        *("alice", "@alice", "alice:hs.test", "@:hs.test", "*:", "*:hs.test/", "**", "", "@a:*"),
+        *("room:#ops:hs.test", "room:ops", "!abc:hs.test", "power:high", "power:50 in #ops:hs"),
+    ],
 )
 def test_an_entry_of_an_access_list_may_not_be(entry: str) -> None:
     with pytest.raises(ValidationError):
         settings(access={"admin": [entry]})
+
+
+@pytest.mark.parametrize("entry", ["room:!abc:hs.test", "power:50", "alice"])
+def test_who_is_ignored_is_a_person_or_a_server(entry: str) -> None:
+    with pytest.raises(ValidationError, match="should be a Matrix ID '@name:server', a whole"):
+        settings(access={"ignored": [entry]})
 
 
 @pytest.mark.parametrize(

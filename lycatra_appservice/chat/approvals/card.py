@@ -22,7 +22,7 @@ class Shown:
 
     title: str
     target: str
-    arguments: Mapping[str, str]
+    arguments: Mapping[str, JSON]
     steps: tuple[str, ...]
     look: str | None
     until: str

@@ -122,7 +122,7 @@ class ApprovalDesk:
                 wording.nobody_can(
                     needed.tool,
                     wording.approvers(rule, requester),
-                    self._electorate.who_could(rule),
+                    self._electorate.who_could(rule, card_room.room_id),
                     here=card_room.room_id == occasion.room.room_id,
                 )
             )
@@ -171,6 +171,8 @@ def _approval(
         room_id=occasion.room.room_id,
         card_room=card_room.room_id,
         tool=needed.tool,
+        # Without a plan nobody has said what is changed: then only the very same call is the same.
+        target=needed.plan.target if needed.plan.steps else needed.args_hash,
         args=needed.arguments,
         args_hash=needed.args_hash,
         shown=shown.to_json(),

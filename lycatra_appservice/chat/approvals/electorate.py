@@ -1,56 +1,28 @@
 """Who may vote: in the room of the card now, with the rights for it now."""
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from lycatra_appservice.matrix.rooms import RoomStore
-from lycatra_appservice.model import Level, RoomID, UserID
-from lycatra_appservice.toolkit.access import Access
+from lycatra_appservice.model import RoomID, UserID
+from lycatra_appservice.toolkit.actor_list import ActorList
 from lycatra_appservice.toolkit.approvals import Rule
-from lycatra_appservice.words.text import Said, Text
-
-
-class Levels(Protocol):
-    """What people may do, asked anew each time."""
-
-    async def level(self, person: UserID, room_id: RoomID) -> Level:
-        """What somebody may do in a room at most; NONE in doubt."""
-
-    def who_could(self, needed: Level) -> Said:
-        """Who has a level, as a sentence."""
-
-
-class GrantedLevels:
-    """The levels that the configuration grants."""
-
-    def __init__(self, access: Access) -> None:
-        self._access = access
-
-    async def level(self, person: UserID, room_id: RoomID) -> Level:
-        """The same in every room."""
-        return self._access.level(person)
-
-    def who_could(self, needed: Level) -> Said:
-        """Who has a level, as a sentence."""
-        return self._access.who_could(needed)
+from lycatra_appservice.toolkit.permissions import Requirement
+from lycatra_appservice.toolkit.rights import Rights
+from lycatra_appservice.words.text import Said
 
 
 class Electorate:
     """Reads rooms and rights as they are at this moment; remembers neither."""
 
-    def __init__(self, levels: Levels, rooms: RoomStore) -> None:
-        self._levels = levels
+    def __init__(self, rights: Rights, rooms: RoomStore) -> None:
+        self._rights = rights
         self._rooms = rooms
 
     async def may(self, rule: Rule, voter: UserID, requester: UserID, room_id: RoomID) -> bool:
         """Whether somebody's vote for something counts."""
         if voter not in await self._rooms.joined(room_id):
             return False
-        return rule.lets(voter, await self._levels.level(voter, room_id), requester)
-
-    async def may_stop(self, voter: UserID, requester: UserID, room_id: RoomID) -> bool:
-        """Whether it is somebody's own request, which he may always give up."""
-        return voter == requester and voter in await self._rooms.joined(room_id)
+        return await self._has_right(rule, voter, requester, room_id)
 
     async def eligible(
         self, rule: Rule, requester: UserID, room_id: RoomID, at_most: int
@@ -59,14 +31,23 @@ class Electorate:
         found: list[UserID] = []
         people = await self._rooms.joined(room_id)
         for person in sorted(people, key=lambda each: (each == requester, each)):
-            if rule.lets(person, await self._levels.level(person, room_id), requester):
+            if await self._has_right(rule, person, requester, room_id):
                 found.append(person)
             if len(found) == at_most:
                 break
         return found
 
-    def who_could(self, rule: Rule) -> Said:
-        """Who could approve, wherever they are."""
-        if rule.people:
-            return Text("these_could", people=", ".join(rule.people))
-        return self._levels.who_could(rule.level)
+    def who_could(self, rule: Rule, room_id: RoomID) -> Said:
+        """Who could approve, wherever they are, for somebody in this room."""
+        return self._rights.access.who_could(_needs(rule), room_id)
+
+    async def _has_right(
+        self, rule: Rule, person: UserID, requester: UserID, room_id: RoomID
+    ) -> bool:
+        if rule.not_requester and person == requester:
+            return False
+        return await self._rights.meets(_needs(rule), person, room_id)
+
+
+def _needs(rule: Rule) -> Requirement:
+    return Requirement(level=rule.level, who=ActorList(rule.people) if rule.people else None)

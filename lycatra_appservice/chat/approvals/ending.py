@@ -1,12 +1,15 @@
 """The turn that edits a card, so that it shows how the approval stands."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from lycatra_appservice.chat.approvals.card import Shown, card_text
 from lycatra_appservice.chat.language import Tongue
 from lycatra_appservice.errors import LycatraError
+from lycatra_appservice.matrix.client import MatrixClient
 from lycatra_appservice.matrix.events import HOPS_MARKER
 from lycatra_appservice.matrix.render import MAX_EDIT_BYTES, as_edit, render_message
+from lycatra_appservice.matrix.sent import find_sent
 from lycatra_appservice.model import Address, Outgoing, Reply, SendKind
 from lycatra_appservice.turns.approvals import Approval, Approvals
 from lycatra_appservice.turns.turn import Turn
@@ -22,8 +25,9 @@ class CardNotOutError(LycatraError):
 class CardEnding:
     """Shows the state of the moment, whatever the occasion was: edits of a card never go back."""
 
-    def __init__(self, approvals: Approvals, tongue: Tongue) -> None:
+    def __init__(self, approvals: Approvals, client: MatrixClient, tongue: Tongue) -> None:
         self._approvals = approvals
+        self._client = client
         self._tongue = tongue
 
     async def run(self, turn: Turn) -> Sequence[Outgoing]:
@@ -35,8 +39,14 @@ class CardEnding:
         if approval.card is None:
             if not await self._approvals.card_is_settled(approval.id):
                 raise CardNotOutError("the card is not out yet")
-            return ()
+            approval = await self._as_found(approval)
         return self._edit(approval, shown, await self._newer(approval), turn)
+
+    async def _as_found(self, approval: Approval) -> Approval:
+        """With its card, if that was given up on its way and has arrived all the same."""
+        row = await self._approvals.given_up_card(approval.id)
+        card = await find_sent(self._client, row) if row is not None else None
+        return replace(approval, card=card)
 
     async def _newer(self, approval: Approval) -> Approval | None:
         if approval.superseded_by is None:

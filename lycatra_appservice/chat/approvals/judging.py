@@ -70,8 +70,6 @@ class Judge:
         )
 
     async def _counts(self, vote: Vote, rule: Rule, approval: Approval, room_id: RoomID) -> bool:
-        if await self._electorate.may(rule, vote.voter, approval.requester, room_id):
-            return True
-        return not vote.yes and await self._electorate.may_stop(
-            vote.voter, approval.requester, room_id
-        )
+        if not vote.yes and vote.voter == approval.requester:
+            return True  # also from where he has asked, when the card is in another room
+        return await self._electorate.may(rule, vote.voter, approval.requester, room_id)

@@ -55,22 +55,21 @@ class Settling:
             await self._deciding.conclude(approval.id, CallOutcome.UNKNOWN)
             unknown.said = wording.interrupted(_look(approval))
             raise
-        done = "failed" not in made
-        await self._deciding.conclude(
-            approval.id, CallOutcome.DONE if done else CallOutcome.FAILED
-        )
-        if not done:
+        await self._deciding.conclude(approval.id, _outcome(made))
+        if "failed" in made:
             raise ToolError(said_from_json(made["failed"]))
         return _result(made)
 
     async def _made(self, turn: Turn, approval: Approval, toolbox: Toolbox) -> Mapping[str, JSON]:
         async def make() -> JSON:
             # Everything that it raises is its end, too: from here on nothing is tried again.
-            approved = Approved(args_hash=approval.args_hash)
+            approved = Approved(
+                args_hash=approval.args_hash, code=approval.code, by=approval.decided_by
+            )
             try:
                 result = await toolbox.call(approval.tool, approval.args, approved=approved)
             except ToolError as error:
-                return {"failed": said_to_json(error.said)}
+                return {"failed": said_to_json(error.said), "in_doubt": error.in_doubt}
             return _kept(result)
 
         made: Mapping[str, JSON] = await turn.change(
@@ -96,6 +95,12 @@ def _refusal(approval: Approval) -> LycatraError:
             return NotApprovedError(Text("was_taken_back"))
         case _:
             return StillOpenError(f"approval {approval.code!r} is {approval.state}")
+
+
+def _outcome(made: Mapping[str, JSON]) -> CallOutcome:
+    if "failed" not in made:
+        return CallOutcome.DONE
+    return CallOutcome.UNKNOWN if made["in_doubt"] else CallOutcome.FAILED
 
 
 def _look(approval: Approval) -> str | None:

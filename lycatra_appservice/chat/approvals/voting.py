@@ -83,6 +83,13 @@ class Voting:
         if approval is not None:
             await self._deciding.withdraw(approval.id, Withdrawal.NOT_SHOWN)
 
+    async def goes_on(self, turn: Turn, trigger_id: str, said: Said) -> Sequence[Outgoing]:
+        """One line, once, when what was asked is being done and is not broken off for anybody."""
+        approval = await self._approvals.begun(trigger_id)
+        if approval is None or not await self._first(f"begun|{approval.id}", turn):
+            return ()
+        return self._line(said, approval, turn, approval.room_id)
+
     async def handle(
         self, route: Control, turn: Turn, inbound: Inbound, room: RoomView
     ) -> Sequence[Outgoing]:
@@ -143,16 +150,21 @@ class Voting:
         frozen = verdict.frozen_until
         if frozen is not None and await self._first(f"vote|{approval.id}|frozen", turn):
             told.append(self._frozen(frozen))
-        return [row for said in told for row in self._line(said, approval, turn)]
+        return [
+            row for said in told for row in self._line(said, approval, turn, approval.card_room)
+        ]
 
     async def _first(self, once: str, turn: Turn) -> bool:
         return await self._notices.take_once(once, turn.trigger_id)
 
-    def _line(self, said: Said, approval: Approval, turn: Turn) -> Sequence[Outgoing]:
+    def _line(
+        self, said: Said, approval: Approval, turn: Turn, room_id: RoomID | None
+    ) -> Sequence[Outgoing]:
         shown = Shown.of(approval)
-        if shown is None or approval.card_room is None or approval.card_sender is None:
+        if shown is None or room_id is None or approval.card_sender is None:
             return ()
-        address = Address(room_id=approval.card_room, reply_to=approval.card, thread=shown.thread)
+        card = approval.card if room_id == approval.card_room else None
+        address = Address(room_id=room_id, reply_to=card, thread=shown.thread)
         reply = Reply(markdown=said, sender=approval.card_sender, notice=True)
         return self._composer.line(reply, address, EventID(turn.trigger_id), shown.language)
 

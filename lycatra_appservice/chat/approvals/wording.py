@@ -1,9 +1,10 @@
 """The texts about approvals by name, each with what is filled in."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from lycatra_appservice.model import EventID, Level, RoomID, UserID
+from lycatra_appservice.model import JSON, EventID, Level, RoomID, UserID
 from lycatra_appservice.toolkit.approvals import Rule
 from lycatra_appservice.words.text import Said, Text
 
@@ -12,7 +13,7 @@ def card(
     title: str,
     target: str,
     requester: UserID,
-    arguments: Mapping[str, str],
+    arguments: Mapping[str, JSON],
     steps: Sequence[str],
     state: Said,
 ) -> Text:
@@ -152,5 +153,12 @@ def unknown_code(code: str) -> Text:
     return Text("unknown_code", code=_code(code))
 
 
-def _code(text: str) -> str:
-    return " ".join(text.replace("`", "'").split())
+def _code(value: JSON) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    plain = " ".join(text.replace("`", "'").split())
+    return "".join(sign if sign.isprintable() else _by_number(sign) for sign in plain)
+
+
+def _by_number(sign: str) -> str:
+    """What is not seen, or changes how the rest is read, as its number."""
+    return sign.encode("unicode-escape").decode()

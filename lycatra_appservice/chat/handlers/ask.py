@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -19,14 +19,16 @@ from lycatra_appservice.chat.asides import Asides
 from lycatra_appservice.chat.attachments import long_text_in_file
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.conversation import ConversationStore, conversation_of
+from lycatra_appservice.chat.memory import called_in, recall
+from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.chat.routes import Ask, Control
 from lycatra_appservice.chat.typing import TypingNotice
 from lycatra_appservice.errors import ModelError
 from lycatra_appservice.matrix.room_view import RoomView
-from lycatra_appservice.model import JSON, Caller, Face, Inbound, Level, Outgoing, Reply
-from lycatra_appservice.toolkit.access import Access
+from lycatra_appservice.model import JSON, Caller, Face, Inbound, Level, Outgoing, Reply, RoomID
+from lycatra_appservice.toolkit.base import Audience
 from lycatra_appservice.toolkit.registry import Registry
-from lycatra_appservice.toolkit.toolbox import Gate
+from lycatra_appservice.toolkit.toolbox import Gate, Toolbox
 from lycatra_appservice.turns.turn import Turn
 from lycatra_appservice.words.text import Text
 
@@ -44,9 +46,9 @@ class AskHandler:
         agent: Agent | None,
         gate: Gate,
         registry: Registry,
-        access: Access,
         conversations: ConversationStore,
         composer: Composer,
+        private: PrivateAnswers,
         asides: Asides,
         typing: TypingNotice,
         zone: ZoneInfo,
@@ -59,9 +61,9 @@ class AskHandler:
         self._agent = agent
         self._gate = gate
         self._registry = registry
-        self._access = access
         self._conversations = conversations
         self._composer = composer
+        self._private = private
         self._asides = asides
         self._typing = typing
         self._zone = zone
@@ -79,19 +81,22 @@ class AskHandler:
         """
         answer = await self._try(route, turn, inbound, room)
         mentions = () if room.is_direct else (inbound.sender,)
-        if not isinstance(answer, AgentAnswer):
+        if not isinstance(answer, _Answered):
             reply = Reply(markdown=answer, sender=route.speaker, mentions=mentions)
             return self._composer.answer(reply, inbound, room)
         # What is said beside an answer stays outside of the file that a long one becomes.
         reply = long_text_in_file(
             Reply(
-                markdown=answer.said,
+                markdown=answer.given.said,
                 sender=route.speaker,
                 mentions=mentions,
-                files=answer.files,
+                files=answer.given.files,
             )
         )
         said = messages.words_alone(reply.markdown) if route.unseen else reply.markdown
+        if answer.is_for_asker_alone:
+            alone = replace(reply, markdown=said)
+            return self._private.rows(alone, answer.direct, inbound, room)
         if await self._is_new_to_threads(turn, inbound, room):
             said = messages.with_thread_hint(said)
         return self._composer.answer(replace(reply, markdown=said), inbound, room)
@@ -101,7 +106,8 @@ class AskHandler:
     ) -> Sequence[Outgoing]:
         """Begin the conversation anew, for somebody who may ask."""
         said = messages.may_not_ask()
-        if self._access.level(inbound.sender) >= Level.VIEWER:
+        toolbox = await self._gate.open(_caller(turn, inbound))
+        if toolbox.level >= Level.VIEWER:
             await self._conversations.reset(
                 conversation_of(inbound), turn.trigger_id, run=turn.first_n
             )
@@ -111,9 +117,10 @@ class AskHandler:
 
     async def _try(
         self, route: Ask, turn: Turn, inbound: Inbound, room: RoomView
-    ) -> AgentAnswer | Text:
+    ) -> "_Answered | Text":
         """The answer, or why there is none."""
-        if self._access.level(inbound.sender) < Level.VIEWER:
+        toolbox = await self._gate.open(_caller(turn, inbound), namespace=route.namespace)
+        if toolbox.level < Level.VIEWER:
             return messages.may_not_ask()
         if self._agent is None:
             return messages.no_model()
@@ -122,7 +129,7 @@ class AskHandler:
                 asyncio.timeout(self._patience.total_seconds()),
                 self._typing.shown(inbound.room_id, route.speaker),
             ):
-                return await self._answer(self._agent, route, turn, inbound, room)
+                return await self._answer(self._agent, toolbox, route, turn, inbound, room)
         except TimeoutError:
             logger.warning("turn_took_too_long", extra={"patience": str(self._patience)})
             return messages.failed(messages.took_too_long(self._patience))
@@ -131,25 +138,15 @@ class AskHandler:
             return messages.failed(error.said)
 
     async def _answer(
-        self, agent: Agent, route: Ask, turn: Turn, inbound: Inbound, room: RoomView
-    ) -> AgentAnswer:
-        caller = Caller(
-            user_id=inbound.sender,
-            face=Face.AGENT,
-            room_id=inbound.room_id,
-            on_behalf_of_turn=turn.trigger_id,
-        )
-        conversation = conversation_of(inbound)
-
-        async def read_surroundings() -> JSON:
-            history = await self._conversations.load(conversation)
-            return {
-                "now": self._now().isoformat(),
-                "history": [message_to_json(message) for message in history],
-            }
-
-        # A step: a resumed turn must ask with the very words that its journal answers.
-        before = await turn.step("0:surroundings", read_surroundings)
+        self,
+        agent: Agent,
+        toolbox: Toolbox,
+        route: Ask,
+        turn: Turn,
+        inbound: Inbound,
+        room: RoomView,
+    ) -> "_Answered":
+        before = await self._surroundings(toolbox, turn, inbound, room)
         question = Question(
             text=_with_attachment(route),
             asker=inbound.sender,
@@ -158,23 +155,80 @@ class AskHandler:
             zone=self._zone,
             room_name=None if room.is_direct else room.name,
             history=[message_from_json(row) for row in before["history"]],
-            rights=self._access.level(inbound.sender).name.lower(),
+            rights=toolbox.level.name.lower(),
             only_namespace=self._about(route.namespace),
         )
         occasion = Occasion(
-            turn=turn, inbound=inbound, room=room, speaker=route.speaker, face=caller.face
+            turn=turn, inbound=inbound, room=room, speaker=route.speaker, face=Face.AGENT
         )
-        toolbox = AskingToolbox(
-            self._gate.open(caller, namespace=route.namespace),
-            occasion,
-            self._desk,
-            self._settling,
-        )
-        answer = await agent.answer(question, toolbox, turn)
+        asking = AskingToolbox(toolbox, occasion, self._desk, self._settling)
+        offered = {tool.name for tool in toolbox.tools()}
+        given = await agent.answer(question, asking, turn)
+        own = called_in(given.messages) & {*offered, *given.used}
+        is_private = self._has_private(own) or bool(before.get("is_private"))
+        answered = await self._placed(given, turn, inbound, is_private=is_private)
+        rests_on = own.union(before.get("rests_on", ()))
+        await self._remember(turn, inbound, answered, rests_on, is_private=is_private)
+        return answered
+
+    async def _placed(
+        self, given: AgentAnswer, turn: Turn, inbound: Inbound, *, is_private: bool
+    ) -> "_Answered":
+        # By who is there now: somebody may have come in while the model was thinking.
+        asker = inbound.sender
+        if not is_private or await self._private.is_alone(asker, inbound.room_id):
+            return _Answered(given, is_for_asker_alone=False)
+        direct = await self._private.room_with(turn, asker)
+        return _Answered(given, is_for_asker_alone=True, direct=direct)
+
+    async def _surroundings(
+        self, toolbox: Toolbox, turn: Turn, inbound: Inbound, room: RoomView
+    ) -> Mapping[str, JSON]:
+        async def read() -> JSON:
+            known = recall(
+                await self._conversations.load(conversation_of(inbound)),
+                inbound.sender,
+                is_alone=set(room.people) == {inbound.sender},
+                may_use_all=toolbox.may_use_all,
+            )
+            return {
+                "now": self._now().isoformat(),
+                "history": [message_to_json(message) for message in known.messages],
+                "rests_on": sorted(known.rests_on),
+                "is_private": known.is_private,
+            }
+
+        # A step: a resumed turn must ask with the very words that its journal answers.
+        found: Mapping[str, JSON] = await turn.step("0:surroundings", read)
+        return found
+
+    async def _remember(
+        self,
+        turn: Turn,
+        inbound: Inbound,
+        answered: "_Answered",
+        rests_on: frozenset[str],
+        *,
+        is_private: bool,
+    ) -> None:
+        """In the conversation that the answer goes into, where the asker goes on with it."""
+        conversation: str | None = conversation_of(inbound)
+        if answered.is_for_asker_alone:
+            conversation = answered.direct
+        if conversation is None:
+            return
         await self._conversations.append(
-            conversation, turn.trigger_id, answer.messages, run=turn.first_n
+            conversation,
+            turn.trigger_id,
+            answered.given.messages,
+            run=turn.first_n,
+            rests_on=rests_on,
+            only_for=inbound.sender if is_private else None,
         )
-        return answer
+
+    def _has_private(self, tools: Collection[str]) -> bool:
+        found = [self._registry.tool(name) for name in tools]
+        return any(tool is not None and tool.audience is Audience.ASKER for tool in found)
 
     async def _is_new_to_threads(self, turn: Turn, inbound: Inbound, room: RoomView) -> bool:
         """Whether the answer begins the first thread with this person, who may want a hint."""
@@ -186,6 +240,25 @@ class AskHandler:
     def _about(self, namespace: str | None) -> str | None:
         found = self._registry.namespace(namespace) if namespace else None
         return f"{found.display_name}: {found.summary}" if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """What the agent gave; `direct` is where it goes if it is for the asker alone."""
+
+    given: AgentAnswer
+    is_for_asker_alone: bool
+    direct: RoomID | None = None
+
+
+def _caller(turn: Turn, inbound: Inbound) -> Caller:
+    return Caller(
+        user_id=inbound.sender,
+        face=Face.AGENT,
+        room_id=inbound.room_id,
+        on_behalf_of_turn=turn.trigger_id,
+        run=turn.first_n,
+    )
 
 
 def _with_attachment(route: Ask) -> str:

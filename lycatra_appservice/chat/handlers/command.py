@@ -11,13 +11,14 @@ from lycatra_appservice.chat.attachments import long_text_in_file
 from lycatra_appservice.chat.commands import Command, UnclearArguments, UnknownCommand
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.control import ControlWord
+from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.chat.routes import Explain, RunTool, RunTools
-from lycatra_appservice.errors import ToolError
+from lycatra_appservice.errors import ToolError, ToolFailedError
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import Caller, Face, Inbound, Outgoing, Reply, UserID
 from lycatra_appservice.toolkit.approvals import NeedsApprovalError
-from lycatra_appservice.toolkit.base import Effect, ToolResult
+from lycatra_appservice.toolkit.base import Audience, Effect, ToolResult
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.toolkit.toolbox import Gate, Toolbox
 from lycatra_appservice.turns.approvals import Approval
@@ -36,6 +37,7 @@ class CommandHandler:
         registry: Registry,
         users: VirtualUsers,
         composer: Composer,
+        private: PrivateAnswers,
         desk: ApprovalDesk,
         settling: Settling,
     ) -> None:
@@ -43,6 +45,7 @@ class CommandHandler:
         self._registry = registry
         self._users = users
         self._composer = composer
+        self._private = private
         self._desk = desk
         self._settling = settling
 
@@ -60,9 +63,10 @@ class CommandHandler:
             face=Face.COMMAND,
             room_id=inbound.room_id,
             on_behalf_of_turn=turn.trigger_id,
+            run=turn.first_n,
         )
         if isinstance(route, Explain):
-            said = _explanation(route.problem, self._gate.open(caller))
+            said = _explanation(route.problem, await self._gate.open(caller))
             reply = Reply(markdown=said, sender=route.speaker, notice=True)
             return self._composer.answer(reply, inbound, room)
         answers = [
@@ -84,13 +88,23 @@ class CommandHandler:
         occasion = Occasion(
             turn=turn, inbound=inbound, room=room, speaker=speaker, face=caller.face
         )
-        reply = await self._run(step_name, command, caller, occasion)
+        reply, is_told = await self._run(step_name, command, caller, occasion)
+        if is_told and await self._is_for_asker_alone(command.tool, inbound):
+            direct = await self._private.room_with(turn, inbound.sender)
+            return self._private.rows(reply, direct, inbound, room)
         return self._composer.answer(reply, inbound, room)
+
+    async def _is_for_asker_alone(self, name: str, inbound: Inbound) -> bool:
+        tool = self._registry.tool(name)
+        if tool is None or tool.audience is not Audience.ASKER:
+            return False
+        return not await self._private.is_alone(inbound.sender, inbound.room_id)
 
     async def _run(
         self, step_name: str, command: Command, caller: Caller, occasion: Occasion
-    ) -> Reply:
-        toolbox = self._gate.open(caller)
+    ) -> tuple[Reply, bool]:
+        """What to say, and whether the tool said it, rather than the gate."""
+        toolbox = await self._gate.open(caller)
         approval = occasion.turn.approval(step_name)
         if approval is not None:
             return await self._go_on(approval, toolbox, occasion)
@@ -102,21 +116,25 @@ class CommandHandler:
             except NeedsApprovalError as needed:
                 await self._desk.ask(occasion, step_name, needed)
         except ToolError as error:
-            return Reply(markdown=error.said, sender=occasion.speaker, notice=True)
-        return _shown(result, command.tool, occasion.speaker)
+            is_told = isinstance(error, ToolFailedError)
+            return Reply(markdown=error.said, sender=occasion.speaker, notice=True), is_told
+        return _shown(result, command.tool, occasion.speaker), True
 
-    async def _go_on(self, approval: Approval, toolbox: Toolbox, occasion: Occasion) -> Reply:
+    async def _go_on(
+        self, approval: Approval, toolbox: Toolbox, occasion: Occasion
+    ) -> tuple[Reply, bool]:
         """After the wait: the result is a new message, which rings."""
         mentions = () if occasion.room.is_direct else (occasion.inbound.sender,)
+        is_told = True
         try:
             result = await self._settling.settle(occasion.turn, approval, toolbox)
         except NotApprovedError as error:
-            reply = Reply(markdown=error.said, sender=occasion.speaker)
+            reply, is_told = Reply(markdown=error.said, sender=occasion.speaker), False
         except ToolError as error:
             reply = Reply(markdown=messages.failed(error.said), sender=occasion.speaker)
         else:
             reply = _shown(result, approval.tool, occasion.speaker)
-        return replace(reply, notice=False, mentions=mentions)
+        return replace(reply, notice=False, mentions=mentions), is_told
 
 
 def _shown(result: ToolResult, tool: str, speaker: UserID) -> Reply:

@@ -1,17 +1,20 @@
-"""The words that people say to us about ourselves: `!help`, `!settings`, `!whoami`."""
+"""The words that people say to us about ourselves: `!help`, `!whoami`, `!audit` and others."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 from lycatra_appservice.chat import messages
+from lycatra_appservice.chat.audit_page import AuditPage
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.control import ControlWord
 from lycatra_appservice.chat.help_page import HelpPage
 from lycatra_appservice.chat.routes import Control
-from lycatra_appservice.chat.settings_page import SettingsPage, may_choose
+from lycatra_appservice.chat.settings_page import SettingsPage
+from lycatra_appservice.chat.sources import SourcesPage
+from lycatra_appservice.chat.whoami import WhoAmI
 from lycatra_appservice.matrix.room_view import RoomView
-from lycatra_appservice.model import Inbound, Level, Outgoing, Reply, UserID
-from lycatra_appservice.toolkit.access import Access
+from lycatra_appservice.model import Inbound, Level, Outgoing, Reply
+from lycatra_appservice.toolkit.rights import Rights
 from lycatra_appservice.turns.turn import Turn
 from lycatra_appservice.words.text import Said
 
@@ -20,43 +23,45 @@ class ControlHandler:
     """Answers everybody about himself, and whoever may ask at all about the rest."""
 
     def __init__(
-        self, access: Access, help_page: HelpPage, settings: SettingsPage, composer: Composer
+        self,
+        rights: Rights,
+        who_am_i: WhoAmI,
+        help_page: HelpPage,
+        settings: SettingsPage,
+        audit: AuditPage,
+        sources: SourcesPage,
+        composer: Composer,
     ) -> None:
-        self._access = access
+        self._rights = rights
+        self._who_am_i = who_am_i
         self._help = help_page
         self._settings = settings
+        self._audit = audit
+        self._sources = sources
         self._composer = composer
 
     async def handle(
         self, route: Control, turn: Turn, inbound: Inbound, room: RoomView
     ) -> Sequence[Outgoing]:
         """Do it, and say what it is now."""
-        said, room = await self._answer(route, inbound.sender, room)
-        reply = Reply(markdown=said, sender=route.speaker, notice=True)
+        said, room = await self._answer(route, inbound, room)
+        subject = route.word.value
+        reply = Reply(markdown=said, sender=route.speaker, notice=True, subject=subject)
         return self._composer.answer(reply, inbound, room)
 
     async def _answer(
-        self, route: Control, asker: UserID, room: RoomView
+        self, route: Control, inbound: Inbound, room: RoomView
     ) -> tuple[Said, RoomView]:
+        asker = inbound.sender
         if route.word is ControlWord.WHOAMI:
-            return self._whoami(asker, room), room
-        if self._access.level(asker) is Level.NONE:
+            return await self._who_am_i.tell(asker, room), room
+        if await self._rights.level(asker, room.room_id) is Level.NONE:
             return messages.may_not_ask(), room
+        if route.word is ControlWord.AUDIT:
+            return await self._audit.answer(inbound, room, route.rest), room
+        if route.word is ControlWord.SOURCES:
+            return await self._sources.asked_by(inbound), room
         if route.word is ControlWord.SETTINGS:
             said, chosen = await self._settings.answer(asker, room, route.rest)
             return said, replace(room, chosen=chosen)  # the answer itself follows it already
-        return self._help.show(asker, route.speaker, room, route.rest), room
-
-    def _whoami(self, asker: UserID, room: RoomView) -> Said:
-        entry = self._access.entry_for(asker)
-        level = self._access.level(asker)
-        above_all = room.power.creators_above_all and asker in room.power.creators
-        return messages.whoami(
-            asker,
-            level,
-            messages.whoami_whence((entry[0].name.lower(), entry[1]) if entry else None),
-            messages.whoami_power(
-                None if above_all else room.power.of(asker),
-                may_set=may_choose(asker, level, room),
-            ),
-        )
+        return await self._help.show(asker, route.speaker, room, route.rest), room

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from lycatra_appservice.chat.encrypted_rooms import EncryptedRooms
+from lycatra_appservice.matrix.client import MatrixClient
 from lycatra_appservice.matrix.errors import MatrixError
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.rooms import RoomStore
@@ -14,9 +15,16 @@ from lycatra_appservice.turns.turn import Turn
 class EncryptedHandler:
     """Has the first one of a room explained; all that follow cost a look-up."""
 
-    def __init__(self, users: VirtualUsers, rooms: RoomStore, encrypted: EncryptedRooms) -> None:
+    def __init__(
+        self,
+        users: VirtualUsers,
+        rooms: RoomStore,
+        client: MatrixClient,
+        encrypted: EncryptedRooms,
+    ) -> None:
         self._users = users
         self._rooms = rooms
+        self._client = client
         self._encrypted = encrypted
 
     async def handle(self, turn: Turn, event: Mapping[str, JSON]) -> Sequence[Outgoing]:
@@ -33,11 +41,18 @@ class EncryptedHandler:
         try:
             room = await self._rooms.view(room_id, self._users.main)
             if not room.encrypted:
-                # The state event may have been lost.
-                await self._rooms.drop(room_id)
+                if not await self._is_really_encrypted(room):
+                    return None
+                await self._rooms.drop(room_id)  # the push of it was lost
                 room = await self._rooms.view(room_id, *room.ours)
         except MatrixError as error:
             if error.outlasted:
                 raise
             return None
         return room if room.encrypted else None
+
+    async def _is_really_encrypted(self, room: RoomView) -> bool:
+        """Ask for the one event: to read a whole room takes long, and anybody can make us look."""
+        host = room.host(self._users.main)
+        state = await self._client.state_event(room.room_id, "m.room.encryption", as_user=host)
+        return state is not None

@@ -190,7 +190,7 @@ class InvitationHandler:
         self, room: RoomView, continues: RoomID | None, inviter: UserID
     ) -> Sequence[UserID]:
         if continues is None:
-            return self._company.along(room, inviter)
+            return await self._company.along(room, inviter)
         return await self._upgrades.movers([continues], room)
 
     async def _greet(

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, assert_never
+from typing import Final, Protocol, assert_never
 
 from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.asides import Asides
@@ -35,6 +35,10 @@ from lycatra_appservice.model import Inbound, Outgoing, Reply, RoomID
 from lycatra_appservice.turns.turn import Turn
 
 logger = logging.getLogger(__name__)
+
+_ONLY_READ: Final = frozenset(
+    {ControlWord.HELP, ControlWord.WHOAMI, ControlWord.AUDIT, ControlWord.SOURCES}
+)
 
 
 class SteeringHandler(Protocol):
@@ -149,7 +153,7 @@ class MessageHandler:
         return await handler.handle(route, turn, inbound, room)
 
     async def _unseen(self, route: Unseen, turn: Turn, situation: Situation) -> Sequence[Outgoing]:
-        if not await self._asides.cannot_see(turn, situation.room.room_id):
+        if not await self._asides.cannot_see(turn, situation.room.room_id, route.msgtype):
             return ()
         said = messages.unseen(route.msgtype)
         reply = Reply(markdown=said, sender=route.speaker, notice=True)
@@ -168,8 +172,8 @@ class MessageHandler:
         match route:
             case RunTool() | RunTools():
                 only_reads = self._answerers.command.only_reads(route)
-            case Control(word=ControlWord.HELP | ControlWord.WHOAMI):
-                only_reads = True
+            case Control(word=word):
+                only_reads = word in _ONLY_READ
             case _:
                 only_reads = False
         return is_too_old(inbound.age, only_reads=only_reads)

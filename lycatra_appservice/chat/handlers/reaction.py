@@ -1,21 +1,23 @@
-"""Reactions: a stop sign ends a question, a check mark or cross votes, a number picks a choice."""
+"""Reactions: a stop sign, a vote, the number of a choice that we offered, a magnifying glass."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
+from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.asking import MESSAGE, AsTrigger, aged
-from lycatra_appservice.chat.emoji import plain_emoji, vote_of
+from lycatra_appservice.chat.emoji import STOP_SIGNS, plain_emoji, vote_of
+from lycatra_appservice.chat.magnifier import MAGNIFYING_GLASSES, Magnifier
 from lycatra_appservice.chat.router import is_too_old
 from lycatra_appservice.chat.stopping import Stopping
 from lycatra_appservice.chat.welcome import CHOICES
 from lycatra_appservice.matrix.events import age_of, is_id, mapping, text
 from lycatra_appservice.model import JSON, EventID, Outgoing, RoomID, UserID
 from lycatra_appservice.turns.inbox import Inbox
-from lycatra_appservice.turns.known import KnownTurns, OurMessage
+from lycatra_appservice.turns.known import KnownTurn, KnownTurns, OurMessage
 from lycatra_appservice.turns.turn import Turn
+from lycatra_appservice.words.text import Said
 
-_STOP_SIGNS: Final = frozenset({"\U0001f6d1", "\u23f9"})  # a stop sign, a stop button
 _VIA: Final = "pick"
 
 
@@ -32,6 +34,9 @@ class Votes(Protocol):
     ) -> Sequence[Outgoing]:
         """Count a reaction to `target`, if that is a card; return what there is to say."""
 
+    async def goes_on(self, turn: Turn, trigger_id: str, said: Said) -> Sequence[Outgoing]:
+        """Say this, once, if the change that a turn makes has begun."""
+
 
 class ReactionHandler:
     """Keys are compared as people see them. Our own reactions never come here."""
@@ -41,9 +46,11 @@ class ReactionHandler:
         known: KnownTurns,
         stopping: Stopping,
         votes: Votes,
+        magnifier: Magnifier,
         inbox: Inbox,
         as_trigger: AsTrigger,
     ) -> None:
+        self._magnifier = magnifier
         self._known = known
         self._stopping = stopping
         self._votes = votes
@@ -63,14 +70,26 @@ class ReactionHandler:
         message = await self._known.find_message(EventID(target))
         if message is not None and message.room_id != event["room_id"]:
             return ()
-        if key in _STOP_SIGNS:
+        if key in STOP_SIGNS:
             stopped = message.turn if message else await self._known.find(target)
-            if stopped is not None:
-                room_id, person = RoomID(event["room_id"]), UserID(event["sender"])
-                await self._stopping.stop_one(stopped, room_id, person)
-        elif message is not None:
+            return () if stopped is None else await self._stop(turn, event, stopped)
+        if message is not None and key in MAGNIFYING_GLASSES:
+            age = age_of(event, turn.input["age_ms"], turn.created_at_ms)
+            return await self._magnifier.look(
+                UserID(event["sender"]), message, EventID(target), age
+            )
+        if message is not None:
             await self._pick(turn, event, EventID(target), message, key)
         return ()
+
+    async def _stop(
+        self, turn: Turn, event: Mapping[str, JSON], stopped: KnownTurn
+    ) -> Sequence[Outgoing]:
+        room_id, person = RoomID(event["room_id"]), UserID(event["sender"])
+        await self._stopping.stop_one(stopped, room_id, person)
+        if not await self._stopping.goes_on(stopped, room_id, person):
+            return ()
+        return await self._votes.goes_on(turn, stopped.trigger_id, messages.goes_on())
 
     async def _pick(
         self,

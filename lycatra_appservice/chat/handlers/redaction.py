@@ -5,6 +5,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.asking import is_redacted
 from lycatra_appservice.chat.handlers.reaction import pick_of
 from lycatra_appservice.chat.originals import Originals
@@ -17,6 +18,7 @@ from lycatra_appservice.turns.known import KnownTurn, KnownTurns
 from lycatra_appservice.turns.records import Trigger, lane_of_job
 from lycatra_appservice.turns.revisions import Revisions
 from lycatra_appservice.turns.turn import Turn
+from lycatra_appservice.words.text import Said
 
 logger = logging.getLogger(__name__)
 
@@ -27,9 +29,15 @@ class Votes(Protocol):
     async def take_back(self, event_id: EventID) -> None:
         """It may have been a vote, or a card."""
 
+    async def goes_on(self, turn: Turn, trigger_id: str, said: Said) -> Sequence[Outgoing]:
+        """Say this, once, if the change that a turn makes has begun."""
+
 
 class RedactionHandler:
-    """Follows redactions of what people asked, and of what we said. Says nothing itself."""
+    """Follows redactions of what people asked, and of what we said.
+
+    Says nothing itself, unless a change has begun that goes on all the same.
+    """
 
     def __init__(
         self,
@@ -64,8 +72,9 @@ class RedactionHandler:
         await self._votes.take_back(redacted)
         age = age_of(event, turn.input["age_ms"], turn.created_at_ms)
         reworded = await self._rewording.back(redacted, room_id, age)
+        goes_on = await self._votes.goes_on(turn, redacted, messages.removed_after_start())
         await self._inbox.store([_forget(redacted, room_id, words_of=reworded)])
-        return ()
+        return goes_on
 
     async def _is_honest(
         self, event: Mapping[str, JSON], known: KnownTurn | None, redacted: EventID

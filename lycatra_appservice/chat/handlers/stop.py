@@ -27,6 +27,9 @@ class StopHandler:
             return await self._stopping.stop_in(inbound.room_id, inbound.thread, inbound.sender)
 
         stopped = await turn.step("stopped", stop)
-        said = messages.stopped(stopped, of_all=self._stopping.may_stop_all(inbound.sender))
+        of_all = await self._stopping.may_stop_all(inbound.sender, inbound.room_id)
+        said = messages.stopped(stopped, of_all=of_all)
+        if await self._stopping.any_goes_on(inbound.room_id, inbound.thread, inbound.sender):
+            said = messages.goes_on(said if stopped else None)
         reply = Reply(markdown=said, sender=route.speaker, notice=True)
         return self._composer.answer(reply, inbound, room)

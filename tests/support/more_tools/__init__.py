@@ -1,1 +1,1 @@
-"""Tools that only tests have; `Lycatra(more_tools=True)` adds this folder to ours."""
+"""Tools that only tests have, mounted as an operator mounts his own."""

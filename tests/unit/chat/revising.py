@@ -88,6 +88,13 @@ async def work_off(scene: Scene, kind: LaneKind) -> None:
             await scene.runner.run(lease, turn, go_on=False)
 
 
+async def hurry(scene: Scene) -> None:
+    """Do what is to be tried later now."""
+    await query(scene.database, "UPDATE turn SET run_at = 0")
+    await query(scene.database, "UPDATE lane SET ready_at = 0 WHERE ready_at > 0")
+    await scene.work()
+
+
 async def all_texts(database: Database) -> str:
     """Everything that is written in any table."""
     tables = await query(database, "SELECT name FROM sqlite_master WHERE type = 'table'")

@@ -1,13 +1,12 @@
 """A change waits for people: the card, their votes, and one new message at the end."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from lycatra_appservice.model import RoomID, UserID
+from lycatra_appservice.model import RoomID
 from lycatra_appservice.settings import Approvals
 from lycatra_appservice.toolkit.base import Rule
 from lycatra_appservice.turns.deciding import Deciding
@@ -40,7 +39,8 @@ from tests.support.scene import (
     open_scene,
 )
 from tests.support.turns import query, turn_states
-from tests.unit.chat.revising import edit, on_the_homeserver, reaction, take_back
+from tests.unit.chat.approving import results, ruled, vote
+from tests.unit.chat.revising import edit, hurry, on_the_homeserver, reaction, take_back
 
 APPROVALS_ROOM = RoomID("!approvals")
 FREEZE = ["sun 10:00-14:00", "sun 14:00-16:00"]  # the scene's day is a Sunday
@@ -56,40 +56,6 @@ async def scene(tmp_path: Path, services: Services) -> AsyncIterator[Scene]:
     async with open_scene(tmp_path, lists=LISTS, tools=services.tools()) as opened:
         seat_people(opened)
         yield opened
-
-
-@asynccontextmanager
-async def ruled(tmp_path: Path, services: Services, **rule: object) -> AsyncIterator[Scene]:
-    """A scene with an `approvals` section."""
-    approvals = Approvals.model_validate(rule)
-    async with open_scene(
-        tmp_path, lists=LISTS, tools=services.tools(), approvals=approvals
-    ) as opened:
-        seat_people(opened)
-        yield opened
-
-
-async def vote(
-    scene: Scene,
-    key: str = "✅",
-    *,
-    by: UserID = OPERATOR,
-    on: str | None = None,
-    age: timedelta = timedelta(0),
-) -> list[str]:
-    """What we say after somebody's reaction to the last card."""
-    event = reaction(scene, on or card_id(scene), key, sender=by, age=age)
-    return [said.body for said in await scene.hear(event)]
-
-
-def results(scene: Scene) -> list[str]:
-    """The answers to requests, which are new messages."""
-    return [
-        said.body
-        for said in scene.said()
-        if said.content.get("org.lycatra.reply", {}).get("kind") == "message"
-        and "m.new_content" not in said.content
-    ]
 
 
 # --- the card ---
@@ -605,9 +571,7 @@ async def test_a_redacted_request_is_forgotten_with_its_card(
     card = card_id(scene)
 
     await scene.hear(take_back(scene, asked))
-    await query(scene.database, "UPDATE turn SET run_at = 0")
-    await query(scene.database, "UPDATE lane SET ready_at = 0 WHERE ready_at > 0")
-    await scene.work()
+    await hurry(scene)
 
     redacted = {
         event["content"].get("redacts") or event.get("redacts")
@@ -646,7 +610,7 @@ async def test_the_same_asked_again_leads_from_the_old_card_to_the_new(
 
     assert new != old
     assert new in str(scene.stub.rooms[ROOM].events)
-    assert "the newer card" in card_now(scene, old)
+    assert "A newer request is about the same" in card_now(scene, old)
     await vote(scene, on=old)
     assert services.restarted == []
     await vote(scene, on=new)

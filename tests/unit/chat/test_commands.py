@@ -107,6 +107,15 @@ def test_what_could_be_several_tools_or_none_is_no_command(words: str) -> None:
     assert isinstance(COMMANDS.parse(words), UnknownCommand)
 
 
+@pytest.mark.parametrize(
+    ("words", "meant"), [("list", "list_updates"), ("get", "get_service_status")]
+)
+def test_the_beginning_of_a_name_is_told_how_it_goes_on(words: str, meant: str) -> None:
+    parsed = COMMANDS.parse(words)
+    assert isinstance(parsed, UnknownCommand)
+    assert meant in parsed.suggestions
+
+
 def test_a_tools_own_name_is_stronger_than_anothers_other_name() -> None:
     tools = {
         "docs": [a_tool(name="search_docs", args=NoArgs, also_called=("get uptime",))],

@@ -1,5 +1,6 @@
 """Whom @lycatra brings along."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -10,10 +11,10 @@ from lycatra_appservice.matrix.power import PowerLevels
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, Level, RoomID, UserID
-from lycatra_appservice.toolkit.access import Access
+from lycatra_appservice.settings import Permission
 from lycatra_appservice.toolkit.base import Namespace, Tool, ToolArgs
 from lycatra_appservice.toolkit.registry import Registry
-from tests.support.toolbench import Lists, a_tool
+from tests.support.toolbench import Lists, a_tool, bench
 
 PERSON, OTHER = UserID("@person:hs.test"), UserID("@other:hs.test")
 ADMIN = UserID("@admin:hs.test")
@@ -32,9 +33,8 @@ def tools_of(name: str) -> list[Tool[ToolArgs]]:
 NAMESPACES = [Namespace(name=name, display_name=name, summary="x") for name in NAMES]
 REGISTRY = Registry(NAMESPACES, {name: tools_of(name) for name in NAMES})
 USERS = VirtualUsers(server_name="hs.test", namespaces=NAMESPACES)
-ACCESS = Access(
-    Lists(admin=[ADMIN], viewer=["*:hs.test"], operator=()), hidden_tools={"list_space4"}
-)
+LISTS = Lists(admin=[ADMIN], viewer=["*:hs.test"], operator=())
+HIDDEN = Permission(tools=("list_space4",), hidden=True)
 
 
 def named(*numbers: int) -> list[UserID]:
@@ -51,20 +51,24 @@ GROUP = RoomView(
 MANY = {UserID(f"@p{n}:hs.test"): None for n in range(51)}
 
 
-def company(defaults: RoomSettings | None = None) -> Company:
-    return Company(USERS, REGISTRY, ACCESS, defaults or RoomSettings())
+async def along(
+    room: RoomView, inviter: UserID, defaults: RoomSettings | None = None
+) -> Sequence[UserID]:
+    async with bench(registry=REGISTRY, lists=LISTS, rules=[HIDDEN]) as made:
+        company = Company(USERS, REGISTRY, made.gate, defaults or RoomSettings())
+        return await company.along(room, inviter)
 
 
-def test_those_come_whose_tools_the_inviter_may_use_and_six_at_most() -> None:
-    assert list(company().along(GROUP, PERSON)) == named(0, 3, 5, 6, 7, 8)
-    assert list(company().along(GROUP, ADMIN)) == named(0, 2, 3, 5, 6, 7)
-    assert list(company().along(GROUP, UserID("@stranger:elsewhere.org"))) == []
+async def test_those_come_whose_tools_the_inviter_may_use_and_six_at_most() -> None:
+    assert list(await along(GROUP, PERSON)) == named(0, 3, 5, 6, 7, 8)
+    assert list(await along(GROUP, ADMIN)) == named(0, 2, 3, 5, 6, 7)
+    assert list(await along(GROUP, UserID("@stranger:elsewhere.org"))) == []
 
 
-def test_who_is_there_or_was_sent_away_is_not_brought() -> None:
+async def test_who_is_there_or_was_sent_away_is_not_brought() -> None:
     room = replace(GROUP, ours=frozenset({USERS.main, *named(0)}), gone=frozenset(named(3)))
 
-    assert list(company().along(room, PERSON)) == named(5, 6, 7, 8)
+    assert list(await along(room, PERSON)) == named(5, 6, 7, 8)
 
 
 @pytest.mark.parametrize(
@@ -80,16 +84,16 @@ def test_who_is_there_or_was_sent_away_is_not_brought() -> None:
     ],
     ids=["a dm", "public", "a crowd", "not there", "no right", "on demand", "label"],
 )
-def test_nobody_comes_where_nobody_more_is_wanted(room: RoomView) -> None:
-    assert list(company().along(room, PERSON)) == []
+async def test_nobody_comes_where_nobody_more_is_wanted(room: RoomView) -> None:
+    assert list(await along(room, PERSON)) == []
 
 
 @pytest.mark.parametrize(
     ("chosen", "comes"), [({}, False), ({"virtual_users": "all"}, True), ({"reply": "x"}, False)]
 )
-def test_what_the_room_chose_wins_over_the_configuration(
+async def test_what_the_room_chose_wins_over_the_configuration(
     chosen: dict[str, JSON], comes: bool
 ) -> None:
-    careful = company(RoomSettings(virtual_users="on_demand"))
+    careful = RoomSettings(virtual_users="on_demand")
 
-    assert bool(careful.along(replace(GROUP, chosen=chosen), PERSON)) is comes
+    assert bool(await along(replace(GROUP, chosen=chosen), PERSON, careful)) is comes

@@ -74,7 +74,11 @@ async def test_help_without_a_model_speaks_of_commands_only(group: Scene) -> Non
     [
         ((PERSON, MAIN), {}, "Just write here"),
         ((PERSON, OTHER, MAIN), {}, "Begin with my name"),
-        ((PERSON, OTHER, MAIN), {"m.room.join_rules": {"join_rule": "public"}}, "only who names"),
+        (
+            (PERSON, OTHER, MAIN),
+            {"m.room.join_rules": {"join_rule": "public"}},
+            "only answer those who name me",
+        ),
     ],
 )
 async def test_help_says_how_to_ask_in_such_a_room(
@@ -289,7 +293,16 @@ async def test_whoami_of_who_made_a_room_of_version_12(group: Scene) -> None:
     }
     group.seat(PERSON, OTHER, MAIN, state=state, room_id=DM)
 
-    assert "You made this room" in await told(group, "!whoami", room=DM)
+    assert "You made this room, so you may change" in await told(group, "!whoami", room=DM)
+
+
+async def test_whoami_promises_a_creator_without_rights_no_settings(group: Scene) -> None:
+    create: JSON = {"room_version": "12", "additional_creators": [STRANGER]}
+    group.seat(PERSON, STRANGER, MAIN, state={"m.room.create": create}, room_id=DM)
+
+    said = await told(group, "!whoami", room=DM, sender=STRANGER)
+
+    assert "- You made this room.\n" in said
 
 
 async def test_a_dm_with_a_virtual_user_gets_help_from_that_user(group: Scene) -> None:

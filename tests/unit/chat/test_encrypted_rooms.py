@@ -128,6 +128,31 @@ async def test_the_first_message_that_we_cannot_read_is_enough(scene: Scene) -> 
     assert len(direct_rooms(scene)) == 1
 
 
+async def test_who_only_pretends_encryption_does_not_have_the_room_read_each_time(
+    scene: Scene,
+) -> None:
+    seat(scene, PERSON, OTHER, MAIN, is_encrypted=False)
+    await scene.rooms.view(ROOM)
+    reads = len(scene.stub.asked("GET", f"/rooms/{ROOM}/state"))
+
+    await scene.hear(cipher(scene), cipher(scene), cipher(scene))
+
+    assert scene.said() == []
+    asked = [seen.path for seen in scene.stub.asked("GET", f"/rooms/{ROOM}/state")][reads:]
+    assert all("m.room.encryption" in path for path in asked)
+
+
+async def test_a_room_whose_encryption_we_were_never_told_of_is_explained(scene: Scene) -> None:
+    seat(scene, PERSON, MAIN, is_encrypted=False)
+    await scene.rooms.view(ROOM)
+    scene.stub.state[ROOM, "m.room.encryption", ""] = ENCRYPTION
+
+    await scene.hear(cipher(scene))
+
+    notice(scene)
+    assert (await scene.rooms.view(ROOM)).encrypted
+
+
 async def test_in_a_group_nobody_is_written_to_for_a_message_that_was_not_for_us(
     scene: Scene,
 ) -> None:

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from lycatra_appservice.model import JSON, Level, RoomID, UserID
 from lycatra_appservice.ops.logs import LogFormat, configure_logging
 from lycatra_appservice.ops.masking import Masker
+from lycatra_appservice.settings import Permission
 from tests.support.approving import approval_rows, card_id, card_now, cards
 from tests.support.homeserver_stub import AS_TOKEN
 from tests.support.injecting import (
@@ -151,7 +152,7 @@ async def service(
             model_key=SecretStr(MODEL_KEY),
             lists=LISTS,
             tools=world.tools(),
-            hidden=HIDDEN,
+            rules=[Permission(tools=tuple(HIDDEN), hidden=True)],
             conceal=Masker(CANARIES).conceal,
         ) as scene:
             scene.seat()

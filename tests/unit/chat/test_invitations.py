@@ -1,5 +1,6 @@
 """Whose invitations are followed, who is brought along, and what the others read."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -44,6 +45,22 @@ def new_room(scene: Scene, name: str, *people: str) -> RoomID:
     room_id = RoomID(name)
     scene.seat(*map(UserID, people), room_id=room_id)
     return room_id
+
+
+# Who is refused
+
+
+async def test_a_user_of_ours_that_was_never_made_keeps_no_invitation_waiting(
+    scene: Scene,
+) -> None:
+    scene.stub.users.discard(SERVICES)  # refused by the homeserver, for example
+    scene.seat(STRANGER)
+
+    async with asyncio.timeout(30):
+        create: JSON = {"predecessor": {"room_id": "!made-up"}}
+        await invite(scene, by="@stranger:away.test", create=create)
+
+    assert len(reasons(scene)) == 1
 
 
 # Bringing along

@@ -66,6 +66,32 @@ async def test_a_room_that_is_found_deserted_when_it_is_read_is_left(scene: Scen
     assert here(scene) == set()
 
 
+@pytest.mark.parametrize("membership", ["join", "invite"])
+async def test_a_room_is_not_left_for_a_push_that_was_lost(scene: Scene, membership: str) -> None:
+    scene.seat(PERSON, MAIN)
+    await scene.rooms.view(ROOM)
+    # We are never told of this one.
+    scene.stub.rooms[ROOM].members[OTHER] = membership
+    scene.stub.state[ROOM, "m.room.member", OTHER] = {"membership": membership}
+
+    await goes(scene, PERSON)
+
+    assert here(scene) == {MAIN}
+    assert list((await scene.rooms.view(ROOM)).people) == [OTHER]
+    await goes(scene, OTHER)
+    assert here(scene) == set()
+
+
+async def test_who_was_banned_does_not_keep_us(scene: Scene) -> None:
+    scene.seat(PERSON, OTHER, MAIN)
+    await scene.rooms.view(ROOM)
+
+    await goes(scene, OTHER, "ban", by=PERSON)
+    await goes(scene, PERSON)
+
+    assert here(scene) == set()
+
+
 async def test_our_own_room_is_never_left(scene: Scene) -> None:
     scene.seat(MAIN)
     scene.stub.aliases["#lycatra_control:hs.test"] = ROOM

@@ -397,6 +397,31 @@ async def test_the_words_of_an_edit_that_was_answered_are_forgotten_and_the_answ
     assert len(scene.said()) == 1
 
 
+@pytest.mark.parametrize("is_running", [False, True])
+async def test_the_words_of_an_edit_are_forgotten_also_when_the_question_was_stopped(
+    scene: Scene, *, is_running: bool
+) -> None:
+    scene.seat(*EVERYBODY)
+    asked = scene.message("!list updates 2")
+    on_the_homeserver(scene, asked)
+    changed = edit(scene, asked, f"!list updates {SECRET}")
+    await scene.push(asked, changed)
+    await work_off(scene, LaneKind.CONTROL)
+    held = await claim(scene, LaneKind.COMMAND) if is_running else None
+    if held is not None:
+        await scene.engine.journal.record(*held, "0:look", "h", done=True, output=SECRET)
+    await scene.push(scene.message("!stop"))
+    await work_off(scene, LaneKind.CONTROL)
+    if held is not None:
+        await scene.runner.run(*held, go_on=False)
+    assert SECRET in (await turn_row(scene, asked["event_id"]))["input"]
+
+    await scene.hear(take_back(scene, changed))
+
+    assert SECRET not in await all_texts(scene.database)
+    assert (await turn_states(scene.database))[asked["event_id"]] == "cancelled"
+
+
 # --- of other things ---
 
 

@@ -128,6 +128,19 @@ async def test_said_in_other_ways_it_is_the_same(scene: Scene) -> None:
     assert await states(scene, asked) == ["cancelled"]
 
 
+@pytest.mark.parametrize("sign", ["lycatra \U0001f6d1", "lycatra: \u23f9\ufe0f"])
+async def test_a_stop_sign_that_is_written_stops_like_one_that_is_a_reaction(
+    scene: Scene, sign: str
+) -> None:
+    asked = scene.message("lycatra: think")
+    await scene.push(asked)
+
+    line = await stop(scene, sign)
+
+    assert line.body == "I have stopped. Nothing more will come of it."
+    assert await states(scene, asked) == ["cancelled"]
+
+
 async def test_it_overtakes_a_full_lane(scene: Scene) -> None:
     waiting = [scene.message(f"lycatra: {n}") for n in range(5)]
     await scene.push(*waiting, scene.message("!stop"))

@@ -436,6 +436,8 @@ SMALL_TALK: Rows = [
     ("dm", "\U0001f44d\U0001f3fd \U0001f389", "lycatra", "react \U0001f44d", "ask?", "reaction"),
     ("dm", "\u2764\ufe0f", "lycatra", "react \U0001f44d", "ask?", "reaction"),
     ("dm", ":-)", "lycatra", "react \U0001f44d", "ask?", "reaction"),
+    ("dm", "\U0001f44e", "lycatra", "react \U0001f615", "ask?", "reaction"),
+    ("dm", "\U0001f44e\U0001f3fd \U0001f621", "lycatra", "react \U0001f615", "ask?", "reaction"),
     ("updates' dm", "danke", "updates", "react \U0001f642", "ask?", "reaction"),
     ("group", "lycatra: thanks", "lycatra", "react \U0001f642", "ask", "reaction"),
     ("group", "thanks lycatra", "lycatra", "react \U0001f642", "ask", "reaction"),
@@ -1021,9 +1023,12 @@ def test_a_message_is_understood(where: str, message: JSON, expected: Outcome) -
         ("group", "hey lycatra", "help"),
         ("group", "hi @lycatra_updates", "help updates"),
         ("dm", "hello, what is new?", "ask 'hello, what is new?'"),
+        ("dm", "list updates", "run list_updates"),
+        ("group", "lycatra: list updates", "run list_updates"),
+        ("group", "lycatra: list updates of the shop", "ask 'list updates of the shop'"),
     ],
 )
-def test_without_a_model_a_greeting_is_answered_with_help(
+def test_without_a_model_only_greetings_and_whole_commands_are_understood(
     where: str, body: str, what: str
 ) -> None:
     assert outcome(where, says(body), has_model=False).what == what

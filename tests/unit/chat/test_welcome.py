@@ -13,7 +13,6 @@ from lycatra_appservice.chat.welcome import Welcome
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, Level, UserID
-from lycatra_appservice.toolkit.access import Access
 from lycatra_appservice.toolkit.base import Effect, Field, ToolArgs
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.words.catalogue import load_catalogue
@@ -120,6 +119,14 @@ async def test_virtual_users_that_are_brought_along_say_nothing(scene: Scene) ->
     assert said == []
 
 
+async def test_in_a_direct_chat_with_a_virtual_user_no_name_is_needed(asking: Scene) -> None:
+    seat(asking, PERSON)
+
+    [welcome] = await invite(asking, UPDATES)
+
+    assert welcome.body.split("\n")[0].endswith(" Just write to me.")
+
+
 async def test_a_virtual_user_that_was_invited_alone_shows_what_it_can(asking: Scene) -> None:
     seat(asking, PERSON)
 
@@ -183,14 +190,15 @@ async def test_the_examples_are_what_this_person_may_do_with_this_user(
         welcome = Welcome(
             made.gate,
             SHIPPED,
-            Access(lists),
             users,
             Tongue(load_catalogue()),
             RoomSettings(),
             model,
         )
         marker = {"to": "$x", "kind": "message"}
-        [said, *reactions] = welcome.rows("Hello.", person, speaker, DIRECT, marker, notice=True)
+        [said, *reactions] = await welcome.rows(
+            "Hello.", person, speaker, DIRECT, marker, notice=True
+        )
 
     assert list(said.content["org.lycatra.choices"].values()) == shown
     assert len(reactions) == len(shown)

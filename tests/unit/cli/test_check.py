@@ -38,6 +38,12 @@ def test_a_complete_configuration_is_summed_up(lycatra: Lycatra, folder: Path) -
     assert "@alice:hs.test" in outcome.out
 
 
+def test_without_a_configuration_one_sentence_says_how_to_make_one(lycatra: Lycatra) -> None:
+    outcome = lycatra("check")
+    assert outcome.err.startswith("lycatra: there is no config.yaml here: `lycatra init`")
+    assert outcome.err.endswith("with -c or LYCATRA_CONFIG\n")
+
+
 def test_mistakes_end_with_two_and_one_line_each(lycatra: Lycatra, folder: Path) -> None:
     write_config(folder, SMALLEST + "timezon: UTC\nlog: {level: x}\n")
     outcome = lycatra("check")
@@ -156,3 +162,87 @@ def test_files_of_tools_that_are_not_there_are_named(tmp_path: Path) -> None:
         tools={"logs": LogSettings},
     )
     assert sentences(settings) == ["tools.logs.more.0: gone.log does not exist"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("access: {admin: '@a:hs.test', viewer: []}", "access.viewer is empty: only operators"),
+        (
+            "access: {admin: '@a:hs.test', operator: 'power:50'}",
+            "access.operator has 'power:50': whoever makes a room of his own has that there",
+        ),
+        (
+            "permissions: [{tools: updates, who: ['power:100']}]",
+            "permissions.0.who has 'power:100': whoever makes a room of his own has that there",
+        ),
+        (
+            "permissions: [{tools: ['*'], level: admin}, {tools: [updates, services], who: []}]",
+            "permissions.1.who is empty: nobody can use updates, services",
+        ),
+    ],
+)
+def test_rights_that_look_wrong_are_a_concern(tmp_path: Path, text: str, sentence: str) -> None:
+    complete = COMPLETE if text.startswith("permissions") else COMPLETE.replace("access: ", "#")
+    [concern] = sentences(load(tmp_path, f"{complete}{text}\n"))
+    assert sentence in concern
+
+
+@pytest.mark.parametrize("entry", ["room:!ops:hs.test", "power:50 in !ops", "@a:hs.test"])
+def test_rights_in_a_room_that_somebody_chose_are_none(tmp_path: Path, entry: str) -> None:
+    access = f"access: {{admin: '@alice:hs.test', operator: '{entry}', viewer: 'power:0'}}"
+    text = COMPLETE.replace("access: {admin: '@alice:hs.test'}", access)
+    assert sentences(load(tmp_path, text)) == []
+
+
+def told_about(lycatra: Lycatra, folder: Path, rules: str) -> list[str]:
+    write_config(folder, f"{COMPLETE}permissions:\n{rules}")
+    outcome = lycatra("check")
+    assert outcome.code == 2
+    return [line.partition("config.yaml:")[2] for line in outcome.err.splitlines()]
+
+
+def test_mistakes_in_rules_are_named_with_their_lines(lycatra: Lycatra, folder: Path) -> None:
+    rules = (
+        "  - {tools: ['*'], faces: [mpc], level: admin}\n"
+        "  - {tools: [updates], who: ['room:#ops:hs.test', 'alice']}\n"
+        "  - {tools: [updates], who: [], level: admin}\n"
+        "  - {tools: [updates]}\n"
+        "  - {tools: [], level: none}\n"
+    )
+    starts = [
+        "10: permissions.0.faces.0: should be 'command', 'agent' or 'mcp'",
+        "11: permissions.1.who.0: should name the room by its id, as in 'room:!abc'",
+        "11: permissions.1.who.1: should be a Matrix ID '@name:server', the members of a room",
+        "12: permissions.2: should have either level or who, not both",
+        "13: permissions.3: should have level, who or hidden, or it changes nothing",
+        "14: permissions.4.level: should be 'viewer', 'operator' or 'admin'",
+        "14: permissions.4.tools: Value should have at least 1 item",
+    ]
+
+    told = sorted(told_about(lycatra, folder, rules))
+
+    assert [line[: len(start)] for line, start in zip(told, starts, strict=True)] == starts
+
+
+def test_a_rule_for_what_is_no_tool_or_for_what_another_one_rules_is_a_mistake(
+    lycatra: Lycatra, folder: Path
+) -> None:
+    rules = (
+        "  - {tools: [list_update], level: admin}\n"
+        "  - {tools: [updates], level: admin}\n"
+        "  - {tools: [services, updates], level: operator}\n"
+    )
+
+    assert told_about(lycatra, folder, rules) == [
+        "10: permissions.0.tools: 'list_update' is neither a tool nor a namespace; "
+        "did you mean 'list_updates'?",
+        "12: permissions.2.tools: permissions.1 has a rule for 'updates' on the same faces "
+        "already",
+    ]
+
+
+def test_rules_may_come_from_the_environment_as_json(tmp_path: Path) -> None:
+    environ = {"LYCATRA_PERMISSIONS": '[{"tools": "services", "who": []}]'}
+    [concern] = sentences(load(tmp_path, COMPLETE, environ=environ))
+    assert concern == "permissions.0.who is empty: nobody can use services"

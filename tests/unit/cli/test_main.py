@@ -16,7 +16,7 @@ from tests.unit.cli.conftest import Lycatra
 
 _COMMANDS = (
     *("init", "run", "check", "doctor", "registration", "migrate", "health", "demo"),
-    "uninstall",
+    *("uninstall", "tool", "audit"),
 )
 
 

@@ -101,7 +101,9 @@ async def test_only_the_last_question_counts(client: openai.AsyncOpenAI) -> None
     assert (await call_of(client, *history, asked("is all up?")))[0] == "get_service_status"
 
 
-@pytest.mark.parametrize("question", ["Tell me a joke", "Hi!", "", "What is the weather today?"])
+@pytest.mark.parametrize(
+    "question", ["Tell me a joke", "Hi!", "ok", "Okay.", "", "What is the weather today?"]
+)
 async def test_a_question_that_fits_no_tool_reads_what_answers_and_what_it_can_do(
     client: openai.AsyncOpenAI, question: str
 ) -> None:

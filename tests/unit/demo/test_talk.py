@@ -26,7 +26,7 @@ def test_nobody_can_take_over_the_terminal_with_control_characters() -> None:
         ({}, True),
         ({"part": 2, "of": 2, "kind": "message"}, True),
         ({"part": 1, "of": 2}, False),
-        ({"kind": "card"}, False),
+        ({"kind": "card"}, True),
     ],
 )
 def test_an_answer_is_complete_with_the_last_part_of_its_message(

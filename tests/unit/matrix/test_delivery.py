@@ -7,6 +7,7 @@ import pytest
 from lycatra_appservice.errors import StoreUnavailableError
 from lycatra_appservice.matrix.client import MatrixClient
 from lycatra_appservice.matrix.delivery import MatrixDeliverer
+from lycatra_appservice.matrix.errors import MatrixError
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import EventID, RoomID, SendKind
 from lycatra_appservice.turns.delivery import (
@@ -569,6 +570,20 @@ async def test_while_encryption_is_unknown_nothing_is_sent(
 
     with pytest.raises(StoreUnavailableError):
         await deliverer.deliver(row(users.main), look_first=False)
+    assert stub.requests == []
+
+
+async def test_a_room_that_none_of_us_is_in_any_more_is_lost_and_nothing_is_sent(
+    client: MatrixClient, users: VirtualUsers, stub: HomeserverStub
+) -> None:
+    async def nobody_may_look(room_id: RoomID) -> bool:
+        raise MatrixError(403, "M_FORBIDDEN", "none of us is in this room")
+
+    deliverer = MatrixDeliverer(client, users, is_encrypted=nobody_may_look)
+
+    outcome = await deliverer.deliver(row(users.main), look_first=False)
+
+    assert isinstance(outcome, RoomLost)
     assert stub.requests == []
 
 

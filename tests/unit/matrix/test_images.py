@@ -48,6 +48,7 @@ def test_a_progressive_jpeg_with_a_preview_in_its_head_tells_its_own_size() -> N
         png(0, 80),
         png(100_000, 100_000),
         b"\xff\xd8\xff\xd9",
+        b"\xff\xd8" + b"\xff" * 20_000 + jpeg(320, 80)[2:],  # read byte by byte
         b"RIFF\x00\x00\x00\x00WAVEfmt ",
         b"RIFF\x00\x00\x00\x00WEBPVP9 " + bytes(20),
         b"%PDF-1.7",

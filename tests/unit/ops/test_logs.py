@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 from urllib.parse import quote
 
+import aiosqlite
 import pytest
 
 from lycatra_appservice import __version__
@@ -26,7 +27,7 @@ log = logging.getLogger("lycatra_appservice.somewhere")
 def _logging_as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
-    talkative = {name: logging.getLogger(name).level for name in ("openai", "httpx2")}
+    talkative = {name: logging.getLogger(name).level for name in ("openai", "httpx2", "aiosqlite")}
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
@@ -216,3 +217,10 @@ def test_libraries_are_quiet_until_debugging() -> None:
     stream = written(level="DEBUG")
     logging.getLogger("httpx2").info("HTTP Request: POST")
     assert only_line(stream)["logger"] == "httpx2"
+
+
+async def test_no_statement_is_logged_with_its_values_even_when_debugging() -> None:
+    stream = written(level="DEBUG")
+    async with aiosqlite.connect(":memory:") as database:
+        await database.execute("SELECT :said", {"said": "zeisig sings"})
+    assert "zeisig" not in stream.getvalue()

@@ -4,12 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from lycatra_appservice.errors import SettingsError
 from lycatra_appservice.freeze_times import read_freeze_time
 from lycatra_appservice.model import Level, RoomID, UserID
 from lycatra_appservice.settings import Approvals
+from lycatra_appservice.toolkit.access import Access
+from lycatra_appservice.toolkit.actor_list import ActorList
 from lycatra_appservice.toolkit.approvals import (
     DEFAULT_RULE,
     ConfiguredRules,
@@ -19,11 +21,20 @@ from lycatra_appservice.toolkit.approvals import (
     rule_from_json,
     rule_to_json,
 )
-from lycatra_appservice.toolkit.base import Effect
-from tests.support.toolbench import a_tool
+from lycatra_appservice.toolkit.base import Effect, Field, ToolArgs
+from lycatra_appservice.toolkit.permissions import Requirement
+from lycatra_appservice.toolkit.rights import Rights
+from tests.support.toolbench import OPERATOR, EchoArgs, Lists, a_tool
 
 ASKER = UserID("@asker:example.org")
 OTHER = UserID("@other:example.org")
+
+
+DENIED = UserID("@out:example.org")
+
+
+def named(*entries: str) -> Requirement:
+    return Requirement(level=Level.OPERATOR, who=ActorList(entries))
 
 
 def rules(**settings: Any) -> ConfiguredRules:
@@ -35,28 +46,27 @@ def changing(approval: Rule | None = None) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("rule", "voter", "level", "counts"),
+    ("needs", "voter", "counts"),
     [
-        (Rule(), ASKER, Level.OPERATOR, True),
-        (Rule(), OTHER, Level.ADMIN, True),
-        (Rule(), OTHER, Level.VIEWER, False),
-        (Rule(not_requester=True), ASKER, Level.ADMIN, False),
-        (Rule(not_requester=True), OTHER, Level.OPERATOR, True),
-        (Rule(people=(OTHER,)), OTHER, Level.VIEWER, True),
-        (Rule(people=(OTHER,)), ASKER, Level.ADMIN, False),
-        (Rule(people=("*:example.org",)), ASKER, Level.VIEWER, True),
-        (Rule(people=("*",)), UserID("@x:evil-example.org"), Level.VIEWER, True),
-        (Rule(people=("*:example.org",)), UserID("@x:evil-example.org"), Level.ADMIN, False),
-        (Rule(people=("*:example.org",)), UserID("@x:example.org.evil"), Level.ADMIN, False),
-        # Deny wins: who may do nothing may not approve by name either.
-        (Rule(people=(OTHER,)), OTHER, Level.NONE, False),
-        (Rule(level=Level.VIEWER), OTHER, Level.NONE, False),
+        (Requirement(level=Level.OPERATOR), OPERATOR, True),
+        (Requirement(level=Level.OPERATOR), OTHER, False),
+        # By name whatever the level, but for whom everything is denied.
+        (named(OTHER), OTHER, True),
+        (named(OTHER), OPERATOR, False),
+        (named("*:example.org"), OTHER, True),
+        (named("*"), UserID("@x:evil-example.org"), True),
+        (named("*:example.org"), UserID("@x:evil-example.org"), False),
+        (named("*:example.org"), UserID("@x:example.org.evil"), False),
+        (named(DENIED), DENIED, False),
+        (Requirement(level=Level.VIEWER), DENIED, False),
     ],
 )
-def test_a_vote_counts_by_level_or_by_name(
-    rule: Rule, voter: UserID, level: Level, *, counts: bool
+async def test_a_vote_counts_by_level_or_by_name(
+    needs: Requirement, voter: UserID, *, counts: bool
 ) -> None:
-    assert rule.lets(voter, level, ASKER) is counts
+    rights = Rights(Access(Lists(none=[DENIED])))
+
+    assert await rights.meets(needs, voter, RoomID("!room")) is counts
 
 
 def test_the_default_is_one_operator_within_a_quarter_of_an_hour() -> None:
@@ -101,6 +111,7 @@ def test_a_rule_is_kept_as_it_was() -> None:
             {"quorum": 2, "tools": {"say_something": {"people": ["@a:b.org"]}}},
             "say_something needs 2 people",
         ),
+        ({"freeze": ["mon-fri", "sat-sun"]}, "leave no moment of the week"),
     ],
 )
 def test_rules_that_can_never_be_met_are_mistakes(settings: Any, mistake: str) -> None:
@@ -126,12 +137,22 @@ def test_what_makes_no_sense_is_refused(settings: Any) -> None:
 
 def test_an_approval_is_bound_to_the_call_and_to_what_it_would_do() -> None:
     plan = Plan(target="web", steps=["runs it"])
-    bound = bound_to("restart", {"a": 1, "b": [2]}, plan)
+    args = EchoArgs(text="a", times=2)
+    bound = bound_to("restart", args, plan)
 
-    assert bound == bound_to("restart", {"b": [2], "a": 1}, plan)
-    assert bound != bound_to("restart", {"a": 1, "b": [3]}, plan)
-    assert bound != bound_to("stop", {"a": 1, "b": [2]}, plan)
-    assert bound != bound_to("restart", {"a": 1, "b": [2]}, Plan(target="web", steps=["kills it"]))
-    assert bound == bound_to(
-        "restart", {"a": 1, "b": [2]}, Plan(target="web", steps=["runs it"], look="status")
+    assert bound == bound_to("restart", EchoArgs.model_validate({"times": "2", "text": "a"}), plan)
+    assert bound != bound_to("restart", EchoArgs(text="a", times=3), plan)
+    assert bound != bound_to("stop", args, plan)
+    assert bound != bound_to("restart", args, Plan(target="web", steps=["kills it"]))
+    assert bound == bound_to("restart", args, Plan(target="web", steps=["runs it"], look="status"))
+
+
+def test_an_approval_is_bound_to_secrets_too() -> None:
+    class SignIn(ToolArgs):
+        password: SecretStr = Field(description="The password.")
+
+    first, second = (SignIn.model_validate({"password": word}) for word in ("one", "two"))
+
+    assert bound_to("sign_in", first, Plan(target="x", steps=())) != bound_to(
+        "sign_in", second, Plan(target="x", steps=())
     )

@@ -1,5 +1,6 @@
 """Results stay small enough for a prompt and a message, and are kept only for who may see them."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,10 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lycatra_appservice.errors import NotAllowedError
+from lycatra_appservice.errors import NotAllowedError, ToolFailedError
 from lycatra_appservice.model import UserID
-from lycatra_appservice.toolkit.base import Scope, ToolArgs, ToolContext, ToolResult
+from lycatra_appservice.toolkit.approvals import Approved, NeedsApprovalError
+from lycatra_appservice.toolkit.base import Effect, Scope, ToolArgs, ToolContext, ToolResult
+from lycatra_appservice.toolkit.cache import ResultCache
 from lycatra_appservice.toolkit.results import MAX_DATA_BYTES, MAX_MARKDOWN_BYTES, bounded
+from lycatra_appservice.toolkit.toolbox import Toolbox
 from lycatra_appservice.words.catalogue import in_english
 from lycatra_appservice.words.text import Text
 from tests.support.toolbench import OPERATOR, STRANGER, VIEWER, Lists, a_tool, bench, echo
@@ -148,3 +152,70 @@ async def test_the_memory_is_bounded_and_the_oldest_result_makes_room() -> None:
         await on.toolbox().call("say_something", {"text": "0"})
 
         assert on.calls.outcomes[-2:] == ["cached", "ok"]
+
+
+async def approved(toolbox: Toolbox) -> Approved:
+    """As people give it for `turn_off`."""
+    with pytest.raises(NeedsApprovalError) as needed:
+        await toolbox.call("turn_off", {})
+    return Approved(args_hash=needed.value.args_hash, code="AAAA", by=[OPERATOR])
+
+
+async def test_a_change_in_a_namespace_makes_its_kept_results_worthless() -> None:
+    ran, count = counting()
+    tools = [
+        a_tool(run=count, cache_for=MINUTE, scope=Scope.SHARED),
+        a_tool(name="turn_off", run=count, effect=Effect.CHANGE),
+    ]
+    async with bench(tools) as on:
+        toolbox = on.toolbox(OPERATOR)
+        await toolbox.call("say_something", {})
+        await toolbox.call("say_something", {})
+        assert len(ran) == 1
+
+        await toolbox.call("turn_off", {}, approved=await approved(toolbox))
+        await toolbox.call("say_something", {})
+
+        assert len(ran) == 3
+
+
+async def test_what_was_looked_for_before_a_change_is_not_kept_after_it() -> None:
+    looking, changed = asyncio.Event(), asyncio.Event()
+
+    async def look(args: ToolArgs, ctx: ToolContext) -> ToolResult:
+        looking.set()
+        await changed.wait()
+        return ToolResult(data={}, markdown="x")
+
+    async def fail(args: ToolArgs, ctx: ToolContext) -> ToolResult:
+        raise ToolFailedError("It may or may not have worked.")
+
+    tools = [
+        a_tool(run=look, cache_for=MINUTE),
+        a_tool(name="turn_off", run=fail, effect=Effect.CHANGE),
+    ]
+    async with asyncio.timeout(5), bench(tools) as on:
+        call = asyncio.create_task(on.toolbox().call("say_something", {}))
+        await looking.wait()
+        toolbox = on.toolbox(OPERATOR)
+        let = await approved(toolbox)
+        with pytest.raises(ToolFailedError):
+            await toolbox.call("turn_off", {}, approved=let)
+        changed.set()
+        await call
+        looking.clear()
+
+        await on.toolbox().call("say_something", {})
+
+        assert looking.is_set()
+
+
+def test_a_change_leaves_the_results_of_other_namespaces() -> None:
+    cache, tool = ResultCache(lambda: 0.0), a_tool(cache_for=MINUTE)
+    result = ToolResult(data={}, markdown="x")
+    for key, namespace in (("a", "logs"), ("b", "services")):
+        cache.put(key, tool, result, namespace=namespace, changes=cache.changes(namespace))
+
+    cache.changed("services")
+
+    assert (cache.get("a"), cache.get("b")) == (result, None)

@@ -15,6 +15,7 @@ from lycatra_appservice.errors import (
     UnknownToolError,
 )
 from lycatra_appservice.model import Face, Level
+from lycatra_appservice.settings import Permission
 from lycatra_appservice.toolkit.approvals import Approved, NeedsApprovalError
 from lycatra_appservice.toolkit.base import (
     Effect,
@@ -43,7 +44,7 @@ SOON = timedelta(milliseconds=20)
 
 def let(needed: pytest.ExceptionInfo[NeedsApprovalError]) -> Approved:
     """What people who let this call through would give."""
-    return Approved(args_hash=needed.value.args_hash)
+    return Approved(args_hash=needed.value.args_hash, code="AAAA", by=[OPERATOR])
 
 
 async def test_an_allowed_call_runs_with_its_checked_arguments() -> None:
@@ -61,7 +62,7 @@ async def test_permission_is_decided_before_arguments_are_looked_at() -> None:
 
         assert caught.value.user_message == (
             "`say_something` needs an operator, and you are a viewer here. "
-            "@operator:example.org could do it."
+            "These could do it: @operator:example.org."
         )
         assert on.calls.outcomes == ["not_allowed"]
 
@@ -143,7 +144,7 @@ async def test_secrets_are_hidden_from_who_is_asked_and_run_as_they_are() -> Non
                 "say_something", {"user": "ada", "api_token": "s3cret", "password": "s3cret"}
             )
 
-        assert needed.value.shown == {"user": "ada", "api_token": "••••", "password": "••••"}
+        assert needed.value.shown == {"user": "ada", "api_token": "***", "password": "***"}
         assert needed.value.arguments["password"] == "s3cret"
 
 
@@ -178,8 +179,47 @@ async def test_a_change_that_breaks_may_have_happened_all_the_same() -> None:
         with pytest.raises(NeedsApprovalError) as needed:
             await on.toolbox().call("say_something", {})
 
-        with pytest.raises(ToolFailedError, match="may or may not have happened"):
+        with pytest.raises(ToolFailedError, match="may or may not have happened") as caught:
             await on.toolbox().call("say_something", {}, approved=let(needed))
+
+    assert caught.value.in_doubt
+
+
+async def test_a_change_that_takes_too_long_may_have_happened_all_the_same() -> None:
+    async def hangs(args: EchoArgs, ctx: ToolContext) -> ToolResult:
+        await asyncio.Event().wait()
+        raise AssertionError("not reached")
+
+    tool = a_tool(run=hangs, effect=Effect.CHANGE, timeout=timedelta(milliseconds=20))
+    async with bench([tool]) as on:
+        with pytest.raises(NeedsApprovalError) as needed:
+            await on.toolbox().call("say_something", {})
+
+        with pytest.raises(ToolTimeoutError, match="may or may not have happened") as caught:
+            await on.toolbox().call("say_something", {}, approved=let(needed))
+
+    assert caught.value.in_doubt
+
+
+async def test_a_change_whose_plan_takes_too_long_has_not_happened() -> None:
+    is_slow: list[bool] = []
+
+    async def plan(args: EchoArgs, ctx: ToolContext) -> Plan:
+        if is_slow:
+            await asyncio.Event().wait()
+        return Plan(target="web", steps=["restarts it"])
+
+    tool = a_tool(run=echo, effect=Effect.CHANGE, plan=plan, timeout=timedelta(milliseconds=20))
+    async with bench([tool]) as on:
+        with pytest.raises(NeedsApprovalError) as needed:
+            await on.toolbox().call("say_something", {})
+        is_slow.append(True)
+
+        with pytest.raises(ToolTimeoutError) as caught:
+            await on.toolbox().call("say_something", {}, approved=let(needed))
+
+    assert not caught.value.in_doubt
+    assert "may or may not" not in caught.value.user_message
 
 
 async def test_a_stranger_sees_and_may_nothing() -> None:
@@ -207,7 +247,8 @@ async def test_a_toolbox_offers_only_what_may_be_used_sorted_by_name() -> None:
 
 
 async def test_a_hidden_tool_looks_unknown() -> None:
-    async with bench([a_tool(), a_tool(name="hum_tune")], hidden=frozenset(["hum_tune"])) as on:
+    hidden = Permission(tools=("hum_tune",), hidden=True)
+    async with bench([a_tool(), a_tool(name="hum_tune")], rules=[hidden]) as on:
         toolbox = on.toolbox()
         messages = []
         for name in ("hum_tune", "hum_tunes"):

@@ -44,7 +44,9 @@ async def asked(box: Toolbox, service: str = "web") -> NeedsApprovalError:
 
 async def restarted(box: Toolbox, service: str = "web") -> ToolResult:
     """The result, as after an approval."""
-    approved = Approved(args_hash=(await asked(box, service)).args_hash)
+    approved = Approved(
+        args_hash=(await asked(box, service)).args_hash, code="AAAA", by=[OPERATOR]
+    )
     return await box.call("restart_service", {"service": service}, approved=approved)
 
 

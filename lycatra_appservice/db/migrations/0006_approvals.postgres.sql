@@ -6,8 +6,9 @@ DROP INDEX turn_head;
 CREATE INDEX turn_head ON turn (lane, id) WHERE state IN ('queued', 'running', 'waiting', 'sending');
 
 -- A change that people are asked about. `run` and `step_name` say which call of which run of
--- the turn; the card is row `card_n` of the turn, one of `sends` from `first_n`. `why`: more about
--- how it ended; `outcome`: what came of the call. What the call says is erased with the texts of its turn; the bare row stays with it.
+-- the turn; the card is row `card_n` of the turn, one of `sends` from `first_n`. A newer one of
+-- the same `tool` and `target` takes its place. `why`: more about how it ended; `outcome`: what
+-- came of the call. What the call says is erased with the texts of its turn; the bare row stays.
 CREATE TABLE approval (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   code text NOT NULL UNIQUE,
@@ -23,6 +24,7 @@ CREATE TABLE approval (
   room text,
   card_room text,
   tool text NOT NULL,
+  target text NOT NULL DEFAULT '',
   args text NOT NULL,
   args_hash text NOT NULL,
   shown text NOT NULL,
@@ -38,7 +40,7 @@ CREATE TABLE approval (
 );
 CREATE INDEX approval_turn ON approval (turn_id);
 CREATE INDEX approval_trigger ON approval (trigger_id);
-CREATE INDEX approval_begun ON approval (turn_id) WHERE state = 'used' AND outcome IS NULL;
+CREATE INDEX approval_begun ON approval (turn_id) WHERE state IN ('approved', 'used') AND outcome IS NULL;
 CREATE INDEX approval_open ON approval (expires_at) WHERE state = 'open';
 
 -- `target` is what was voted on: a card's event id, or a code. `approval` is NULL as long as no

@@ -1,0 +1,174 @@
+"""Looks through all sources of tools; whatever is wrong with one disables it and nothing else."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol
+
+from lycatra_appservice.errors import LycatraError
+from lycatra_appservice.foreign_code import foreign_code
+from lycatra_appservice.toolkit.base import Namespace
+from lycatra_appservice.toolkit.discovery import discover
+from lycatra_appservice.toolkit.lint import TOOL_NAME
+from lycatra_appservice.toolkit.naming import (
+    namespace_name_problem,
+    namespace_problem,
+    tool_in,
+    tool_problems,
+)
+from lycatra_appservice.toolkit.own.found import FoundTools, Problem
+from lycatra_appservice.toolkit.own.sources import (
+    OpenSource,
+    Source,
+    folder_source,
+    package_sources,
+)
+from lycatra_appservice.toolkit.registry import AnyTool, Registry
+
+_OURS = "Lycatra itself"
+
+
+class Places(Protocol):
+    """The `own_tools` section of the configuration."""
+
+    @property
+    def paths(self) -> Sequence[Path]:
+        """Folders of namespaces; where two have the same name, the first one counts."""
+
+    @property
+    def packages(self) -> bool:
+        """Whether installed packages may offer tools."""
+
+
+def find_tools(places: Places) -> FoundTools:
+    """The tools that ship, and those of the operator's own that work.
+
+    Never raises for what is wrong with the latter. Loads everything anew each time: keep what is
+    returned, its settings classes are equal to no other search's.
+    """
+    search = _Search(discover())
+    for path in places.paths:
+        search.open(str(path), partial(folder_source, path))
+    for label, open_package in package_sources() if places.packages else ():
+        search.open(label, open_package)
+    return search.found()
+
+
+def look_into(folder: Path) -> FoundTools:
+    """The same for one folder alone, whatever is configured."""
+    search = _Search(discover())
+    search.open(str(folder), partial(folder_source, folder))
+    return search.found()
+
+
+class _BrokenError(LycatraError):
+    """What is looked at cannot be used."""
+
+
+class _Search:
+    """Collects what works beside what was there before, and what does not."""
+
+    def __init__(self, shipped: Registry) -> None:
+        self._namespaces = list(shipped.namespaces)
+        self._tools = {each.name: list(shipped.tools_of(each.name)) for each in self._namespaces}
+        self._whose = {tool.name: _OURS for tool in shipped.tools}
+        self._whose_namespace = {each.name: _OURS for each in self._namespaces}
+        self._problems: list[Problem] = []
+        self._disabled: set[str] = set()
+        self._all_known = True
+
+    def found(self) -> FoundTools:
+        """All of it."""
+        own = _not_ours(self._whose_namespace)
+        return FoundTools(
+            registry=Registry(self._namespaces, self._tools),
+            problems=tuple(self._problems),
+            origins=MappingProxyType(_not_ours(self._whose)),
+            namespace_origins=MappingProxyType(own),
+            disabled=frozenset(self._disabled - own.keys()),
+            all_known=self._all_known,
+        )
+
+    def open(self, label: str, open_source: OpenSource) -> None:
+        """Look through a source that may not even open."""
+        try:
+            source = open_source()
+            entries = list(source.entries())
+        except (LycatraError, OSError) as error:
+            self._all_known = False
+            self._problems.append(Problem(where=label, reason=str(error)))
+            return
+        for path in entries:
+            self._look_into(source, path)
+
+    def _look_into(self, source: Source, path: Path) -> None:
+        name = path.name.removesuffix(".py")
+        try:
+            namespace = self._namespace(source, path)
+        except LycatraError as error:
+            self._disabled.add(name)
+            self._problems.append(Problem(where=str(path), reason=str(error), namespace=name))
+            return
+        self._namespaces.append(namespace)
+        self._whose_namespace[name] = source.label
+        self._tools[name] = []
+        for file in source.tool_files(name):
+            self._add_tool(source, name, file)
+
+    def _namespace(self, source: Source, path: Path) -> Namespace:
+        """The namespace of a folder. Raises LycatraError."""
+        name = path.name
+        if not path.is_dir():
+            raise _BrokenError("a tool needs a folder, which is its namespace")
+        if problem := namespace_name_problem(name):
+            raise _BrokenError(problem)
+        if name in self._whose_namespace:
+            raise _BrokenError(
+                f"the namespace {name!r} is there already, from {self._whose_namespace[name]}"
+            )
+        if not (path / "__init__.py").exists():
+            raise _BrokenError("there is no __init__.py with a NAMESPACE")
+        namespace = getattr(source.load(name), "NAMESPACE", None)
+        problem = namespace_problem(namespace, name)
+        if problem or not isinstance(namespace, Namespace):
+            raise _BrokenError(f"__init__.py: {problem}")
+        if not any(source.tool_files(name)):
+            raise _BrokenError("the namespace has no tool")
+        return namespace
+
+    def _add_tool(self, source: Source, namespace: str, file: Path) -> None:
+        try:
+            tool = self._tool(source, namespace, file)
+        except LycatraError as error:
+            self._problems.append(
+                Problem(where=str(file), reason=str(error), namespace=namespace, tool=file.stem)
+            )
+            return
+        self._tools[namespace].append(tool)
+        self._whose[tool.name] = source.label
+
+    def _tool(self, source: Source, namespace: str, file: Path) -> AnyTool:
+        """The tool of a file. Raises LycatraError with all that is wrong with it."""
+        if not TOOL_NAME.fullmatch(file.stem):
+            raise _BrokenError(f"the file's name does not match ^{TOOL_NAME.pattern}$")
+        tool = tool_in(source.load(namespace, file.stem))
+        if tool is None:
+            raise _BrokenError(
+                "there is no TOOL = Tool(…); a helper's file name begins with an underscore"
+            )
+        with foreign_code(file, source.folder):
+            # Asked inside: a declaration may be anything, and its arguments are code.
+            problems = list(self._faults(tool, file))
+        if problems:
+            raise _BrokenError("; ".join(problems))
+        return tool
+
+    def _faults(self, tool: AnyTool, file: Path) -> Iterator[str]:
+        yield from tool_problems(tool, file.stem)
+        if tool.name in self._whose:
+            yield f"the name {tool.name!r} is taken by a tool of {self._whose[tool.name]}"
+
+
+def _not_ours(whose: dict[str, str]) -> dict[str, str]:
+    return {name: label for name, label in whose.items() if label != _OURS}

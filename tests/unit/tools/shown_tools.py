@@ -1,0 +1,113 @@
+"""What docs/TOOLS.md shows of each tool: a configuration, and requests whose answers were given.
+
+A tool without an entry here fails the test of the page.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from ruamel.yaml import YAML
+
+from lycatra_appservice.chat.commands import Command, CommandWords
+from lycatra_appservice.toolkit.base import ToolResult
+from lycatra_appservice.toolkit.discovery import discover
+from lycatra_appservice.toolkit.reserved import RESERVED
+from tests.support.small_internet import SmallInternet, small_internet
+from tests.support.toolbench import bench
+
+# How long a check takes is the one thing in an answer that differs from run to run.
+_MILLISECONDS = re.compile(r"\b\d+ ms\b")
+_ADDRESS = "10.1.2.3"
+_DEPLOYS = [
+    {"date": "2026-11-21T09:12:00Z", "service": "shop", "version": "2.3.0", "title": "Invoices"},
+    {"date": "2026-11-18T15:40:00Z", "service": "user", "version": "2.3.0", "title": "Passkeys"},
+    {"date": "2026-10-30T08:00:00Z", "service": "shop", "version": "2.2.1", "title": "Fixes"},
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """How a tool is shown; `config` is YAML below `tools.<namespace>:`."""
+
+    requests: Sequence[str]  # without the prefix
+    config: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+SHOWN: Mapping[str, Shown] = {
+    "help": Shown(requests=["help"]),
+    "list_updates": Shown(
+        config="""\
+sources:
+  - {name: deployments, kind: deploy_log, path: deploys.jsonl}
+""",
+        files={"deploys.jsonl": "".join(f"{json.dumps(each)}\n" for each in _DEPLOYS)},
+        requests=["list updates limit=2", "list updates service=user"],
+    ),
+    "get_service_status": Shown(
+        config="""\
+checks:
+  - {name: wiki, kind: http, url: 'http://wiki.internal:8080/'}
+  - {name: database, kind: tcp, address: 'db.internal:5432'}
+""",
+        requests=["get service status", "get service status wiki"],
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request with the answer that running it gave."""
+
+    request: str
+    markdown: str
+    note: str | None
+
+
+async def answers_of(
+    tool: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Sequence[Answered]:
+    """Run every request of a tool through the gate, on an internet of one host that answers."""
+    registry, shown = discover(), SHOWN[tool]
+    namespace = registry.namespace_of(tool)
+    for name, text in shown.files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    section = YAML(typ="safe", pure=True).load(shown.config or "{}")
+    words = CommandWords({namespace.name: registry.tools_of(namespace.name)}, ["!"])
+    async with small_internet(monkeypatch) as internet:
+        await _open_hosts(internet)
+        async with bench(
+            registry=registry,
+            settings={namespace.name: namespace.settings.model_validate(section)},
+            folder=folder,
+            make_resolver=lambda: internet.names,
+        ) as on:
+            found = []
+            for request in shown.requests:
+                command = words.parse(request)
+                if request in RESERVED:  # people get the page of that word instead
+                    command = Command(request, {})
+                assert isinstance(command, Command), request
+                result = await on.toolbox().call(command.tool, command.arguments)
+                found.append(_answered(request, result))
+            return found
+
+
+async def _open_hosts(internet: SmallInternet) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text="Welcome")
+
+    internet.name("wiki.internal", [_ADDRESS])
+    internet.name("db.internal", [_ADDRESS])
+    await internet.serve(_ADDRESS, 8080, answer)
+    internet.refuse(_ADDRESS, 5432)
+
+
+def _answered(request: str, result: ToolResult) -> Answered:
+    note = str(result.note) if result.note else None
+    return Answered(request, _MILLISECONDS.sub("3 ms", result.markdown), note)
