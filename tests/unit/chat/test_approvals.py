@@ -237,7 +237,8 @@ async def test_votes_on_other_messages_are_nothing(scene: Scene, services: Servi
 async def test_a_vote_from_another_room_does_not_count(scene: Scene, services: Services) -> None:
     await ask_restart(scene)
     elsewhere = RoomID("!elsewhere")
-    scene.seat(OPERATOR, MAIN, room_id=elsewhere)
+    scene.seat(OPERATOR, PERSON, MAIN, room_id=elsewhere)
+    await scene.ask("!list updates 2", room_id=elsewhere)  # so that it is known who is there
     event = {**reaction(scene, card_id(scene), "✅", sender=OPERATOR), "room_id": elsewhere}
 
     await scene.hear(event)
