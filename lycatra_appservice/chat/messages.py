@@ -103,6 +103,11 @@ def left_without_tools(main: UserID) -> Text:
     return Text("left_without_tools", main=main)
 
 
+def tool_gone(tool: str) -> Text:
+    """The answer to a request whose tool was taken away while it waited."""
+    return Text("tool_gone", tool=tool)
+
+
 def no_successor(old: RoomID) -> Text:
     """The reason for leaving a room that a tombstone named, wrongly."""
     return Text("no_successor", old=old)

@@ -37,6 +37,7 @@ from lycatra_appservice.toolkit.base import (
 )
 from lycatra_appservice.toolkit.cache import ResultCache, cache_key
 from lycatra_appservice.toolkit.context import OnProgress, unheard
+from lycatra_appservice.toolkit.discretion import discreet_result, make_discreet
 from lycatra_appservice.toolkit.observing import (
     CallAudit,
     CallObserver,
@@ -44,7 +45,7 @@ from lycatra_appservice.toolkit.observing import (
     Observation,
     Outcome,
 )
-from lycatra_appservice.toolkit.redaction import Mask, shown_arguments
+from lycatra_appservice.toolkit.redaction import Mask, wholly_shown_arguments
 from lycatra_appservice.toolkit.registry import AnyTool, Registry
 from lycatra_appservice.toolkit.results import bounded
 from lycatra_appservice.toolkit.rights import Rights
@@ -80,6 +81,7 @@ class _Shared:
     slots: Mapping[str, asyncio.Semaphore]  # by namespace
     rule_for: RuleFor
     mask: Mask
+    conceal: Mask
 
 
 class Gate:
@@ -97,11 +99,12 @@ class Gate:
         slots_per_namespace: int = 8,
         monotonic: Callable[[], float] = time.monotonic,
         rule_for: RuleFor = declared_rule,
+        conceal: Mask = str,
     ) -> None:
         """At most `slots_per_namespace` tools of one namespace run at once, the others wait.
 
-        `mask` takes the secrets of the configuration out of what others are shown. `rule_for`
-        tells who may approve what a tool changes.
+        `mask` takes the secrets of the configuration out of what others are shown, `conceal` out
+        of what tools say. `rule_for` tells who may approve what a tool changes.
         """
         self._shared = _Shared(
             registry=registry,
@@ -114,6 +117,7 @@ class Gate:
             },
             rule_for=rule_for,
             mask=mask,
+            conceal=conceal,
         )
 
     async def open(
@@ -220,7 +224,10 @@ class Toolbox:
                 if tool.changes:
                     return await self._change(tool, raw_args, approved, observation)
                 return await self._answer(tool, raw_args, observation)
-            except (ToolError, StoreUnavailableError):
+            except StoreUnavailableError:
+                raise
+            except ToolError as error:
+                make_discreet(error, shared.conceal)
                 raise
             except Exception as exc:
                 observation.outcome = Outcome.CRASHED
@@ -242,7 +249,7 @@ class Toolbox:
             return kept
         home = self._shared.registry.namespace_of(tool.name).name
         changes = cache.changes(home)
-        result = bounded(await self._run(tool, args, observation))
+        result = await self._result(tool, args, observation)
         cache.put(key, tool, result, namespace=home, changes=changes)
         return result
 
@@ -271,7 +278,7 @@ class Toolbox:
             # The configuration or its target is another by now: not what people have seen.
             raise ToolFailedError(Text("plan_has_changed", tool=tool.name))
         try:
-            return bounded(await self._run(tool, args, observation))
+            return await self._result(tool, args, observation)
         except ToolTimeoutError as exc:
             if not observation.has_started:
                 raise
@@ -279,7 +286,7 @@ class Toolbox:
 
     def _shown(self, args: ToolArgs) -> Mapping[str, JSON]:
         given = args.model_dump(mode="json", exclude_none=True)
-        return shown_arguments(type(args), given, self._shared.mask)
+        return wholly_shown_arguments(type(args), given, self._shared.mask)
 
     async def _plan(self, tool: AnyTool, args: ToolArgs) -> Plan:
         if tool.plan is None:
@@ -301,6 +308,11 @@ class Toolbox:
         return self._shared.contexts.for_call(
             self._caller, tool, namespace, self._summaries(), self._on_progress
         )
+
+    async def _result(self, tool: AnyTool, args: ToolArgs, observation: Observation) -> ToolResult:
+        # Before it is cut, or half a secret would remain.
+        result = await self._run(tool, args, observation)
+        return bounded(discreet_result(result, self._shared.conceal))
 
     async def _run(self, tool: AnyTool, args: ToolArgs, observation: Observation) -> ToolResult:
         namespace = self._shared.registry.namespace_of(tool.name)

@@ -155,4 +155,10 @@ def unknown_code(code: str) -> Text:
 
 def _code(value: JSON) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return " ".join(text.replace("`", "'").split())
+    plain = " ".join(text.replace("`", "'").split())
+    return "".join(sign if sign.isprintable() else _by_number(sign) for sign in plain)
+
+
+def _by_number(sign: str) -> str:
+    """What is not seen, or changes how the rest is read, as its number."""
+    return sign.encode("unicode-escape").decode()
