@@ -23,7 +23,8 @@ def card(
         *(Text("card_argument", name=name, value=_code(arguments[name])) for name in arguments),
         Text("card_asked_by", person=requester),
     ]
-    return Text("card", title=title, target=_code(target), lines=lines, state=state)
+    head = title if target == title else Text("card_head", title=title, target=_code(target))
+    return Text("card", head=head, lines=lines, state=state)
 
 
 def is_open(who: Said, until: str, code: str) -> Text:

@@ -69,7 +69,7 @@ async def test_a_change_is_shown_on_a_card_and_not_made(scene: Scene, services: 
     assert card.content["msgtype"] == "m.text"
     assert card.content["m.mentions"] == {"user_ids": [OPERATOR, SECOND]}
     for words in (
-        "Restart service · web",
+        "Restart service: web",
         "runs systemctl restart web",
         "now it is running",
         "service: web",
