@@ -36,6 +36,7 @@ def _plan(plan: Plan, mask: Mask) -> Plan:
     return Plan(
         target=mask(plan.target),
         steps=[mask(step) for step in plan.steps],
+        now=[mask(line) for line in plan.now],
         look=None if plan.look is None else mask(plan.look),
     )
 
