@@ -34,7 +34,7 @@ def make_discreet(error: ToolError, mask: Mask) -> None:
 
 def _plan(plan: Plan, mask: Mask) -> Plan:
     return Plan(
-        target=mask(plan.target),
+        target=None if plan.target is None else mask(plan.target),
         steps=[mask(step) for step in plan.steps],
         now=[mask(line) for line in plan.now],
         look=None if plan.look is None else mask(plan.look),

@@ -290,7 +290,7 @@ class Toolbox:
 
     async def _plan(self, tool: AnyTool, args: ToolArgs) -> Plan:
         if tool.plan is None:
-            return Plan(target=tool.title, steps=())
+            return Plan(target=None, steps=())
         return await tool.plan(args, self._context(tool))
 
     async def _in_time(self, tool: AnyTool, looking: Awaitable[Plan]) -> Plan:

@@ -21,7 +21,7 @@ class Shown:
     """What a card shows, and how: kept with the approval, so that its end looks like it."""
 
     title: str
-    target: str
+    target: str | None
     arguments: Mapping[str, JSON]
     steps: tuple[str, ...]
     look: str | None

@@ -11,7 +11,7 @@ from lycatra_appservice.words.text import Said, Text
 
 def card(
     title: str,
-    target: str,
+    target: str | None,
     requester: UserID,
     arguments: Mapping[str, JSON],
     steps: Sequence[str],
@@ -23,7 +23,7 @@ def card(
         *(Text("card_argument", name=name, value=_code(arguments[name])) for name in arguments),
         Text("card_asked_by", person=requester),
     ]
-    head = title if target == title else Text("card_head", title=title, target=_code(target))
+    head = title if target is None else Text("card_head", title=title, target=_code(target))
     return Text("card", head=head, lines=lines, state=state)
 
 
