@@ -35,6 +35,7 @@ from tests.support.scene import (
     ROOM,
     SERVICES,
     STRANGER,
+    UPDATES,
     Scene,
     open_scene,
 )
@@ -641,6 +642,18 @@ async def test_a_room_that_we_were_sent_away_from_approves_nothing(
     states = await turn_states(scene.database)
     assert "waiting" not in states.values()
     assert services.restarted == []
+
+
+async def test_a_room_that_one_of_us_has_left_goes_on_waiting(
+    scene: Scene, services: Services
+) -> None:
+    await ask_restart(scene)
+    scene.stub.rooms[ROOM].members[UPDATES] = "leave"
+
+    await scene.hear(scene.member(UPDATES, "leave", sender=OPERATOR))
+    await vote(scene)
+
+    assert services.restarted == ["web"]
 
 
 async def test_a_card_that_cannot_be_sent_ends_the_wait(
