@@ -454,7 +454,7 @@ def audit_decided(key: str, people: Sequence[UserID]) -> Text:
 
 def audit_done(seconds: float) -> Text:
     """A call that gave a result."""
-    return Text("audit_done", seconds=f"{seconds:.1f}")
+    return Text("audit_done", seconds=f"{seconds:.1f}" if seconds >= 1 else f"{seconds:.2f}")
 
 
 def audit_crashed(reference: str) -> Text:
