@@ -16,11 +16,13 @@ RUN python3 -m venv /opt/tools \
 
 # --- dependencies first: this layer changes only with the lock file -------------------------
 FROM tools AS build
-COPY requirements/base.txt requirements/
+# extras.txt has what restarts by the APIs of Docker and Kubernetes need besides.
+ARG REQUIREMENTS=base.txt
+COPY requirements/${REQUIREMENTS} requirements/
 RUN python3 -m venv --without-pip /opt/lycatra \
     && /opt/tools/bin/python -m pip --python /opt/lycatra/bin/python install \
         --no-cache-dir --disable-pip-version-check --require-hashes --only-binary :all: \
-        -r requirements/base.txt
+        -r requirements/${REQUIREMENTS}
 COPY pyproject.toml README.md LICENSE CHANGELOG.md example-config.yaml ./
 COPY lycatra_appservice lycatra_appservice
 RUN /opt/tools/bin/python -m pip wheel --no-cache-dir --disable-pip-version-check \

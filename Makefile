@@ -11,6 +11,8 @@ VENV := .venv
 SYNAPSE := .synapse
 BIN := $(VENV)/bin
 SYNAPSE_PYTHON := $(SYNAPSE)/bin/python
+# Two files of tests at a time; each half has servers of its own.
+BOTH := -n 2 --dist loadfile
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header
@@ -24,10 +26,10 @@ demo: $(VENV)/.demo $(SYNAPSE)/.ready ## Talk to @lycatra on a real Synapse; SCR
 	@$(BIN)/lycatra demo --synapse-python $(SYNAPSE_PYTHON) $${SCRIPT:+--script "$$SCRIPT"}
 
 test: lint $(SYNAPSE)/.ready ## Lint, types, contracts, and every test that is not slow
-	@LYCATRA_SYNAPSE_PYTHON="$(CURDIR)/$(SYNAPSE_PYTHON)" $(BIN)/python -m pytest -m "not slow" tests
+	@LYCATRA_SYNAPSE_PYTHON="$(CURDIR)/$(SYNAPSE_PYTHON)" $(BIN)/python -m pytest $(BOTH) -m "not slow" tests
 
 check: $(VENV)/.dev $(SYNAPSE)/.ready ## The slow tests
-	@LYCATRA_SYNAPSE_PYTHON="$(CURDIR)/$(SYNAPSE_PYTHON)" $(BIN)/python -m pytest -m slow tests
+	@LYCATRA_SYNAPSE_PYTHON="$(CURDIR)/$(SYNAPSE_PYTHON)" $(BIN)/python -m pytest $(BOTH) -m slow tests
 
 lint: $(VENV)/.dev ## Style, types and import contracts
 	@$(BIN)/ruff check .
@@ -45,7 +47,8 @@ bench: $(VENV)/.bench $(SYNAPSE)/.ready ## Measure against baselines of the same
 lock: $(VENV)/.tools ## Write requirements/*.txt anew from pyproject.toml; UPGRADE=1 takes newer versions
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements/base.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra demo -c requirements/base.txt -o requirements/demo.txt
-	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra demo --group dev -c requirements/demo.txt -o requirements/dev.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra docker --extra kubernetes -c requirements/base.txt -o requirements/extras.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra demo --group dev -c requirements/demo.txt -c requirements/extras.txt -o requirements/dev.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra demo --group dev --group bench -c requirements/dev.txt -o requirements/bench.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --group synapse -o requirements/synapse.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --group build -c requirements/dev.txt -o requirements/build.txt

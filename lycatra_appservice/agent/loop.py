@@ -16,12 +16,14 @@ from lycatra_appservice.agent.messages import (
     UserMessage,
     answer_from_json,
     answer_to_json,
+    concealed,
     with_note,
 )
 from lycatra_appservice.agent.ports import StepsPort, ToolboxPort
 from lycatra_appservice.agent.prompt import Question, system_message, with_speakers
 from lycatra_appservice.agent.trimming import intact
 from lycatra_appservice.model import JSON, File
+from lycatra_appservice.toolkit.redaction import Mask
 from lycatra_appservice.words.catalogue import in_english
 from lycatra_appservice.words.text import Said, Text
 
@@ -62,12 +64,18 @@ class Agent:
         *,
         name: str = "Lycatra",
         delay: Delay = asyncio.sleep,
+        conceal: Mask = str,
     ) -> None:
-        """`name` is what the assistant is called; `delay` waits between attempts, in seconds."""
+        """`name` is what the assistant is called; `delay` waits between attempts, in seconds.
+
+        `conceal` takes the secrets of the configuration out of what the model writes: its server
+        knows the key, and proxies repeat requests in their answers.
+        """
         self._backend = backend
         self._window = window
         self._name = name
         self._delay = delay
+        self._conceal = conceal
 
     async def answer(
         self, question: Question, toolbox: ToolboxPort, steps: StepsPort
@@ -84,7 +92,8 @@ class Agent:
         ]
         asker = Asker(self._backend, self._window, tools, self._delay)
         system = system_message(question, self._name)
-        return await _Turn(system, question, asker, CallDesk(toolbox, steps), steps).run()
+        desk = CallDesk(toolbox, steps)
+        return await _Turn(system, question, asker, desk, steps, self._conceal).run()
 
 
 def step_of_answer(number: int) -> str:
@@ -102,10 +111,12 @@ class _Turn:
         asker: Asker,
         desk: CallDesk,
         steps: StepsPort,
+        conceal: Mask,
     ) -> None:
         self._asker = asker
         self._desk = desk
         self._steps = steps
+        self._conceal = conceal
         self._system = system
         self._history = intact(question.history)
         self._new: list[Message] = [UserMessage(text=question.text, name=question.asker)]
@@ -136,7 +147,8 @@ class _Turn:
 
         async def run() -> JSON:
             asked = with_note(messages, note) if note else messages
-            return answer_to_json(await self._asker.ask(asked, tool_choice))
+            answer = await self._asker.ask(asked, tool_choice)
+            return answer_to_json(concealed(answer, self._conceal))
 
         journaled = await self._steps.step(step_of_answer(len(self._answers) + 1), run)
         self._answers.append(answer_from_json(journaled))

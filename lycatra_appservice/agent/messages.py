@@ -1,6 +1,6 @@
 """What was said to and by a model, in our own words: no library's types, fit for the database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never
 
@@ -136,6 +136,15 @@ def answer_from_json(row: Mapping[str, JSON]) -> ModelAnswer:
         usage=usage and Usage(prompt=usage["prompt"], completion=usage["completion"]),
         truncated=row["truncated"],
     )
+
+
+def concealed(answer: ModelAnswer, conceal: Callable[[str], str]) -> ModelAnswer:
+    """The answer with every text of it passed through `conceal`."""
+    calls = [
+        ToolCall(id=conceal(call.id), name=conceal(call.name), arguments=conceal(call.arguments))
+        for call in answer.calls
+    ]
+    return replace(answer, text=conceal(answer.text), calls=tuple(calls))
 
 
 def with_note(messages: Sequence[Message], note: str) -> Sequence[Message]:

@@ -1,6 +1,7 @@
 """What a model reads about a call: marked as data, bounded, and saying what to do next."""
 
 import json
+import re
 from collections.abc import Mapping
 from enum import StrEnum
 
@@ -19,6 +20,10 @@ from lycatra_appservice.words.catalogue import in_english
 MAX_RESULT_BYTES = 16 * 1024  # about 4,500 tokens, half of a small model's window
 
 _END = "</tool_result>"
+# Also in capitals and with spaces: a model reads those as an end, too.
+_LIKE_AN_END = re.compile(
+    r"<([\s\u200b-\u200f\u2060\ufeff]*)/(?=[\s\u200b-\u200f\u2060\ufeff]*tool_result)", re.I
+)
 _END_MARK = "</tool_result"
 _NO_END = "<\\/tool_result"
 _SHOWN_BY_ITSELF = "The person sees these files below your answer. Write no link to them."
@@ -84,7 +89,7 @@ def _wrapped(tool_name: str, facts: Mapping[str, JSON]) -> str:
     begin = f'<tool_result tool="{tool_name}">\n'
     text = storable(json.dumps(facts, ensure_ascii=False, separators=(",", ":"), default=str))
     # The same to a reader of JSON, and no end of the data.
-    text = text.replace(_END_MARK, _NO_END)
+    text = _LIKE_AN_END.sub(r"<\1\\/", text)
     room = MAX_RESULT_BYTES - len(begin.encode()) - len(_END) - 1
     return f"{begin}{_bounded(text, room)}\n{_END}"
 

@@ -61,7 +61,6 @@ from lycatra_appservice.matrix.shared_rooms import SharedRooms
 from lycatra_appservice.matrix.standings import Standings
 from lycatra_appservice.model import LaneKind
 from lycatra_appservice.ops.health import HealthBoard
-from lycatra_appservice.settings import Settings
 from lycatra_appservice.toolkit.approvals import ConfiguredRules
 from lycatra_appservice.toolkit.context import Contexts
 from lycatra_appservice.toolkit.rights import Rights
@@ -121,7 +120,7 @@ async def build_chat(
     approving = build_approving(ground, composer, tongue, parts.settings.zone, utc_now)
     calls = ProgressNotices(composer)
     ask = AskHandler(
-        _agent(parts.settings, backend),
+        _agent(parts, backend),
         gate,
         parts.registry,
         conversations,
@@ -326,6 +325,7 @@ def _gate(parts: Parts, rights: Rights, board: HealthBoard, trail: AuditTrail) -
         memory=StateStore(parts.database),
         databases=parts.tool_databases,
         timers=StoredTimers(TimerTable(parts.database)),
+        conceal=parts.conceal,
     )
     return Gate(
         parts.registry,
@@ -334,18 +334,21 @@ def _gate(parts: Parts, rights: Rights, board: HealthBoard, trail: AuditTrail) -
         parts.metrics,
         trail,
         mask=parts.mask,
+        conceal=parts.conceal,
         rule_for=ConfiguredRules(parts.settings.approvals),
     )
 
 
-def _agent(settings: Settings, backend: Backend | None) -> Agent | None:
+def _agent(parts: Parts, backend: Backend | None) -> Agent | None:
+    settings = parts.settings
     if backend is None or settings.model is None:
         return None
     window = Window(
         context_tokens=settings.model.context_window,
         max_output_tokens=settings.model.max_output_tokens,
     )
-    return Agent(backend, window, name=settings.bot.display_name)
+    name = settings.bot.display_name
+    return Agent(backend, window, name=name, conceal=parts.conceal)
 
 
 def _worker(parts: Parts, rooms: RoomStore, dispatcher: Dispatcher) -> tuple[Worker, Upkeep]:

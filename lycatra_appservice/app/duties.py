@@ -1,7 +1,7 @@
 """What the leader does, and what the schedules run."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -136,12 +136,24 @@ def make_retirement(parts: Parts, tools: ToolsWatch) -> Retirement:
     return Retirement(parts.database, parts.client, parts.users, is_gone, reason)
 
 
+def make_withdrawal(parts: Parts, tools: ToolsWatch) -> Callable[[], Awaitable[None]]:
+    """What becomes of requests for tools that are gone, for certain and on every replica."""
+    deciding = Deciding(parts.database)
+
+    async def withdraw() -> None:
+        if await tools.replicas_with_others() == 0:
+            await deciding.withdraw_gone(parts.tools.may_tool_be_gone)
+
+    return withdraw
+
+
 def make_duties(
     presence: Presence,
     watch: HomeserverWatch,
     books: Bookkeeping,
     tools: ToolsWatch,
     retirement: Retirement,
+    withdraw_gone: Callable[[], Awaitable[None]],
 ) -> Sequence[Duty]:
     """All duties with their times."""
     return [
@@ -153,6 +165,7 @@ def make_duties(
         Duty(name="approvals", every=timedelta(seconds=1), run=books.end_approvals),
         Duty(name="sweeper", every=timedelta(seconds=60), run=books.sweep),
         Duty(name="tools", every=timedelta(seconds=60), run=tools.look),
+        Duty(name="withdrawal", every=timedelta(seconds=60), run=withdraw_gone),
         Duty(name="retirement", every=timedelta(minutes=10), run=retirement.carry_out),
         Duty(name="figures", every=timedelta(seconds=15), run=books.show_figures),
     ]

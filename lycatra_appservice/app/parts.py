@@ -1,13 +1,13 @@
 """What every other part is built on: settings, database, homeserver, our users and tools."""
 
-from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 
+from lycatra_appservice.app.tool_secrets import secrets_in
 from lycatra_appservice.chat.commands import CommandWords
 from lycatra_appservice.chat.ignored import Ignored
 from lycatra_appservice.chat.reading import Reader, make_reader
@@ -45,7 +45,8 @@ class Parts:
     ignored: Ignored
     inbox: Inbox
     metrics: Metrics
-    mask: Mask
+    mask: Mask  # for what is kept and logged: also what only looks like a secret
+    conceal: Mask  # for what people read, who may well speak of tokens
     tool_databases: Databases
 
     @property
@@ -80,6 +81,7 @@ async def build_parts(
     members = {each.name: registry.tools_of(each.name) for each in registry.namespaces}
     access = Access(settings.access, Permissions(settings.permissions, registry))
     commands = CommandWords(members, settings.commands.prefixes).without(access.off(Face.COMMAND))
+    masker = Masker(secrets_of(settings))
     return Parts(
         settings=settings,
         owner=owner,
@@ -93,7 +95,8 @@ async def build_parts(
         ignored=Ignored(settings.access.ignored),
         inbox=Inbox(opened.database),
         metrics=Metrics([tool.name for tool in registry.tools]),
-        mask=Masker(secrets_of(settings)).mask,
+        mask=masker.mask,
+        conceal=masker.conceal,
         tool_databases=databases,
     )
 
@@ -104,7 +107,7 @@ def utc_now() -> datetime:
 
 
 def secrets_of(settings: Settings) -> list[str]:
-    """Every secret value of the configuration, for the log's mask."""
+    """Every secret value of the configuration, for the log's mask; those of tools, too."""
     appservice, model = settings.appservice, settings.model
     secrets: list[SecretStr | None] = [
         appservice.as_token,
@@ -114,24 +117,8 @@ def secrets_of(settings: Settings) -> list[str]:
     ]
     urls = [settings.database.url, *(each.url for each in settings.databases.values())]
     passwords = [urlsplit(url.get_secret_value()).password for url in urls]
-    of_tools = [secret for each in settings.tool_settings.values() for secret in _secrets_in(each)]
-    named = [secret.get_secret_value() for secret in (*secrets, *of_tools) if secret is not None]
-    return [*named, *(password for password in passwords if password)]
-
-
-def _secrets_in(value: object) -> Iterator[SecretStr]:
-    """Every secret inside a section, however deep."""
-    match value:
-        case SecretStr():
-            yield value
-        case BaseModel():
-            for name in type(value).model_fields:
-                yield from _secrets_in(getattr(value, name))
-        case Mapping():
-            for inner in value.values():
-                yield from _secrets_in(inner)
-        case list() | tuple() | set() | frozenset():
-            for inner in value:
-                yield from _secrets_in(inner)
-        case _:
-            pass
+    named = [secret.get_secret_value() for secret in secrets if secret is not None]
+    of_tools = [
+        each for section in settings.tool_settings.values() for each in secrets_in(section)
+    ]
+    return [*named, *(password for password in passwords if password), *of_tools]

@@ -10,6 +10,7 @@ from lycatra_appservice.app.service import Service
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.ops.logs import LogFormat, configure_logging
 from lycatra_appservice.settings import Settings
+from lycatra_appservice.toolkit.extras import missing_extras
 from lycatra_appservice.toolkit.own.found import FoundTools
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ async def _serve(settings: Settings, tools: FoundTools) -> int:
         replica=service.owner,
         secrets=secrets_of(settings),
     )
-    for warning in settings.warnings:
+    for warning in (*settings.warnings, *missing_extras(settings.tool_settings)):
         logger.warning("configuration", extra={"warning": warning})
     for problem in tools.problems:
         logger.warning(

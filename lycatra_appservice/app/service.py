@@ -16,6 +16,7 @@ from lycatra_appservice.app.duties import (
     Retention,
     make_duties,
     make_retirement,
+    make_withdrawal,
 )
 from lycatra_appservice.app.listeners import Listeners
 from lycatra_appservice.app.parts import Parts, build_parts
@@ -170,6 +171,7 @@ class Service:
             Bookkeeping(parts, schedules, chat.upkeep),
             tools,
             make_retirement(parts, tools),
+            make_withdrawal(parts, tools),
         )
         return Leader(parts.opened.signals, duties, parts.metrics.hide_database)
 

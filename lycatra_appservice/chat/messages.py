@@ -128,6 +128,11 @@ def left_without_tools(main: UserID) -> Text:
     return Text("left_without_tools", main=main)
 
 
+def tool_gone(tool: str) -> Text:
+    """The answer to a request whose tool was taken away while it waited."""
+    return Text("tool_gone", tool=tool)
+
+
 def no_successor(old: RoomID) -> Text:
     """The reason for leaving a room that a tombstone named, wrongly."""
     return Text("no_successor", old=old)
@@ -474,7 +479,7 @@ def audit_decided(key: str, people: Sequence[UserID]) -> Text:
 
 def audit_done(seconds: float) -> Text:
     """A call that gave a result."""
-    return Text("audit_done", seconds=f"{seconds:.1f}")
+    return Text("audit_done", seconds=f"{seconds:.1f}" if seconds >= 1 else f"{seconds:.2f}")
 
 
 def audit_crashed(reference: str) -> Text:

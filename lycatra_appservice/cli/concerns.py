@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from lycatra_appservice.actors import ActorKind, read_actor
 from lycatra_appservice.settings import Settings
+from lycatra_appservice.toolkit.extras import missing_extras
 
 _SHORT_TOKEN = 32  # hexadecimal signs: 128 bits
 
@@ -31,6 +32,7 @@ def concerns_about(settings: Settings) -> list[Concern]:
         *_addresses(settings),
         *_tokens(settings),
         *_missing_files(settings),
+        *_missing_extras(settings),
     ]
 
 
@@ -150,6 +152,11 @@ def _missing_files(settings: Settings) -> Iterator[Concern]:
             f"homeserver.ca_file: {ca_file} does not exist",
             "homeserver.ca_file: a file with certificates in PEM format",
         )
+
+
+def _missing_extras(settings: Settings) -> Iterator[Concern]:
+    for what, extra in missing_extras(settings.tool_settings).items():
+        yield Concern(what, f"`{extra.install}`, then start Lycatra again")
 
 
 def _paths(value: object, key: str) -> Iterator[tuple[str, Path]]:

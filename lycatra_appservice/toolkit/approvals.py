@@ -72,12 +72,16 @@ class Plan:
     """What exactly a call will do. The same arguments and settings must give the same plan.
 
     `target` names what is changed: of two requests of a tool for the same target the newer one
-    counts. `steps` are lines of Markdown for who decides. `look` is a command, without its
-    prefix, that shows the target's state afterwards.
+    counts; where it is None, of two for the very same call. `steps` are lines of Markdown for who
+    decides. `look` is a command, without its prefix, that shows the target's state afterwards.
+
+    An approval ends when the target or the steps become others. So what comes and goes by itself
+    (running, healthy, how many there are) stands in `now`, which is shown and binds nobody.
     """
 
-    target: str
+    target: str | None
     steps: Sequence[str]
+    now: Sequence[str] = ()
     look: str | None = None
 
 

@@ -20,6 +20,7 @@ from lycatra_appservice.errors import InvalidArgumentsError, StepCutOffError, To
 from lycatra_appservice.model import JSON, Caller, Face, File, Level, UserID
 from lycatra_appservice.targets import Target
 from lycatra_appservice.toolkit.approvals import Plan, Rule
+from lycatra_appservice.toolkit.extras import Extra
 from lycatra_appservice.toolkit.guard.answer import HttpAnswer
 from lycatra_appservice.toolkit.guard.failures import (
     AnswerTooLargeError,
@@ -27,6 +28,7 @@ from lycatra_appservice.toolkit.guard.failures import (
     OutboundRefusedError,
 )
 from lycatra_appservice.toolkit.guard.outbound import Outbound
+from lycatra_appservice.toolkit.guard.session import GuardedSession
 from lycatra_appservice.toolkit.memory import KeyValues, State
 from lycatra_appservice.toolkit.queries import ReadOnlyDatabase
 from lycatra_appservice.toolkit.schema import parameters_schema
@@ -39,10 +41,12 @@ __all__ = [
     "Caller",
     "Component",
     "Effect",
+    "Extra",
     "Face",
     "Field",
     "File",
     "FoundRows",
+    "GuardedSession",
     "HttpAnswer",
     "InvalidArgumentsError",
     "KeyValues",
@@ -91,6 +95,11 @@ class ToolSettings(BaseModel):
         Whatever the operator wrote here may be inside the private network. Never make one of
         what a person, a model or another host said.
         """
+        return ()
+
+    @property
+    def needed_extras(self) -> Sequence[Extra]:
+        """The extras that this section needs as it is written; a missing one is told at start."""
         return ()
 
 

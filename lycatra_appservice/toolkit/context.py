@@ -23,11 +23,13 @@ from lycatra_appservice.toolkit.base import (
     ToolSettings,
     ToolSummary,
 )
+from lycatra_appservice.toolkit.discretion import discreet
 from lycatra_appservice.toolkit.guard.allowance import Allowance
 from lycatra_appservice.toolkit.guard.outbound import MakeResolver
 from lycatra_appservice.toolkit.memory import Memory, state_of
 from lycatra_appservice.toolkit.progress import OnProgress
 from lycatra_appservice.toolkit.queries import DatabaseSource, OpenDatabase
+from lycatra_appservice.toolkit.redaction import Mask
 from lycatra_appservice.toolkit.registry import AnyTool
 from lycatra_appservice.toolkit.steps import CheckedSteps, RunStep, Steps
 from lycatra_appservice.toolkit.timers import Timers, TimerSource, checked_timer, time_left
@@ -52,6 +54,7 @@ class CallContext:
     on_progress: OnProgress
     steps: Steps
     timers: Timers
+    conceal: Mask
     tools: Sequence[ToolSummary]
     ask_components: ComponentsOf
     attached: list[File] = field(default_factory=list)
@@ -72,7 +75,7 @@ class CallContext:
 
     def progress(self, text: Said) -> None:
         """Tell whoever waits."""
-        self.on_progress(text)
+        self.on_progress(discreet(text, self.conceal))
 
     def attach(self, file: File) -> None:
         """Have it shown after the result."""
@@ -84,7 +87,7 @@ class CallContext:
 
     async def timer(self, name: str, when: datetime, text: Said) -> None:
         """Have a text said later. Raises ToolFailedError, or ValueError."""
-        timer = checked_timer(name, when, text)
+        timer = checked_timer(name, when, discreet(text, self.conceal))
         await self.timers.put(timer, time_left(timer, self.now()))
 
     async def cancel_timer(self, name: str) -> bool:
@@ -116,11 +119,13 @@ class Contexts:
         databases: DatabaseSource,
         timers: TimerSource,
         make_resolver: MakeResolver = ThreadedResolver,
+        conceal: Mask = str,
     ) -> None:
         """`settings` has the checked section of every namespace; `clock` gives aware UTC.
 
         `allowed_targets` are open to the tools of all namespaces, beside what the settings of
-        each name for itself.
+        each name for itself. `conceal` takes the secrets of the configuration out of what tools
+        say on the way, and of what they want said later.
         """
         self._zone = zone
         self._allowed_targets = tuple(allowed_targets)
@@ -132,6 +137,7 @@ class Contexts:
         self._memory = memory
         self._databases = databases
         self._timers = timers
+        self._conceal = conceal
 
     def for_call(
         self,
@@ -158,6 +164,7 @@ class Contexts:
             on_progress=on_progress,
             steps=CheckedSteps(steps),
             timers=self._timers.of(caller, tool, namespace.name),
+            conceal=self._conceal,
             tools=visible,
             ask_components=self._components,
         )

@@ -9,7 +9,9 @@ from typing import Any, Final, TypeAlias, get_args
 from pydantic import BaseModel, SecretBytes, SecretStr
 from pydantic.fields import FieldInfo
 
+from lycatra_appservice.errors import ToolFailedError
 from lycatra_appservice.model import JSON
+from lycatra_appservice.words.text import Text
 
 Mask: TypeAlias = Callable[[str], str]  # takes out of a text the secrets that are known
 
@@ -41,6 +43,7 @@ _MOST_CHARACTERS: Final = 3000  # of the whole, as JSON
 # Longest text, most entries of a list or object: first generously, then as it must be.
 _LIMITS: Final = ((200, 20), (40, 5))
 _DEEPEST: Final = 5
+_READABLE: Final = 1000  # characters on a card, so that people still read them
 
 
 def shown_arguments(
@@ -57,6 +60,18 @@ def shown_arguments(
         if len(json.dumps(shown, ensure_ascii=False)) <= _MOST_CHARACTERS:
             return shown
     return {"…": f"{len(raw)} arguments, too long to be shown"}
+
+
+def wholly_shown_arguments(
+    model: type[BaseModel], raw: Mapping[str, JSON], mask: Mask
+) -> dict[str, JSON]:
+    """The same with nothing left out: what people let through is what they have seen.
+
+    Raises ToolFailedError when it is more than they would read.
+    """
+    if len(json.dumps(raw, ensure_ascii=False, default=str)) > _READABLE:
+        raise ToolFailedError(Text("too_long_for_a_card", n=_READABLE))
+    return _View(mask, _READABLE, _READABLE, _READABLE).items(raw, model, 0)
 
 
 def canonical_arguments(tool: str, arguments: BaseModel | Mapping[str, JSON]) -> str:
@@ -95,6 +110,7 @@ class _View:
     mask: Mask
     longest: int
     most: int
+    deepest: int = _DEEPEST
 
     def items(
         self, raw: Mapping[str, JSON], model: type[BaseModel] | None, depth: int
@@ -113,7 +129,7 @@ class _View:
         return masked if len(masked) <= self.longest else f"{masked[: self.longest]}…"
 
     def _value(self, value: JSON, field: FieldInfo | None, depth: int) -> JSON:
-        if depth > _DEEPEST:
+        if depth > self.deepest:
             return "…"
         match value:
             case dict():

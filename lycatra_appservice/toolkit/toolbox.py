@@ -38,6 +38,7 @@ from lycatra_appservice.toolkit.base import (
     ToolSummary,
 )
 from lycatra_appservice.toolkit.cache import ResultCache, cache_key
+from lycatra_appservice.toolkit.discretion import discreet_result, make_discreet
 from lycatra_appservice.toolkit.observing import (
     CallAudit,
     CallObserver,
@@ -46,7 +47,7 @@ from lycatra_appservice.toolkit.observing import (
     Outcome,
 )
 from lycatra_appservice.toolkit.progress import OnProgress, ProgressOf, to_nobody, unheard
-from lycatra_appservice.toolkit.redaction import Mask, shown_arguments
+from lycatra_appservice.toolkit.redaction import Mask, wholly_shown_arguments
 from lycatra_appservice.toolkit.registry import AnyTool, Registry
 from lycatra_appservice.toolkit.results import bounded, with_attached
 from lycatra_appservice.toolkit.rights import Rights
@@ -92,6 +93,7 @@ class _Shared:
     slots: Mapping[str, asyncio.Semaphore]  # by namespace
     rule_for: RuleFor
     mask: Mask
+    conceal: Mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +121,12 @@ class Gate:
         slots_per_namespace: int = 8,
         monotonic: Callable[[], float] = time.monotonic,
         rule_for: RuleFor = declared_rule,
+        conceal: Mask = str,
     ) -> None:
         """At most `slots_per_namespace` tools of one namespace run at once, the others wait.
 
-        `mask` takes the secrets of the configuration out of what others are shown. `rule_for`
-        tells who may approve what a tool changes.
+        `mask` takes the secrets of the configuration out of what others are shown, `conceal` out
+        of what tools say. `rule_for` tells who may approve what a tool changes.
         """
         self._shared = _Shared(
             registry=registry,
@@ -136,6 +139,7 @@ class Gate:
             },
             rule_for=rule_for,
             mask=mask,
+            conceal=conceal,
         )
 
     async def open(
@@ -246,10 +250,11 @@ class Toolbox:
             made = _Made(raw_args, approved, steps or JustRun(), observation)
             try:
                 return await self._make(self.tool(name), made)
-            except ToolError as exc:
+            except ToolError as error:
+                make_discreet(error, shared.conceal)
                 if approved is not None and approved.resuming and not observation.has_started:
                     # What had been done before is not undone by this.
-                    raise _in_doubt(ToolError, exc.said) from exc
+                    raise _in_doubt(ToolError, error.said) from error
                 raise
 
     async def _make(self, tool: AnyTool, made: "_Made") -> ToolResult:
@@ -279,7 +284,7 @@ class Toolbox:
             return kept
         home = self._shared.registry.namespace_of(tool.name).name
         changes = cache.changes(home)
-        result = bounded(await self._run(tool, args, made))
+        result = await self._result(tool, args, made)
         cache.put(key, tool, result, namespace=home, changes=changes)
         return result
 
@@ -292,7 +297,7 @@ class Toolbox:
             # Half done, a change may look like another one: then its first run was held to that.
             await self._hold_to_plan(tool, args, made)
         try:
-            return bounded(await self._run(tool, args, made))
+            return await self._result(tool, args, made)
         except ToolTimeoutError as exc:
             if not observation.has_started:
                 raise
@@ -313,16 +318,16 @@ class Toolbox:
                 rule=self._shared.rule_for(tool),
             )
         if made.approved.args_hash != bound:
-            # The configuration is another one by now: not what people have seen and let through.
+            # The configuration or its target is another by now: not what people have seen.
             raise ToolFailedError(Text("plan_has_changed", tool=tool.name))
 
     def _shown(self, args: ToolArgs) -> Mapping[str, JSON]:
         given = args.model_dump(mode="json", exclude_none=True)
-        return shown_arguments(type(args), given, self._shared.mask)
+        return wholly_shown_arguments(type(args), given, self._shared.mask)
 
     async def _plan(self, tool: AnyTool, args: ToolArgs) -> Plan:
         if tool.plan is None:
-            return Plan(target=tool.title, steps=())
+            return Plan(target=None, steps=())
         return await tool.plan(args, self._context(tool))
 
     async def _in_time(self, tool: AnyTool, looking: Awaitable[Plan]) -> Plan:
@@ -342,6 +347,11 @@ class Toolbox:
         return self._shared.contexts.for_call(
             self._caller, tool, namespace, self._summaries(), hear, steps or JustRun()
         )
+
+    async def _result(self, tool: AnyTool, args: ToolArgs, made: "_Made") -> ToolResult:
+        # Before it is cut, or half a secret would remain.
+        result = await self._run(tool, args, made)
+        return bounded(discreet_result(result, self._shared.conceal))
 
     async def _run(self, tool: AnyTool, args: ToolArgs, made: "_Made") -> ToolResult:
         namespace = self._shared.registry.namespace_of(tool.name)

@@ -231,11 +231,6 @@ class Approvals:
         row = await self._database.fetch_one(self._sql["given_up_card"], approval=approval_id)
         return send_of(row) if row else None
 
-    async def count_open(self) -> int:
-        """How many wait for somebody."""
-        row = await self._database.fetch_one(self._sql["count_open"])
-        return row["open"] if row else 0
-
     async def _one(self, statement: str, **parameters: object) -> Approval | None:
         row = await self._database.fetch_one(self._sql[statement], **parameters)
         return approval_of(row) if row else None

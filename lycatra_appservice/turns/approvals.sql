@@ -80,9 +80,6 @@ SELECT id FROM approval WHERE state = 'open' AND (card_room = :room OR room = :r
 -- name: open_tools
 SELECT id, tool FROM approval WHERE state = 'open' ORDER BY id
 
--- name: count_open
-SELECT count(*) AS open FROM approval WHERE state = 'open'
-
 -- name: end
 -- The one statement that ends a wait; of all who come at once it lets one through.
 UPDATE approval SET state = :state, why = :why, decided_at = lycatra_now(), decided_by = :by,

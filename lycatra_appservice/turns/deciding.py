@@ -1,6 +1,6 @@
 """The end of a wait: decided, expired or withdrawn, each by one transaction that also wakes."""
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from lycatra_appservice.db.connection import Connection, Database, Row
@@ -54,10 +54,10 @@ class Deciding:
         rows = await self._database.fetch(self._sql["open_ids_in_room"], room=room_id)
         return sum([await self.withdraw(row["id"], Withdrawal.ROOM_LEFT) for row in rows])
 
-    async def withdraw_unknown(self, tools: Set[str]) -> int:
-        """Take back what is waited for of tools that are none of these; how many."""
+    async def withdraw_gone(self, is_gone: Callable[[str], bool]) -> int:
+        """Take back what is waited for of tools that are not there any more; how many."""
         rows = await self._database.fetch(self._sql["open_tools"])
-        gone = [row["id"] for row in rows if row["tool"] not in tools]
+        gone = [row["id"] for row in rows if is_gone(row["tool"])]
         return sum([await self.withdraw(each, Withdrawal.TOOL_GONE) for each in gone])
 
     async def supersede(self, newer: int | None = None) -> int:

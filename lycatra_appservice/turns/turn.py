@@ -6,7 +6,7 @@ from typing import NoReturn, Protocol
 
 from lycatra_appservice.errors import LycatraError, OutcomeUnknownError
 from lycatra_appservice.model import JSON, EventID, LaneKind, Outgoing
-from lycatra_appservice.turns.approvals import Approval, NewApproval
+from lycatra_appservice.turns.approvals import Approval, NewApproval, Withdrawal
 from lycatra_appservice.turns.journal import Journal, hash_arguments
 from lycatra_appservice.turns.progress import ProgressRows
 from lycatra_appservice.turns.records import (
@@ -160,6 +160,14 @@ class Turn:
     def progress(self) -> ProgressRows:
         """What this run shows of a slow call, without being an answer."""
         return ProgressRows(self._journal, self._sending, self._lease, self._stored)
+
+    @property
+    def withdrawn_tool(self) -> str | None:
+        """The tool that this run has waited to call, and that is not there any more."""
+        return next(
+            (each.tool for each in self._approvals.values() if each.why == Withdrawal.TOOL_GONE),
+            None,
+        )
 
     def approval(self, step_name: str) -> Approval | None:
         """What was asked before this step, as it stood when this run began."""

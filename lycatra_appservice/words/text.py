@@ -1,6 +1,6 @@
 """A fixed text before it is in any language: its key in the catalogue, and what is filled in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeAlias
@@ -19,6 +19,10 @@ class Text:
     def __init__(self, key: str, /, **values: "Value") -> None:
         object.__setattr__(self, "key", key)
         object.__setattr__(self, "values", MappingProxyType(values))
+
+    def filled_by(self, change: Callable[["Value"], "Value"]) -> "Text":
+        """The same text, with each of its values put through `change`."""
+        return Text(self.key, **{name: change(value) for name, value in self.values.items()})
 
 
 Said: TypeAlias = Text | str  # a str was written by a person, a model or a tool

@@ -185,6 +185,7 @@ async def test_an_edit_of_the_request_withdraws_the_card(play: Play) -> None:
     assert play.restarts() == ["database"]
 
 
+@pytest.mark.slow
 async def test_what_waits_too_long_expires_while_nobody_runs_too(play: Play) -> None:
     request = await play.room.ask("!restart service web")
     card = await play.card_of(request)

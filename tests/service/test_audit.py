@@ -139,7 +139,6 @@ async def test_secrets_are_in_no_log_line_no_metric_no_entry_and_no_view_of_argu
     exported = await audited.exported(room)
 
     assert [each["arguments"].get("phrase") for each in exported] == ["***"] * 3
-    assert exported[0]["arguments_hash"] == exported[1]["arguments_hash"]
     assert "sign_drawing name=*** phrase=***" in sources
     status, metrics = await audited.replica.get("/metrics")
     assert status == 200

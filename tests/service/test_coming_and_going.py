@@ -219,6 +219,7 @@ async def test_somebody_without_rights_reads_why_once(world: World) -> None:
     assert reasons[1] == ""
 
 
+@pytest.mark.slow
 async def test_one_person_gets_us_into_a_few_rooms_an_hour(world: World) -> None:
     host = await world.host()
     rooms = [await host.create_room(f"{n}", invite=[world.main]) for n in range(PER_PERSON + 4)]

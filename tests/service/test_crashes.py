@@ -31,6 +31,7 @@ async def until_drained_away(replica: Lycatra) -> None:
     await until(gone, "the end of the process")
 
 
+@pytest.mark.slow
 async def test_a_kill_between_the_commit_and_the_200_answers_once(
     stage: Stage, tmp_path: Path
 ) -> None:

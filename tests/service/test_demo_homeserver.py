@@ -85,6 +85,7 @@ async def room_of(owner: PersonClient, *guests: PersonClient) -> RoomID:
     return room_id
 
 
+@pytest.mark.slow
 async def test_two_people_talk_in_a_room_and_every_message_is_found_by_paging(
     homeserver: Homeserver,
 ) -> None:
@@ -105,6 +106,7 @@ async def test_two_people_talk_in_a_room_and_every_message_is_found_by_paging(
     assert events[-3]["content"] == {}
 
 
+@pytest.mark.slow
 async def test_a_live_view_has_no_gap_when_a_burst_is_larger_than_one_sync(
     homeserver: Homeserver,
 ) -> None:

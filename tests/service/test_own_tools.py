@@ -160,6 +160,58 @@ async def test_when_a_namespace_is_gone_its_user_leaves_with_a_line(
     assert (await membership(room, main))["membership"] == "join"
 
 
+FORGET = """
+from lycatra_appservice.toolkit.base import Effect, Tool, ToolArgs, ToolContext, ToolResult
+
+
+class ForgetEverybodyArgs(ToolArgs):
+    pass
+
+
+async def run(args: ForgetEverybodyArgs, ctx: ToolContext) -> ToolResult:
+    return ToolResult(data={}, markdown="Nobody is known any more.")
+
+
+TOOL = Tool(
+    name="forget_everybody",
+    title="Forget everybody",
+    summary="Forgets all people, for the tests of tools that go away while somebody waits.",
+    args=ForgetEverybodyArgs,
+    run=run,
+    example="forget everybody",
+    effect=Effect.CHANGE,
+)
+"""
+
+
+@pytest.mark.slow
+async def test_a_request_that_waits_for_a_tool_that_is_gone_is_taken_back_with_a_line(
+    installed: Installed,
+) -> None:
+    (installed.own / "people" / "forget_everybody.py").write_text(FORGET)
+    await installed.replica.start()
+    room = await installed.room()
+    asked = await room.ask("!forget everybody")
+
+    async def card_is_out() -> bool:
+        return any("Forget everybody" in e["content"].get("body", "") for e in await room.events())
+
+    await until(card_is_out, "a card")
+    await installed.replica.stop()
+    shutil.rmtree(installed.own / "people")
+    await installed.replica.start()
+
+    async def is_told() -> bool:
+        return any(
+            "`forget_everybody` is not part of this installation any more" in e["content"]["body"]
+            and e["content"]["m.relates_to"]["m.in_reply_to"]["event_id"] == asked
+            for e in await room.events()
+            if e["content"].get("msgtype") == "m.text" and e["sender"] != room.person.user_id
+        )
+
+    await until(is_told, "the line")
+
+
 @pytest.mark.slow
 async def test_replicas_with_different_tools_say_so_until_they_agree(
     site: Site, tmp_path: Path, postgres_dsn: str

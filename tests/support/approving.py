@@ -41,6 +41,7 @@ class Services:
     breaks: list[Exception] = field(default_factory=list)
     meanwhile: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     command: str = "systemctl restart"
+    state: str = "running"
 
     async def restart(self, args: RestartArgs, ctx: ToolContext) -> ToolResult:
         self.restarted.append(args.service)
@@ -56,6 +57,7 @@ class Services:
         return Plan(
             target=args.service,
             steps=[f"runs `{self.command} {args.service}`"],
+            now=[f"now it is {self.state}"],
             look=f"get status {args.service}",
         )
 

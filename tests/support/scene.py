@@ -87,6 +87,7 @@ from lycatra_appservice.toolkit.base import (
 from lycatra_appservice.toolkit.context import Contexts
 from lycatra_appservice.toolkit.databases import Databases
 from lycatra_appservice.toolkit.permissions import Permissions
+from lycatra_appservice.toolkit.redaction import Mask
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.toolkit.rights import Rights
 from lycatra_appservice.toolkit.state import StateStore
@@ -508,11 +509,13 @@ async def open_scene(
     rules: Sequence[Permission] = (),
     clock: Callable[[], float] = time.monotonic,
     progress: ProgressTiming | None = None,
+    model_key: SecretStr | None = None,
+    conceal: Mask = str,
 ) -> AsyncIterator[Scene]:
     """A scene on SQLite; without `model_url` no model is configured.
 
     `beside` shares its homeserver, and its database only where `database_url` says so. By
-    `clock` a standing grows old.
+    `clock` a standing grows old. `conceal` takes the configuration's secrets out of texts.
     """
     users = VirtualUsers(server_name=SERVER_NAME, namespaces=NAMESPACES)
     registry = Registry(NAMESPACES, tools)
@@ -541,8 +544,9 @@ async def open_scene(
             memory=StateStore(database),
             databases=Databases({}),
             timers=StoredTimers(TimerTable(database)),
+            conceal=conceal,
         )
-        backend = _backend(model_url)
+        backend = _backend(model_url, model_key)
         if backend is not None:
             stack.push_async_callback(backend.aclose)
         commands = CommandWords(tools, ("!", "/")).without(access.off(Face.COMMAND))
@@ -551,9 +555,17 @@ async def open_scene(
         scene.progress = progress or ProgressTiming()
         scene.model = ModelSettings(base_url=model_url) if model_url else None
         rights = Rights(access, Standings(scene.rooms, client, users, clock))
-        rule_for = ConfiguredRules(approvals or Approvals())
-        gate = Gate(registry, rights, contexts, Calls(), trail, mask=_mask, rule_for=rule_for)
-        scene.build(registry, gate, rights, _agent(backend), trail)
+        gate = Gate(
+            registry,
+            rights,
+            contexts,
+            Calls(),
+            trail,
+            mask=_mask,
+            conceal=conceal,
+            rule_for=ConfiguredRules(approvals or Approvals()),
+        )
+        scene.build(registry, gate, rights, _agent(backend, conceal), trail)
         yield scene
 
 
@@ -561,15 +573,18 @@ def _mask(text: str) -> str:
     return text.replace(CANARY, "***")
 
 
-def _backend(model_url: str | None) -> Backend | None:
-    return ChatCompletionsBackend(ModelSettings(base_url=model_url)) if model_url else None
+def _backend(model_url: str | None, key: SecretStr | None) -> Backend | None:
+    if model_url is None:
+        return None
+    return ChatCompletionsBackend(ModelSettings(base_url=model_url, api_key=key))
 
 
-def _agent(backend: Backend | None) -> Agent | None:
+def _agent(backend: Backend | None, conceal: Mask) -> Agent | None:
     if backend is None:
         return None
 
     async def no_delay(_: float) -> None:
         """Attempts follow each other at once."""
 
-    return Agent(backend, Window(context_tokens=8192, max_output_tokens=None), delay=no_delay)
+    window = Window(context_tokens=8192, max_output_tokens=None)
+    return Agent(backend, window, delay=no_delay, conceal=conceal)

@@ -36,6 +36,7 @@ from lycatra_appservice.toolkit.databases import Databases
 from lycatra_appservice.toolkit.guard.outbound import MakeResolver
 from lycatra_appservice.toolkit.memory import Memory, ShortMemory
 from lycatra_appservice.toolkit.permissions import Permissions
+from lycatra_appservice.toolkit.redaction import Mask
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.toolkit.rights import Rights
 from lycatra_appservice.toolkit.timers import ShortTimers
@@ -194,6 +195,7 @@ async def bench(
     slots: int = 8,
     allow: Sequence[str] = (),
     make_resolver: MakeResolver = ThreadedResolver,
+    conceal: Mask = str,
     memory: Memory | None = None,
     databases: Mapping[str, ToolDatabase] | None = None,
 ) -> AsyncIterator[Bench]:
@@ -223,6 +225,7 @@ async def bench(
         mask=lambda text: text.replace(CANARY, "***"),
         slots_per_namespace=slots,
         monotonic=clock,
+        conceal=conceal,
     )
     try:
         yield Bench(gate=gate, calls=calls, audit=audit, clock=clock)

@@ -248,10 +248,11 @@ def test_each_base_is_an_argument_with_a_fixed_version() -> None:
 def test_dependencies_come_before_the_source_and_only_with_their_hashes() -> None:
     build = [rest for word, rest in stage("build") if word in {"COPY", "RUN"}]
     assert [text.split()[0] for text in build if not text.startswith(("python3", "/opt"))] == [
-        "requirements/base.txt",
+        "requirements/${REQUIREMENTS}",
         "pyproject.toml",
         "lycatra_appservice",
     ]
+    assert "REQUIREMENTS=base.txt" in [rest for word, rest in stage("build") if word == "ARG"]
     installs = [
         part
         for word, rest in IN_ORDER
@@ -300,7 +301,7 @@ def test_the_image_trusts_the_usual_authorities_and_buffers_nothing() -> None:
 
 def test_no_secret_can_be_given_to_a_build() -> None:
     words = {rest.split("=")[0] for word, rest in IN_ORDER if word == "ARG"}
-    assert words == {"BASE_BUILD", "BASE_RUN", "VERSION", "REVISION"}
+    assert words == {"BASE_BUILD", "BASE_RUN", "REQUIREMENTS", "VERSION", "REVISION"}
     assert "ADD" not in {word for word, _ in IN_ORDER}
 
 

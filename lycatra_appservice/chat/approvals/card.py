@@ -21,7 +21,7 @@ class Shown:
     """What a card shows, and how: kept with the approval, so that its end looks like it."""
 
     title: str
-    target: str
+    target: str | None
     arguments: Mapping[str, JSON]
     steps: tuple[str, ...]
     look: str | None
@@ -76,7 +76,7 @@ def shown_of(
         title=needed.title,
         target=needed.plan.target,
         arguments=needed.shown,
-        steps=tuple(needed.plan.steps),
+        steps=(*needed.plan.steps, *needed.plan.now),
         look=needed.plan.look,
         until=until,
         language=language,

@@ -171,8 +171,7 @@ def _approval(
         room_id=occasion.room.room_id,
         card_room=card_room.room_id,
         tool=needed.tool,
-        # Without a plan nobody has said what is changed: then only the very same call is the same.
-        target=needed.plan.target if needed.plan.steps else needed.args_hash,
+        target=needed.plan.target or needed.args_hash if needed.plan.steps else needed.args_hash,
         args=needed.arguments,
         args_hash=needed.args_hash,
         shown=shown.to_json(),

@@ -11,7 +11,7 @@ from lycatra_appservice.words.text import Said, Text
 
 def card(
     title: str,
-    target: str,
+    target: str | None,
     requester: UserID,
     arguments: Mapping[str, JSON],
     steps: Sequence[str],
@@ -23,7 +23,8 @@ def card(
         *(Text("card_argument", name=name, value=_code(arguments[name])) for name in arguments),
         Text("card_asked_by", person=requester),
     ]
-    return Text("card", title=title, target=_code(target), lines=lines, state=state)
+    head = title if target is None else Text("card_head", title=title, target=_code(target))
+    return Text("card", head=head, lines=lines, state=state)
 
 
 def is_open(who: Said, until: str, code: str) -> Text:
@@ -155,4 +156,10 @@ def unknown_code(code: str) -> Text:
 
 def _code(value: JSON) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return " ".join(text.replace("`", "'").split())
+    plain = " ".join(text.replace("`", "'").split())
+    return "".join(sign if sign.isprintable() else _by_number(sign) for sign in plain)
+
+
+def _by_number(sign: str) -> str:
+    """What is not seen, or changes how the rest is read, as its number."""
+    return sign.encode("unicode-escape").decode()

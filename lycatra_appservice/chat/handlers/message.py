@@ -90,6 +90,9 @@ class MessageHandler:
         if room is None:
             return ()
         situation = await self._situations.of(inbound, room, turn.created_at_ms)
+        if turn.withdrawn_tool is not None:
+            # Before it is routed: the words of a tool that is gone mean nothing any more.
+            return self._tool_gone(turn.withdrawn_tool, situation)
         route = self._router.route(situation)
         if room.successor is not None and not isinstance(route, Ignore):
             return await self._moved(room.successor, turn, situation)
@@ -117,6 +120,15 @@ class MessageHandler:
         speaker = self._router.speaker(situation)
         reply = Reply(markdown=said, sender=speaker)
         return self._composer.answer(reply, situation.inbound, room, brings=False)
+
+    def _tool_gone(self, tool: str, situation: Situation) -> Sequence[Outgoing]:
+        inbound, room = situation.inbound, situation.room
+        reply = Reply(
+            markdown=messages.tool_gone(tool),
+            sender=self._router.speaker(situation),
+            mentions=() if room.is_direct else (inbound.sender,),
+        )
+        return self._composer.answer(reply, inbound, room)
 
     async def _act(self, route: Route, turn: Turn, situation: Situation) -> Sequence[Outgoing]:
         inbound, room = situation.inbound, situation.room

@@ -30,6 +30,28 @@ class Request:
     accept: Collection[str] = ()
 
 
+def client_session(
+    door: Door,
+    resolver: AbstractResolver,
+    headers: Mapping[str, str],
+    middlewares: Sequence[aiohttp.ClientMiddlewareType] = (),
+) -> aiohttp.ClientSession:
+    """A session all of whose sockets come from this door; the caller closes it."""
+    # A connection kept for later would be given to whoever asks for the same host, without
+    # asking the door: so each has a connector, and a connector has one.
+    connector = aiohttp.TCPConnector(
+        resolver=resolver, socket_factory=door, use_dns_cache=False, force_close=True
+    )
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": "lycatra-appservice", **headers},
+        timeout=_TIMES,
+        trust_env=False,  # a proxy would look up and connect for us, past the door
+        middlewares=middlewares,
+    )
+
+
 @asynccontextmanager
 async def sent(
     request: Request, door: Door, resolver: AbstractResolver
@@ -38,20 +60,9 @@ async def sent(
 
     Raises aiohttp.ClientError, OSError or UnicodeError.
     """
-    # A connection kept for later would be given to whoever asks for the same host, without
-    # asking the door: so each has a connector, and a connector has one.
-    connector = aiohttp.TCPConnector(
-        resolver=resolver, socket_factory=door, use_dns_cache=False, force_close=True
-    )
     kinds = {"Accept": ", ".join(request.accept)} if request.accept else {}
     async with (
-        aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": "lycatra-appservice", **kinds},
-            timeout=_TIMES,
-            trust_env=False,  # a proxy would look up and connect for us, past the door
-        ) as session,
+        client_session(door, resolver, kinds) as session,
         session.request(
             request.method,
             request.url,

@@ -2,8 +2,8 @@
 
 import logging
 import socket
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -13,9 +13,15 @@ from aiohttp.abc import AbstractResolver
 from lycatra_appservice.model import JSON
 from lycatra_appservice.toolkit.guard.allowance import Allowance, Peer
 from lycatra_appservice.toolkit.guard.answer import HttpAnswer, Wanted, read_answer
-from lycatra_appservice.toolkit.guard.connecting import Request, open_one, sent
+from lycatra_appservice.toolkit.guard.connecting import (
+    Request,
+    client_session,
+    open_one,
+    sent,
+)
 from lycatra_appservice.toolkit.guard.door import Door
-from lycatra_appservice.toolkit.guard.failures import OutboundError, OutboundRefusedError, reason
+from lycatra_appservice.toolkit.guard.failures import OutboundError
+from lycatra_appservice.toolkit.guard.session import GuardedSession, OnlyThere, failure
 from lycatra_appservice.toolkit.guard.web_address import followed, peer_of, read_url
 
 MakeResolver: TypeAlias = Callable[[], AbstractResolver]
@@ -113,6 +119,19 @@ class Outbound:
             found = await self._make_resolver().resolve(host, port, socket.AF_UNSPEC)
             await open_one([each["host"] for each in found], port, door)
 
+    @asynccontextmanager
+    async def session(self, url: str) -> AsyncIterator[GuardedSession]:
+        """For a library that needs a session of aiohttp: to the host and port of `url` only.
+
+        It has no deadline of its own. What such a library raises is its own; `failure` of the
+        session says in words what the connection's error behind it means.
+        """
+        read = read_url(url)
+        with self._door(peer_of(read)) as door:
+            only = OnlyThere(read)
+            async with client_session(door, self._make_resolver(), {}, [only]) as client:
+                yield GuardedSession(client, door)
+
     async def _exchange(self, request: Request, wanted: Wanted) -> HttpAnswer | Request:
         """Send a request and return its answer; if it is a redirect, the request to send next."""
         with self._door(request.peer) as door:
@@ -129,10 +148,7 @@ class Outbound:
         try:
             yield door
         except (aiohttp.ClientError, OSError, UnicodeError) as exc:
-            if door.refused and not door.is_used:
-                objection = next(iter(door.refused.values()))
-                raise OutboundRefusedError.because(peer, objection) from exc
-            raise OutboundError.about(peer, reason(exc)) from exc
+            raise failure(door, exc) from exc
         finally:
             self._log_refused(door)
 

@@ -81,6 +81,10 @@ class FoundTools:
             disabled=self.disabled | mistakes.keys(),
         )
 
+    def may_tool_be_gone(self, tool: str) -> bool:
+        """The same of one tool."""
+        return self.registry.tool(tool) is None and not self.may_have(tool)
+
     def may_be_gone(self, namespace: str) -> bool:
         """Whether a namespace is surely not here any more, and not just broken or out of reach."""
         is_here = self.registry.namespace(namespace) is not None or namespace in self.disabled

@@ -5,8 +5,14 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import HttpUrl, field_validator
 
-from lycatra_appservice.toolkit.base import Field, Target, ToolSettings
-from lycatra_appservice.tools.services._restart_settings import MOST_RESTARTS, Restart
+from lycatra_appservice.toolkit.base import Extra, Field, Target, ToolSettings
+from lycatra_appservice.tools.services._restart_settings import (
+    DOCKER,
+    KUBERNETES,
+    MOST_RESTARTS,
+    DockerRestart,
+    Restart,
+)
 
 # The name under which Lycatra reports itself.
 ITSELF = "lycatra"
@@ -79,7 +85,17 @@ class ServicesSettings(ToolSettings):
     @property
     def allowed_targets(self) -> Sequence[Target]:
         """The services themselves, wherever they are."""
-        return [target for check in self.checks for target in _targets(check)]
+        engines = [each.target for each in self.restarts if isinstance(each, DockerRestart)]
+        return [
+            *(target for check in self.checks for target in _targets(check)),
+            *(engine for engine in engines if engine is not None),
+        ]
+
+    @property
+    def needed_extras(self) -> Sequence[Extra]:
+        """Those of the kinds that are configured."""
+        kinds = {each.kind for each in self.restarts}
+        return [each for each in (DOCKER, KUBERNETES) if each.name in kinds]
 
     @field_validator("checks")
     @classmethod

@@ -20,12 +20,9 @@ from lycatra_appservice.toolkit.base import (
 )
 from lycatra_appservice.tools._tables import minute, table
 from lycatra_appservice.tools._words import did_you_mean
-from lycatra_appservice.tools.services._checks import Finding, check_service
-from lycatra_appservice.tools.services._settings import (
-    ITSELF,
-    ServiceCheck,
-    ServicesSettings,
-)
+from lycatra_appservice.tools.services._checks import Finding
+from lycatra_appservice.tools.services._settings import ITSELF, ServicesSettings
+from lycatra_appservice.tools.services._watched import Watched, look_at, watched_services
 
 _AT_ONCE = 10  # a slow network must not be made slower
 _ALTOGETHER = timedelta(seconds=25)  # below the tool's timeout, so that what is known is told
@@ -48,8 +45,8 @@ class GetServiceStatusArgs(ToolArgs):
 
 async def run(args: GetServiceStatusArgs, ctx: ToolContext) -> ToolResult:
     """Check side by side. Raises InvalidArgumentsError for a service that is not configured."""
-    checks = ctx.settings(ServicesSettings).checks
-    chosen = _chosen(args.service, checks)
+    watched = watched_services(ctx.settings(ServicesSettings))
+    chosen = _chosen(args.service, watched)
     with_itself = args.service is None or args.service.casefold() == ITSELF
     findings, components = await asyncio.gather(
         _all_findings(chosen, ctx), ctx.components() if with_itself else _nothing()
@@ -60,17 +57,17 @@ async def run(args: GetServiceStatusArgs, ctx: ToolContext) -> ToolResult:
             ITSELF: [_component_as_json(component, ctx.zone) for component in components],
         },
         markdown=_as_markdown(findings, components, ctx.zone),
-        note=None if checks else "no services are configured under `tools.services.checks` yet",
+        note=None if watched else "no services are configured under `tools.services.checks` yet",
     )
 
 
-def _chosen(service: str | None, checks: Sequence[ServiceCheck]) -> Sequence[ServiceCheck]:
+def _chosen(service: str | None, watched: Sequence[Watched]) -> Sequence[Watched]:
     if service is None:
-        return checks
-    found = [check for check in checks if check.name.casefold() == service.casefold()]
+        return watched
+    found = [each for each in watched if each.name.casefold() == service.casefold()]
     if found or service.casefold() == ITSELF:
         return found
-    names = [*sorted(check.name for check in checks), ITSELF]
+    names = [*sorted(each.name for each in watched), ITSELF]
     raise InvalidArgumentsError(
         f"I do not watch a service called `{service}`. {did_you_mean(service, names)}",
         [f"`service` is one of {', '.join(names)}"],
@@ -81,19 +78,19 @@ async def _nothing() -> Sequence[Component]:
     return ()
 
 
-async def _all_findings(checks: Sequence[ServiceCheck], ctx: ToolContext) -> list[Finding]:
+async def _all_findings(watched: Sequence[Watched], ctx: ToolContext) -> list[Finding]:
     places = asyncio.Semaphore(_AT_ONCE)
-    return await asyncio.gather(*(_in_time(check, places, ctx) for check in checks))
+    return await asyncio.gather(*(_in_time(each, places, ctx) for each in watched))
 
 
-async def _in_time(check: ServiceCheck, places: asyncio.Semaphore, ctx: ToolContext) -> Finding:
+async def _in_time(watched: Watched, places: asyncio.Semaphore, ctx: ToolContext) -> Finding:
     try:
         async with asyncio.timeout(_ALTOGETHER.total_seconds()), places:
-            return await check_service(check, ctx)
+            return await look_at(watched, ctx)
     except TimeoutError:
         took_ms = round(_ALTOGETHER.total_seconds() * 1000)
         return Finding(
-            name=check.name,
+            name=watched.name,
             ok=False,
             detail="not checked: the other services took too long; ask for this one alone",
             took_ms=took_ms,

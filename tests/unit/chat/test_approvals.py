@@ -35,6 +35,7 @@ from tests.support.scene import (
     ROOM,
     SERVICES,
     STRANGER,
+    UPDATES,
     Scene,
     open_scene,
 )
@@ -69,8 +70,9 @@ async def test_a_change_is_shown_on_a_card_and_not_made(scene: Scene, services: 
     assert card.content["msgtype"] == "m.text"
     assert card.content["m.mentions"] == {"user_ids": [OPERATOR, SECOND]}
     for words in (
-        "Restart service · web",
+        "Restart service: web",
         "runs systemctl restart web",
+        "now it is running",
         "service: web",
         "asked by @person:hs.test",
         "Waiting for an operator, until 12:15 (UTC)",
@@ -237,7 +239,8 @@ async def test_votes_on_other_messages_are_nothing(scene: Scene, services: Servi
 async def test_a_vote_from_another_room_does_not_count(scene: Scene, services: Services) -> None:
     await ask_restart(scene)
     elsewhere = RoomID("!elsewhere")
-    scene.seat(OPERATOR, MAIN, room_id=elsewhere)
+    scene.seat(OPERATOR, PERSON, MAIN, room_id=elsewhere)
+    await scene.ask("!list updates 2", room_id=elsewhere)  # so that it is known who is there
     event = {**reaction(scene, card_id(scene), "✅", sender=OPERATOR), "room_id": elsewhere}
 
     await scene.hear(event)
@@ -639,6 +642,18 @@ async def test_a_room_that_we_were_sent_away_from_approves_nothing(
     states = await turn_states(scene.database)
     assert "waiting" not in states.values()
     assert services.restarted == []
+
+
+async def test_a_room_that_one_of_us_has_left_goes_on_waiting(
+    scene: Scene, services: Services
+) -> None:
+    await ask_restart(scene)
+    scene.stub.rooms[ROOM].members[UPDATES] = "leave"
+
+    await scene.hear(scene.member(UPDATES, "leave", sender=OPERATOR))
+    await vote(scene)
+
+    assert services.restarted == ["web"]
 
 
 async def test_a_card_that_cannot_be_sent_ends_the_wait(

@@ -232,16 +232,19 @@ async def test_in_a_chat_of_two_without_the_right_nobody_is_asked(
 async def test_freeze_times_and_ends_are_of_the_configured_zone(
     tmp_path: Path, services: Services
 ) -> None:
-    async with ruled(tmp_path, services, zone="Asia/Tokyo", freeze=["sun 20:30-22:00"]) as scene:
-        [refused] = await scene.ask(RESTART)  # at noon, UTC
-        scene.now = datetime(2026, 11, 22, 11, 20, tzinfo=UTC)
+    """It is Monday there, while it is still Sunday by UTC."""
+    sunday = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
+    async with ruled(tmp_path, services, zone="Asia/Tokyo", freeze=["mon 00:30-02:00"]) as scene:
+        scene.now = sunday.replace(minute=40)
+        [refused] = await scene.ask(RESTART)
+        scene.now = sunday.replace(minute=20)
         [card] = await scene.ask(RESTART)
-        scene.now = datetime(2026, 11, 22, 11, 31, tzinfo=UTC)
+        scene.now = sunday.replace(minute=31)
         [frozen] = await vote(scene)
 
-    assert "before 22:00 (Asia/Tokyo)" in refused.body
-    assert "until 20:35 (Asia/Tokyo)" in card.body
-    assert "before 22:00 (Asia/Tokyo)" in frozen
+    assert "before 02:00 (Asia/Tokyo)" in refused.body
+    assert "until 00:35 (Asia/Tokyo)" in card.body
+    assert "before 02:00 (Asia/Tokyo)" in frozen
     assert services.restarted == []
 
 
@@ -379,3 +382,26 @@ async def test_a_card_that_was_given_up_on_its_way_shows_its_end_all_the_same(
 
     assert services.restarted == []
     assert "Taken back" in card_now(scene, card)
+
+
+# --- rights that hang on the room ---
+
+
+async def test_power_that_was_taken_since_the_card_does_not_count(
+    tmp_path: Path, services: Services
+) -> None:
+    lists = Lists(viewer=["*:hs.test"], operator=["power:50"])
+    power = {"users": {OPERATOR: 50, SECOND: 50, MAIN: 100}}
+    async with open_scene(tmp_path, lists=lists, tools=services.tools()) as scene:
+        scene.seat(*EVERYBODY, OPERATOR, SECOND, state={"m.room.power_levels": power})
+        await ask_restart(scene)
+        less = {"users": {SECOND: 50, MAIN: 100}}
+        scene.stub.state[ROOM, "m.room.power_levels", ""] = less
+        taken = {**scene.event("m.room.power_levels", less, sender=MAIN), "state_key": ""}
+
+        await scene.hear(taken)
+        assert any("does not count" in said for said in await vote(scene, by=OPERATOR))
+        assert services.restarted == []
+        await vote(scene, by=SECOND)
+
+        assert services.restarted == ["web"]

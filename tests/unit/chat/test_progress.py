@@ -383,3 +383,17 @@ async def test_an_answer_does_not_wait_for_a_message_that_hangs(tmp_path: Path) 
 
         assert said[0].body == "read all of it"
         assert shown(scene)[-1] == "✔️ Finished."
+
+
+async def test_no_secret_of_the_configuration_is_shown_on_the_way(tmp_path: Path) -> None:
+    slow = Slow(f"asking with {SECRET}")
+
+    async def until_shown() -> None:
+        await slow._is_shown("asking with ***")
+
+    slow.goes_on = until_shown
+    async with showing(tmp_path, slow, conceal=lambda text: text.replace(SECRET, "***")) as scene:
+        await scene.ask("!read slowly")
+
+        assert shown(scene) == ["⏳ asking with ***"]
+        assert SECRET not in await all_texts(scene.database)

@@ -228,3 +228,20 @@ async def test_a_person_can_have_so_many(scene: Scene) -> None:
 
     assert "Take one back first" in said.body
     assert (other.body, again.body) == ("I will.", "I will.")
+
+
+async def test_no_secret_of_the_configuration_is_said_later(tmp_path: Path) -> None:
+    async def remind(args: NameArgs, ctx: ToolContext) -> ToolResult:
+        await ctx.timer(args.name, ctx.now(), f"The key is {SECRET}.")
+        return ToolResult(data={}, markdown="I will.")
+
+    tools = {**TOOLS, "updates": [a_tool(name="say_later", run=remind, args=NameArgs)]}
+    async with open_scene(
+        tmp_path, tools=tools, conceal=lambda text: text.replace(SECRET, "***")
+    ) as scene:
+        scene.seat(*EVERYBODY)
+        await scene.ask("!say later oven")
+        await hurry(scene)
+
+        assert scene.said()[-1].body == "The key is ***."
+        assert SECRET not in await all_texts(scene.database)

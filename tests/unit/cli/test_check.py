@@ -1,9 +1,12 @@
 """`lycatra check`: what is wrong, what looks wrong, and never a secret."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from lycatra_appservice import __file__ as package_file
 from lycatra_appservice.cli.concerns import concerns_about
 from lycatra_appservice.settings import Settings
 from lycatra_appservice.toolkit.base import ToolSettings
@@ -246,3 +249,52 @@ def test_rules_may_come_from_the_environment_as_json(tmp_path: Path) -> None:
     environ = {"LYCATRA_PERMISSIONS": '[{"tools": "services", "who": []}]'}
     [concern] = sentences(load(tmp_path, COMPLETE, environ=environ))
     assert concern == "permissions.0.who is empty: nobody can use services"
+
+
+RESTARTS = (
+    "tools: {services: {restarts: [{service: a, kind: docker, container: a}, "
+    "{service: b, kind: kubernetes, namespace: b, workload: deployment/b}]}}\n"
+)
+MISSING = (
+    "tools.services needs the extra 'docker', which is not installed: "
+    "run pip install 'lycatra-appservice[docker]'"
+)
+
+
+def test_an_extra_that_is_needed_and_missing_is_named_with_the_line_to_install(
+    lycatra: Lycatra, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_config(folder, COMPLETE + RESTARTS)
+    assert lycatra("check").err == ""
+    monkeypatch.setitem(sys.modules, "aiodocker", None)
+    outcome = lycatra("check")
+    assert (outcome.code, outcome.err) == (0, f"warning: {MISSING}\n")
+
+
+def test_an_extra_that_is_missing_and_not_needed_is_not_named(
+    lycatra: Lycatra, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_config(folder, COMPLETE)
+    monkeypatch.setitem(sys.modules, "aiodocker", None)
+    assert lycatra("check").err == ""
+
+
+def test_a_missing_extra_is_in_the_log_of_a_start(folder: Path) -> None:
+    config = write_config(
+        folder, COMPLETE + RESTARTS + "database: {url: 'postgresql://127.0.0.1:9/none'}\n"
+    )
+    start = (
+        "import sys; sys.modules['aiodocker'] = None; from lycatra_appservice.cli import main; "
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", start, "run", "--config", str(config)],
+        cwd=folder,
+        env={"PYTHONPATH": str(Path(package_file).parent.parent)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        process.kill()  # it waits for its database
+    assert MISSING in first

@@ -144,7 +144,11 @@ def test_an_approval_is_bound_to_the_call_and_to_what_it_would_do() -> None:
     assert bound != bound_to("restart", EchoArgs(text="a", times=3), plan)
     assert bound != bound_to("stop", args, plan)
     assert bound != bound_to("restart", args, Plan(target="web", steps=["kills it"]))
-    assert bound == bound_to("restart", args, Plan(target="web", steps=["runs it"], look="status"))
+    assert bound == bound_to(
+        "restart",
+        args,
+        Plan(target="web", steps=["runs it"], now=["it is down"], look="status"),
+    )
 
 
 def test_an_approval_is_bound_to_secrets_too() -> None:

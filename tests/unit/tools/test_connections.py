@@ -10,7 +10,19 @@ import lycatra_appservice.tools
 TOOLS = Path(lycatra_appservice.tools.__file__).parent
 
 MODULES = {
-    *("aiodns", "aiohttp", "asyncore", "ftplib", "http", "httpx", "httpx2", "imaplib", "nntplib"),
+    *(
+        "aiodns",
+        "aiodocker",
+        "aiohttp",
+        "asyncore",
+        "ftplib",
+        "http",
+        "httpx",
+        "httpx2",
+        "imaplib",
+        "lightkube",
+        "nntplib",
+    ),
     *("poplib", "pycares", "requests", "smtplib", "socket", "socketserver", "ssl", "telnetlib"),
     *("urllib.request", "urllib3", "websockets", "xmlrpc", "importlib", "ctypes", "subprocess"),
 }
@@ -21,7 +33,17 @@ CALLS = {
     *("system", "popen", "urlopen", "__import__", "import_module", "Outbound"),
 }
 # With what and why. A program that an operator names has the rights that its owner gives it.
-ALLOWED = {("_process.py", "create_subprocess_exec"): "git, and checks that are configured"}
+ALLOWED = {
+    ("_process.py", "create_subprocess_exec"): "git, and checks that are configured",
+    ("_docker_engine.py", "aiodocker"): "to the socket, or by a session of the guard",
+    ("_docker_engine.py", "aiohttp"): "the errors that aiodocker lets through",
+    ("_kubernetes_cluster.py", "lightkube"): "to the API of a kubeconfig, or of our own cluster",
+    ("_kubernetes_cluster.py", "lightkube.core.exceptions"): "its errors",
+    ("_kubernetes_cluster.py", "lightkube.resources.apps_v1"): "shapes of answers",
+    ("_kubernetes_rollout.py", "lightkube.models.apps_v1"): "shapes of answers",
+    ("_kubernetes_rollout.py", "lightkube.resources.apps_v1"): "shapes of answers",
+    ("_kubernetes_cluster.py", "httpx2"): "the errors that lightkube lets through",
+}
 
 
 def ways_out(source: str) -> set[str]:

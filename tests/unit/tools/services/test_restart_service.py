@@ -1,8 +1,6 @@
 """Restarts by real programs: what is shown before, what happens, and what is said after."""
 
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from lycatra_appservice.errors import InvalidArgumentsError, ToolFailedError
-from lycatra_appservice.toolkit.approvals import Approved, NeedsApprovalError
-from lycatra_appservice.toolkit.base import ToolResult
-from lycatra_appservice.toolkit.discovery import discover
-from lycatra_appservice.toolkit.toolbox import Toolbox
 from lycatra_appservice.tools.services._settings import ServicesSettings
-from tests.support.toolbench import OPERATOR, bench
+from tests.unit.tools.services.restarting import asked, restarted, toolbox
 
 TOUCH = "import pathlib, sys; pathlib.Path(sys.argv[1]).touch()"
 FAIL = "import sys; sys.stderr.write('`unit` is masked\\nsecret'); sys.exit(3)"
@@ -26,28 +20,6 @@ def command(code: str, *more: str, **settings: Any) -> dict[str, Any]:
     """A restart of `web` by a small program."""
     argv = [sys.executable, "-c", code, *more]
     return {"service": "web", "kind": "command", "argv": argv, **settings}
-
-
-@asynccontextmanager
-async def toolbox(folder: Path, *restarts: Any, **more: Any) -> AsyncIterator[Toolbox]:
-    settings = ServicesSettings.model_validate({"restarts": restarts, **more})
-    async with bench(registry=discover(), settings={"services": settings}, folder=folder) as on:
-        yield on.toolbox(OPERATOR)
-
-
-async def asked(box: Toolbox, service: str = "web") -> NeedsApprovalError:
-    """What people would be shown."""
-    with pytest.raises(NeedsApprovalError) as needed:
-        await box.call("restart_service", {"service": service})
-    return needed.value
-
-
-async def restarted(box: Toolbox, service: str = "web") -> ToolResult:
-    """The result, as after an approval."""
-    approved = Approved(
-        args_hash=(await asked(box, service)).args_hash, code="AAAA", by=[OPERATOR]
-    )
-    return await box.call("restart_service", {"service": service}, approved=approved)
 
 
 async def test_nothing_runs_before_it_is_approved(tmp_path: Path) -> None:
