@@ -6,11 +6,13 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from lycatra_appservice.app.coming_and_going import Ground
+from lycatra_appservice.audit.trail import AuditTrail
 from lycatra_appservice.chat.approvals.desk import ApprovalDesk
 from lycatra_appservice.chat.approvals.electorate import Electorate
 from lycatra_appservice.chat.approvals.ending import CardEnding
 from lycatra_appservice.chat.approvals.forsaken import Forsaken
 from lycatra_appservice.chat.approvals.judging import Judge
+from lycatra_appservice.chat.approvals.refusals import Refusals
 from lycatra_appservice.chat.approvals.settling import Settling
 from lycatra_appservice.chat.approvals.voting import Voting
 from lycatra_appservice.chat.compose import Composer
@@ -37,6 +39,7 @@ def build_approving(
     ground: Ground,
     composer: Composer,
     tongue: Tongue,
+    trail: AuditTrail,
     zone: ZoneInfo,
     now: Callable[[], datetime],
 ) -> Approving:
@@ -48,7 +51,9 @@ def build_approving(
     notices = NoticeStore(ground.database)
     voting = Voting(approvals, votes, judge, deciding, notices, composer, zone, now)
     return Approving(
-        desk=ApprovalDesk(ground.users, ground.rooms, electorate, composer, deciding, zone, now),
+        desk=ApprovalDesk(
+            ground.users, ground.rooms, electorate, Refusals(trail), composer, deciding, zone, now
+        ),
         settling=Settling(deciding),
         voting=voting,
         forsaken=Forsaken(approvals, deciding, ground.rooms),

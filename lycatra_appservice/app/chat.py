@@ -117,7 +117,7 @@ async def build_chat(
     gate = _gate(parts, rights, board, trail)
     private = PrivateAnswers(rooms, _direct_line(parts, rooms), composer)
     ground = _ground(parts, rooms, rights, gate)
-    approving = build_approving(ground, composer, tongue, parts.settings.zone, utc_now)
+    approving = build_approving(ground, composer, tongue, trail, parts.settings.zone, utc_now)
     calls = ProgressNotices(composer)
     ask = AskHandler(
         _agent(parts, backend),

@@ -89,6 +89,7 @@ class Plan:
 class Approved:
     """That people have let one call through, used up for it. Made of nothing but its approval."""
 
+    number: int
     args_hash: str
     code: str
     by: Sequence[UserID]

@@ -22,7 +22,7 @@ from lycatra_appservice.errors import (
     UnknownToolError,
 )
 from lycatra_appservice.model import JSON, Caller, Face, UserID
-from lycatra_appservice.toolkit.approvals import NeedsApprovalError
+from lycatra_appservice.toolkit.approvals import Approved, NeedsApprovalError
 from lycatra_appservice.toolkit.base import ToolArgs
 from lycatra_appservice.toolkit.redaction import Mask, canonical_arguments, shown_arguments
 from lycatra_appservice.toolkit.registry import AnyTool
@@ -93,6 +93,11 @@ class Observation:
     reference: str | None = None
     has_started: bool = field(default=False, init=False)
 
+    def runs_by(self, approved: Approved) -> None:
+        """Say which approval this call is made by: its entries are about the same call."""
+        self.entry = replace(self.entry, call=f"approval-{approved.number}")
+        self.approval, self.approvers = approved.code, approved.by
+
     async def starting(self) -> None:
         """Keep for good that something is about to be changed, before it is.
 
@@ -102,12 +107,11 @@ class Observation:
         self.has_started = True
 
     async def ended(self, outcome: Outcome, seconds: float) -> None:
-        """Keep how it ended."""
+        """Keep how it ended. A wish for an approval is kept with that, or with its refusal."""
         if outcome is Outcome.NEEDS_APPROVAL:
-            entry = self._about(Ruling.NEEDS_APPROVAL, "")
-        else:
-            ruling = Ruling.REFUSED if outcome in _REFUSALS else Ruling.ALLOWED
-            entry = self._about(ruling, outcome.value)
+            return
+        ruling = Ruling.REFUSED if outcome in _REFUSALS else Ruling.ALLOWED
+        entry = self._about(ruling, outcome.value)
         entry = replace(entry, took_ms=round(seconds * 1000), reference=self.reference)
         if not self.has_started:
             await self.audit.note(entry)

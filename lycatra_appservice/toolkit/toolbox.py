@@ -291,7 +291,7 @@ class Toolbox:
     async def _change(self, tool: AnyTool, made: "_Made") -> ToolResult:
         observation, approved = made.observation, made.approved
         if approved is not None:
-            observation.approval, observation.approvers = approved.code, approved.by
+            observation.runs_by(approved)
         args = observation.checked = checked_arguments(tool, made.raw_args)
         if approved is None or not approved.resuming:
             # Half done, a change may look like another one: then its first run was held to that.
@@ -322,8 +322,14 @@ class Toolbox:
             raise ToolFailedError(Text("plan_has_changed", tool=tool.name))
 
     def _shown(self, args: ToolArgs) -> Mapping[str, JSON]:
-        given = args.model_dump(mode="json", exclude_none=True)
-        return wholly_shown_arguments(type(args), given, self._shared.mask)
+        values = args.model_dump(mode="json", exclude_none=True)
+        # What is empty and was not said by anybody would only puzzle who reads the card.
+        told = {
+            name: value
+            for name, value in values.items()
+            if name in args.model_fields_set or value not in ("", [], {})
+        }
+        return wholly_shown_arguments(type(args), told, self._shared.mask)
 
     async def _plan(self, tool: AnyTool, args: ToolArgs) -> Plan:
         if tool.plan is None:

@@ -332,7 +332,8 @@ async def test_the_audit_has_the_end_by_the_same_commit(database: UpgradableData
     await Deciding(database).decide(approval.id, votes, approved=True)
     await Deciding(database).decide(approval.id, votes, approved=True)
 
-    [recorded] = await AuditStore(database).of_turn("$a")
+    asked, recorded = await AuditStore(database).of_turn("$a")
+    assert (asked.entry.ruling, asked.entry.call) == ("needs_approval", recorded.entry.call)
     entry = recorded.entry
     assert (entry.ruling, entry.approval, entry.person) == ("approved", approval.code, ASKER)
     assert entry.approvers == (VOTER, odd)

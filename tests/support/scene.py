@@ -259,7 +259,7 @@ class Scene:
             limits=self.limits,
             defaults=RoomDefaults(),
         )
-        approving = build_approving(ground, composer, tongue, self.zone, lambda: self.now)
+        approving = build_approving(ground, composer, tongue, trail, self.zone, lambda: self.now)
         calls = ProgressNotices(composer, self.progress)
         ask = AskHandler(
             agent,

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from lycatra_appservice.chat.approvals.desk import ApprovalDesk, Occasion
+from lycatra_appservice.chat.approvals.desk import ApprovalDesk
+from lycatra_appservice.chat.approvals.occasion import Occasion
 from lycatra_appservice.chat.approvals.settling import Settling
 from lycatra_appservice.model import JSON
 from lycatra_appservice.toolkit.approvals import NeedsApprovalError

@@ -1,7 +1,7 @@
 """Where a call that needs an approval comes to: it is put to people, or refused at once."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, NoReturn
 from zoneinfo import ZoneInfo
@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 from lycatra_appservice.chat.approvals import wording
 from lycatra_appservice.chat.approvals.card import Shown, new_card_text, shown_of
 from lycatra_appservice.chat.approvals.electorate import Electorate
+from lycatra_appservice.chat.approvals.occasion import Occasion
+from lycatra_appservice.chat.approvals.refusals import Refusals
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.errors import NotAllowedError, StoreBusyError
 from lycatra_appservice.matrix.errors import MatrixError
@@ -16,7 +18,7 @@ from lycatra_appservice.matrix.events import REPLY_MARKER
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.rooms import RoomStore
 from lycatra_appservice.matrix.users import VirtualUsers
-from lycatra_appservice.model import Face, Inbound, Outgoing, Reply, SendKind, UserID
+from lycatra_appservice.model import Outgoing, Reply, SendKind, UserID
 from lycatra_appservice.toolkit.approvals import NeedsApprovalError, Rule, rule_to_json
 from lycatra_appservice.turns.approvals import CodeTakenError, NewApproval, new_code
 from lycatra_appservice.turns.deciding import Deciding
@@ -27,17 +29,6 @@ _MENTIONED: Final = 5  # whose phones ring; more would be noise
 _TRIES: Final = 20  # for a code that is free: hardly ever more than one
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Occasion:
-    """The message that a call is made for, by whom it is answered, and by which face."""
-
-    turn: Turn
-    inbound: Inbound
-    room: RoomView
-    speaker: UserID
-    face: Face
-
-
 class ApprovalDesk:
     """Parks turns. What is refused is refused before anybody is asked."""
 
@@ -46,6 +37,7 @@ class ApprovalDesk:
         users: VirtualUsers,
         rooms: RoomStore,
         electorate: Electorate,
+        refusals: Refusals,
         composer: Composer,
         deciding: Deciding,
         zone: ZoneInfo,
@@ -54,6 +46,7 @@ class ApprovalDesk:
         self._users = users
         self._rooms = rooms
         self._electorate = electorate
+        self._refusals = refusals
         self._composer = composer
         self._deciding = deciding
         self._zone = zone
@@ -67,6 +60,15 @@ class ApprovalDesk:
         Ends the handler by ParkedError. Raises NotAllowedError, with nothing asked, when nobody
         could approve it here and now.
         """
+        try:
+            await self._put_to_people(occasion, step_name, needed)
+        except NotAllowedError:
+            await self._refusals.note(occasion, needed)
+            raise
+
+    async def _put_to_people(
+        self, occasion: Occasion, step_name: str, needed: NeedsApprovalError
+    ) -> NoReturn:
         rule, now = needed.rule, self._now().astimezone(self._zone)
         frozen_until = rule.frozen_until(now)
         if frozen_until is not None:

@@ -69,6 +69,7 @@ class Settling:
         async def make() -> JSON:
             # Everything that it raises is its end, too: from here on nothing is tried again.
             approved = Approved(
+                number=approval.id,
                 args_hash=approval.args_hash,
                 code=approval.code,
                 by=approval.decided_by,

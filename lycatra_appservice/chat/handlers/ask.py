@@ -13,7 +13,8 @@ from lycatra_appservice.agent.messages import message_from_json, message_to_json
 from lycatra_appservice.agent.prompt import Question
 from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.approvals.asking_toolbox import AskingToolbox
-from lycatra_appservice.chat.approvals.desk import ApprovalDesk, Occasion
+from lycatra_appservice.chat.approvals.desk import ApprovalDesk
+from lycatra_appservice.chat.approvals.occasion import Occasion
 from lycatra_appservice.chat.approvals.settling import Settling
 from lycatra_appservice.chat.asides import Asides
 from lycatra_appservice.chat.attachments import long_text_in_file

@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Final
 
 from lycatra_appservice.chat import messages
-from lycatra_appservice.chat.approvals.desk import ApprovalDesk, Occasion
+from lycatra_appservice.chat.approvals.desk import ApprovalDesk
+from lycatra_appservice.chat.approvals.occasion import Occasion
 from lycatra_appservice.chat.approvals.settling import NotApprovedError, Settling
 from lycatra_appservice.chat.attachments import long_text_in_file
 from lycatra_appservice.chat.commands import Command, UnclearArguments, UnknownCommand

@@ -57,18 +57,22 @@ CREATE TABLE vote (
 CREATE INDEX vote_approval ON vote (approval);
 CREATE INDEX vote_early ON vote (target) WHERE approval IS NULL;
 
--- However a wait ends, the audit has it by the same commit; what the call says goes with the
--- rest of its turn's words.
+-- That somebody was asked and how the wait ended: the audit has it by the same commit. What the
+-- call says goes with the rest of its turn's words.
 CREATE FUNCTION audit_approval() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO audit (at, call, person, face, room, trigger_id, tool, decision, outcome,
     arguments, approval, approvers)
-  VALUES (COALESCE(NEW.decided_at, NEW.created_at), 'approval ' || NEW.code, NEW.requester, NEW.face, NEW.room,
-    NEW.trigger_id, NEW.tool, NEW.state, '', CAST(NEW.shown AS json) ->> 'arguments', NEW.code,
+  VALUES (COALESCE(NEW.decided_at, NEW.created_at), 'approval-' || NEW.id, NEW.requester, NEW.face,
+    NEW.room, NEW.trigger_id, NEW.tool,
+    CASE NEW.state WHEN 'open' THEN 'needs_approval' ELSE NEW.state END, '',
+    CAST(NEW.shown AS json) ->> 'arguments', NEW.code,
     COALESCE(CAST(array_to_json(string_to_array(NEW.decided_by, ' ')) AS text), '[]'))
   ON CONFLICT (call, decision, outcome) DO NOTHING;
   RETURN NULL;
 END $$;
-CREATE TRIGGER approval_is_audited AFTER UPDATE OF state ON approval
+CREATE TRIGGER approval_is_asked AFTER INSERT ON approval
+FOR EACH ROW EXECUTE FUNCTION audit_approval();
+CREATE TRIGGER approval_has_ended AFTER UPDATE OF state ON approval
 FOR EACH ROW WHEN (OLD.state <> NEW.state AND NEW.state IN ('approved', 'denied', 'expired', 'withdrawn'))
 EXECUTE FUNCTION audit_approval();

@@ -57,15 +57,25 @@ CREATE TABLE vote (
 CREATE INDEX vote_approval ON vote (approval);
 CREATE INDEX vote_early ON vote (target) WHERE approval IS NULL;
 
--- However a wait ends, the audit has it by the same commit; what the call says goes with the
--- rest of its turn's words.
-CREATE TRIGGER approval_is_audited AFTER UPDATE OF state ON approval
+-- That somebody was asked and how the wait ended: the audit has it by the same commit. What the
+-- call says goes with the rest of its turn's words.
+CREATE TRIGGER approval_is_asked AFTER INSERT ON approval
+BEGIN
+  INSERT INTO audit (at, call, person, face, room, trigger_id, tool, decision, outcome,
+    arguments, approval, approvers)
+  VALUES (NEW.created_at, 'approval-' || NEW.id, NEW.requester, NEW.face, NEW.room,
+    NEW.trigger_id, NEW.tool, 'needs_approval', '', json_extract(NEW.shown, '$.arguments'),
+    NEW.code, '[]')
+  ON CONFLICT (call, decision, outcome) DO NOTHING;
+END;
+CREATE TRIGGER approval_has_ended AFTER UPDATE OF state ON approval
 WHEN OLD.state <> NEW.state AND NEW.state IN ('approved', 'denied', 'expired', 'withdrawn')
 BEGIN
   INSERT INTO audit (at, call, person, face, room, trigger_id, tool, decision, outcome,
     arguments, approval, approvers)
-  VALUES (COALESCE(NEW.decided_at, NEW.created_at), 'approval ' || NEW.code, NEW.requester, NEW.face, NEW.room,
-    NEW.trigger_id, NEW.tool, NEW.state, '', json_extract(NEW.shown, '$.arguments'), NEW.code,
+  VALUES (COALESCE(NEW.decided_at, NEW.created_at), 'approval-' || NEW.id, NEW.requester,
+    NEW.face, NEW.room, NEW.trigger_id, NEW.tool, NEW.state, '',
+    json_extract(NEW.shown, '$.arguments'), NEW.code,
     CASE WHEN NEW.decided_by IS NULL THEN '[]' ELSE
       '["' || replace(replace(replace(NEW.decided_by, '\', '\\'), '"', '\"'), ' ', '","') || '"]' END)
   ON CONFLICT (call, decision, outcome) DO NOTHING;

@@ -56,6 +56,35 @@ async def test_an_approved_change_is_told_from_the_request_to_its_end(scene: Sce
     assert done.startswith("done in ")
 
 
+async def test_all_entries_about_one_change_are_told_apart_from_others_by_one_call(
+    scene: Scene,
+) -> None:
+    await ask_restart(scene)
+    await vote(scene, by=OPERATOR)
+    await scene.trail.flush()
+
+    rows = await query(scene.database, "SELECT * FROM audit ORDER BY id")
+
+    assert [(row["decision"], row["outcome"]) for row in rows] == [
+        ("needs_approval", ""),
+        ("approved", ""),
+        ("allowed", "started"),
+        ("allowed", "ok"),
+    ]
+    assert len({row["call"] for row in rows}) == 1
+    assert len({row["approval"] for row in rows}) == 1
+    assert None not in {row["approval"] for row in rows}
+
+
+async def test_a_change_that_was_not_even_put_to_people_is_told_as_refused(
+    tmp_path: Path, services: Services
+) -> None:
+    async with ruled(tmp_path, services, quorum=5) as scene:
+        await scene.ask(RESTART)
+
+        assert await story(scene) == ["refused: without the right"]
+
+
 async def test_all_who_approved_are_named(tmp_path: Path, services: Services) -> None:
     async with ruled(tmp_path, services, quorum=2) as scene:
         await ask_restart(scene)

@@ -100,7 +100,6 @@ async def test_a_call_is_kept_with_who_where_what_and_what_came_of_it() -> None:
     [
         (a_tool(level=Level.ADMIN), {}, "refused", "not_allowed"),
         (a_tool(), {"times": 9}, "refused", "invalid_arguments"),
-        (a_tool(effect=Effect.CHANGE), {}, "needs_approval", ""),
         (a_tool(run=fail), {}, "allowed", "failed"),
         (a_tool(run=crash), {}, "allowed", "crashed"),
         (a_tool(run=hang, timeout=timedelta(milliseconds=5)), {}, "allowed", "timeout"),

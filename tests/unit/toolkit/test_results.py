@@ -158,7 +158,7 @@ async def approved(toolbox: Toolbox) -> Approved:
     """As people give it for `turn_off`."""
     with pytest.raises(NeedsApprovalError) as needed:
         await toolbox.call("turn_off", {})
-    return Approved(args_hash=needed.value.args_hash, code="AAAA", by=[OPERATOR])
+    return Approved(number=7, args_hash=needed.value.args_hash, code="AAAA", by=[OPERATOR])
 
 
 async def test_a_change_in_a_namespace_makes_its_kept_results_worthless() -> None:

@@ -44,7 +44,7 @@ SOON = timedelta(milliseconds=20)
 
 def let(needed: pytest.ExceptionInfo[NeedsApprovalError]) -> Approved:
     """What people who let this call through would give."""
-    return Approved(args_hash=needed.value.args_hash, code="AAAA", by=[OPERATOR])
+    return Approved(number=7, args_hash=needed.value.args_hash, code="AAAA", by=[OPERATOR])
 
 
 async def test_an_allowed_call_runs_with_its_checked_arguments() -> None:

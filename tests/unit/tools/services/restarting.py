@@ -35,7 +35,7 @@ async def approved(box: Toolbox, hashed: str, service: str = "web") -> ToolResul
     return await box.call(
         "restart_service",
         {"service": service},
-        approved=Approved(args_hash=hashed, code="AAAA", by=[OPERATOR]),
+        approved=Approved(number=7, args_hash=hashed, code="AAAA", by=[OPERATOR]),
     )
 
 
