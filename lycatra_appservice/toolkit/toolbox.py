@@ -16,6 +16,7 @@ from lycatra_appservice.errors import (
     ToolTimeoutError,
     UnknownToolError,
 )
+from lycatra_appservice.foreign_code import contained
 from lycatra_appservice.matrix.standing import Standing
 from lycatra_appservice.model import JSON, Caller, Level
 from lycatra_appservice.toolkit.access import Decision
@@ -291,7 +292,8 @@ class Toolbox:
     async def _plan(self, tool: AnyTool, args: ToolArgs) -> Plan:
         if tool.plan is None:
             return Plan(target=None, steps=())
-        return await tool.plan(args, self._context(tool))
+        with contained():
+            return await tool.plan(args, self._context(tool))
 
     async def _in_time(self, tool: AnyTool, looking: Awaitable[Plan]) -> Plan:
         deadline = asyncio.timeout(tool.timeout.total_seconds())
@@ -324,7 +326,8 @@ class Toolbox:
                 had_slot = True
                 if tool.changes:
                     await observation.starting()
-                return await tool.run(args, context)
+                with contained():
+                    return await tool.run(args, context)
         except TimeoutError as exc:
             # An inner timeout that the tool let through is the tool's mistake, not its deadline.
             if deadline.expired():

@@ -459,3 +459,39 @@ async def test_a_tool_learns_who_asked_and_what_else_they_may_use() -> None:
     ]
     assert ctx.log.name == "lycatra_appservice.tools.testing.say_something"
     assert result.data == ["lycatra", "database"]
+
+
+async def end_the_program(args: ToolArgs, ctx: ToolContext) -> ToolResult:
+    raise SystemExit(3)
+
+
+async def give_up(args: ToolArgs, ctx: ToolContext) -> ToolResult:
+    broken_off = asyncio.create_task(asyncio.sleep(60))
+    broken_off.cancel()
+    await broken_off
+    raise AssertionError("nothing is left to wait for")
+
+
+async def end_the_plan(args: ToolArgs, ctx: ToolContext) -> Plan:
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize("run", [end_the_program, give_up])
+async def test_a_tool_that_would_end_the_service_or_its_turn_has_only_failed_itself(
+    run: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with bench([a_tool(run=run)]) as on:
+        with pytest.raises(ToolFailedError, match="in the log under"):
+            await on.toolbox().call("say_something", {})
+
+        assert on.calls.outcomes == ["crashed"]
+        assert "tool_crashed" in caplog.messages
+
+
+async def test_neither_does_its_plan_end_the_service() -> None:
+    tools = [a_tool(effect=Effect.CHANGE, plan=end_the_plan)]
+    async with bench(tools) as on:
+        with pytest.raises(ToolFailedError, match="in the log under"):
+            await on.toolbox().call("say_something", {})
+
+        assert on.calls.outcomes == ["crashed"]

@@ -110,6 +110,18 @@ BROKEN_TOOLS = [
     (tool("stir_pan"), "the tool is called 'stir_pan', the file 'stir_pot'"),
     (tool("stir_pot", summary="Short."), "the summary has 6 characters; it needs 40 to 600"),
     (tool("stir_pot", more="level='viewer'"), "level should be a Level"),
+    # Compared by identity: a text would show to the room what is for the asker alone.
+    (tool("stir_pot", more="audience='asker'"), "audience should be an Audience"),
+    (tool("stir_pot", more="scope='person'"), "scope should be a Scope"),
+    (tool("stir_pot", more="effect='change'"), "effect should be an Effect"),
+    (
+        tool("stir_pot", more="effect=Effect.CHANGE, approval='operator'"),
+        "approval should be a Rule",
+    ),
+    (
+        tool("stir_pot", more="effect=Effect.CHANGE, plan=lambda args, ctx: None"),
+        "plan must be an `async def`",
+    ),
     (tool("stir_pot", more="also_called='stir'"), "also_called should be a list of words"),
     (tool("stir_pot", more="timeout=30"), "timeout should be a timedelta"),
     (
