@@ -30,6 +30,7 @@ from lycatra_appservice.toolkit.approvals import (
 )
 from lycatra_appservice.toolkit.arguments import checked_arguments, likely, shortened
 from lycatra_appservice.toolkit.base import (
+    Audience,
     Namespace,
     ToolArgs,
     ToolContext,
@@ -186,6 +187,11 @@ class Toolbox:
         """Whether the caller may use each of these tools, of whatever namespace they are."""
         found = [self._shared.registry.tool(name) for name in names]
         return all(tool is not None and self._may(tool).allowed for tool in found)
+
+    def has_private(self, names: Collection[str]) -> bool:
+        """Whether one of these tools, of whatever namespace, answers its asker alone."""
+        found = [self._shared.registry.tool(name) for name in names]
+        return any(tool is not None and tool.audience is Audience.ASKER for tool in found)
 
     def tool(self, name: str) -> AnyTool:
         """The tool called `name`, for its schema and summary.
