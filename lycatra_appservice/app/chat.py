@@ -129,7 +129,7 @@ async def build_chat(
     )
     sources = _sources(parts, gate, trail, conversations, private)
     control = _control(
-        parts, rights, gate, trail, sources, composer, has_model=backend is not None
+        parts, rights, gate, trail, sources, private, composer, has_model=backend is not None
     )
     second = build_second_thoughts(
         ground, conversations, composer, sources, as_trigger, approving.voting
@@ -213,6 +213,7 @@ def _control(
     gate: Gate,
     trail: AuditTrail,
     sources: SourcesPage,
+    private: PrivateAnswers,
     composer: Composer,
     *,
     has_model: bool,
@@ -225,7 +226,12 @@ def _control(
     )
     help_page = HelpPage(gate, parts.registry, parts.users, parts.commands, has_model=has_model)
     audit = AuditPage(
-        AuditStore(parts.database), trail.flush, rights, parts.users, parts.settings.zone
+        AuditStore(parts.database),
+        trail.flush,
+        rights,
+        private,
+        parts.users,
+        parts.settings.zone,
     )
     who_am_i = WhoAmI(rights, parts.registry)
     return ControlHandler(rights, who_am_i, help_page, settings, audit, sources, composer)

@@ -146,9 +146,7 @@ class SourcesPage:
         ]
 
 
-def _is_private(
-    steps: Sequence[KnownStep], found: Sequence[Source], toolbox: Toolbox
-) -> bool:
+def _is_private(steps: Sequence[KnownStep], found: Sequence[Source], toolbox: Toolbox) -> bool:
     """Whether the whole turn is for its asker alone.
 
     What one tool gave, or was remembered, may stand in what the model asked another one.

@@ -73,15 +73,19 @@ def _declaration_problems(tool: Tool[Any]) -> Iterator[str]:
         yield f"the summary has {len(tool.summary)} characters; it needs 40 to 600"
     if not tool.example.replace(" ", "_").startswith(tool.name):
         yield f"the example must start with the tool's words, as in {_words(tool.name)!r}"
-    if not inspect.iscoroutinefunction(tool.run):
-        yield "run must be an `async def`"
-    if tool.plan is not None and not inspect.iscoroutinefunction(tool.plan):
-        yield "plan must be an `async def`"
     if tool.level is Level.NONE:
         yield "the level must be viewer or higher, or people who are denied could use it"
     if not tool.changes and (tool.approval or tool.plan):
         yield "only a tool that changes something has an approval or a plan"
+    yield from _function_problems(tool)
     yield from _time_problems(tool)
+
+
+def _function_problems(tool: Tool[Any]) -> Iterator[str]:
+    if not inspect.iscoroutinefunction(tool.run):
+        yield "run must be an `async def`"
+    if tool.plan is not None and not inspect.iscoroutinefunction(tool.plan):
+        yield "plan must be an `async def`"
 
 
 def _time_problems(tool: Tool[Any]) -> Iterator[str]:

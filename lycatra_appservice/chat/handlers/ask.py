@@ -145,7 +145,7 @@ class AskHandler:
         inbound: Inbound,
         room: RoomView,
     ) -> "_Answered":
-        before = await self._surroundings(toolbox, turn, inbound, room)
+        before = await self._surroundings(toolbox, turn, inbound)
         question = Question(
             text=_with_attachment(route),
             asker=inbound.sender,
@@ -181,13 +181,16 @@ class AskHandler:
         return _Answered(given, is_for_asker_alone=True, direct=direct)
 
     async def _surroundings(
-        self, toolbox: Toolbox, turn: Turn, inbound: Inbound, room: RoomView
+        self, toolbox: Toolbox, turn: Turn, inbound: Inbound
     ) -> Mapping[str, JSON]:
         async def read() -> JSON:
+            turns = await self._conversations.load(conversation_of(inbound))
+            has_private = any(each.only_for is not None for each in turns)
             known = recall(
-                await self._conversations.load(conversation_of(inbound)),
+                turns,
                 inbound.sender,
-                is_alone=set(room.people) == {inbound.sender},
+                is_alone=has_private
+                and await self._private.is_alone(inbound.sender, inbound.room_id),
                 may_use_all=toolbox.may_use_all,
             )
             return {

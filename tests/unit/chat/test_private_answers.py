@@ -153,6 +153,42 @@ async def test_a_room_with_somebody_invited_is_one_with_others(scene: Scene) -> 
     assert SALARY not in content_of(scene.said(DM))
 
 
+@pytest.mark.parametrize("rule", ["public", "restricted", "knock_restricted", "org.new"])
+async def test_a_room_that_others_may_join_by_themselves_is_one_with_others(
+    scene: Scene, rule: str
+) -> None:
+    # Whoever comes later reads what was said before.
+    scene.seat(PERSON, MAIN, room_id=DM)
+    scene.stub.state[DM, "m.room.join_rules", ""] = {"join_rule": rule}
+
+    await scene.ask("!show salary", room_id=DM)
+
+    assert SALARY not in content_of(scene.said(DM))
+    [made] = set(scene.stub.rooms) - {ROOM, DM}
+    assert SALARY in content_of(scene.said(RoomID(made)))
+
+
+async def test_a_direct_chat_that_one_has_to_be_let_into_is_one_alone(scene: Scene) -> None:
+    scene.seat(PERSON, MAIN, room_id=DM)
+    scene.stub.state[DM, "m.room.join_rules", ""] = {"join_rule": "knock"}
+
+    await scene.ask("!show salary", room_id=DM)
+
+    assert SALARY in content_of(scene.said(DM))
+
+
+async def test_where_it_cannot_be_told_who_may_come_in_it_goes_elsewhere(scene: Scene) -> None:
+    scene.seat(PERSON, MAIN, room_id=DM)
+    await scene.ask("!help", room_id=DM)
+    scene.stub.fail(
+        Failure(method="GET", contains="m.room.join_rules", status=403, errcode="M_FORBIDDEN")
+    )
+
+    await scene.ask("!show salary", room_id=DM)
+
+    assert "direct chat" in scene.said(DM)[-1].body
+
+
 async def test_who_asks_and_is_gone_is_not_answered_before_who_is_left(scene: Scene) -> None:
     scene.seat(PERSON, OTHER, MAIN, room_id=DM)
     await scene.ask("!help", room_id=DM)
