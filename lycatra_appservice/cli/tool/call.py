@@ -76,11 +76,19 @@ async def _call(
         databases=databases,
     )
     rights = Rights(Access(settings.access, Permissions(settings.permissions, registry)))
-    mask = Masker(secrets_of(settings)).mask
+    masker = Masker(secrets_of(settings))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(databases.close)
         audit = await stack.enter_async_context(noted(settings.database))
-        gate = Gate(registry, rights, contexts, Metrics([tool.name]), audit, mask=mask)
+        gate = Gate(
+            registry,
+            rights,
+            contexts,
+            Metrics([tool.name]),
+            audit,
+            mask=masker.mask,
+            conceal=masker.conceal,
+        )
         toolbox = await gate.open(
             Caller(user_id=person, face=Face.COMMAND),
             on_progress=lambda said: print(f"… {in_english(said)}", file=sys.stderr),

@@ -303,6 +303,16 @@ def test_a_tool_that_crashes_shows_its_traceback_to_who_writes_it(
     assert outcome.stdout == ""
 
 
+def test_secrets_of_the_configuration_are_not_shown_as_in_a_room(
+    lycatra: Lycatra, installed: Path
+) -> None:
+    write_config(installed, CONFIG + "databases: {crm: {url: 'postgresql://a:zeisig@db/crm'}}\n")
+    body = "return ToolResult(data=1, markdown='no login with zeisig')"
+    (installed / "own" / "pots" / "stir_pot.py").write_text(tool("stir_pot", body=body))
+
+    assert lycatra("tool", "call", "stir_pot").out == "no login with ***\n"
+
+
 def test_progress_goes_beside_the_answer(lycatra: Lycatra, installed: Path) -> None:
     body = 'ctx.progress("looking"); return ToolResult(data=1, markdown="found")'
     (installed / "own" / "pots" / "stir_pot.py").write_text(tool("stir_pot", body=body))
