@@ -23,7 +23,7 @@ from lycatra_appservice.errors import (
 from lycatra_appservice.model import JSON, Caller, Face, UserID
 from lycatra_appservice.toolkit.approvals import NeedsApprovalError
 from lycatra_appservice.toolkit.base import ToolArgs
-from lycatra_appservice.toolkit.redaction import Mask, canonical_arguments, shown_arguments
+from lycatra_appservice.toolkit.redaction import HIDDEN, Mask, canonical_arguments, shown_arguments
 from lycatra_appservice.toolkit.registry import AnyTool
 
 logger = logging.getLogger(__name__)
@@ -46,6 +46,7 @@ class Outcome(StrEnum):
     FAILED = "failed"  # the tool said so itself
     CRASHED = "crashed"  # a bug, logged with its traceback
     CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"  # the database went away; whoever asked asks again
 
 
 _REFUSALS: Final = frozenset(
@@ -107,6 +108,8 @@ class Observation:
         else:
             ruling = Ruling.REFUSED if outcome in _REFUSALS else Ruling.ALLOWED
             entry = self._about(ruling, outcome.value)
+        if outcome is Outcome.UNKNOWN_TOOL:
+            entry = replace(entry, arguments=_names_alone(entry.arguments))
         entry = replace(entry, took_ms=round(seconds * 1000), reference=self.reference)
         if not self.has_started:
             await self.audit.note(entry)
@@ -161,6 +164,9 @@ class CallWatch:
         except asyncio.CancelledError:
             outcome = Outcome.CANCELLED
             raise
+        except StoreUnavailableError:
+            outcome = Outcome.INTERRUPTED
+            raise
         except ToolError as exc:
             outcome = observation.outcome or _outcome_of(exc)
             raise
@@ -198,6 +204,11 @@ class CallWatch:
             run=caller.run,
             arguments=json.dumps(shown, ensure_ascii=False),
         )
+
+
+def _names_alone(arguments: str | None) -> str:
+    """Nobody knows which values are secret, and of a hidden tool nobody is to learn that we do."""
+    return json.dumps(dict.fromkeys(json.loads(arguments or "{}"), HIDDEN), ensure_ascii=False)
 
 
 def _outcome_of(error: ToolError) -> Outcome:
