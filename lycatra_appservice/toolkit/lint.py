@@ -77,6 +77,8 @@ def _declaration_problems(tool: Tool[Any]) -> Iterator[str]:
         yield "the level must be viewer or higher, or people who are denied could use it"
     if not tool.changes and (tool.approval or tool.plan):
         yield "only a tool that changes something has an approval or a plan"
+    if tool.audience is Audience.ASKER and tool.scope is Scope.SHARED:
+        yield "what is for the asker alone cannot have the scope of all"
     yield from _function_problems(tool)
     yield from _time_problems(tool)
 

@@ -14,7 +14,7 @@ from lycatra_appservice.errors import (
     ToolTimeoutError,
     UnknownToolError,
 )
-from lycatra_appservice.model import Face, Level
+from lycatra_appservice.model import Caller, Face, Level
 from lycatra_appservice.settings import Permission
 from lycatra_appservice.toolkit.approvals import Approved, NeedsApprovalError
 from lycatra_appservice.toolkit.base import (
@@ -459,6 +459,27 @@ async def test_a_tool_learns_who_asked_and_what_else_they_may_use() -> None:
     ]
     assert ctx.log.name == "lycatra_appservice.tools.testing.say_something"
     assert result.data == ["lycatra", "database"]
+
+
+async def test_a_kept_answer_of_one_face_is_not_given_to_another() -> None:
+    async def what_is_there(args: EchoArgs, ctx: ToolContext) -> ToolResult:
+        return ToolResult(data=[tool.name for tool in ctx.visible_tools()], markdown="")
+
+    tools = [
+        a_tool(run=what_is_there, cache_for=timedelta(seconds=60)),
+        a_tool(name="hide_it"),
+    ]
+    rule = Permission(tools=("hide_it",), faces=("agent",), hidden=True)
+    async with bench(tools, rules=[rule]) as on:
+        seen = {}
+        for face in (Face.COMMAND, Face.AGENT):
+            toolbox = await on.gate.open(Caller(user_id=VIEWER, face=face, room_id=None))
+            seen[face] = (await toolbox.call("say_something", {})).data
+
+    assert seen == {
+        Face.COMMAND: ["hide_it", "say_something"],
+        Face.AGENT: ["say_something"],
+    }
 
 
 async def end_the_program(args: ToolArgs, ctx: ToolContext) -> ToolResult:

@@ -124,6 +124,14 @@ BROKEN_TOOLS = [
         tool("stir_pot", more="effect=Effect.CHANGE, plan=lambda args, ctx: None"),
         "plan must be an `async def`",
     ),
+    (
+        tool(
+            "stir_pot",
+            before="from lycatra_appservice.toolkit.base import Audience, Scope",
+            more="audience=Audience.ASKER, scope=Scope.SHARED",
+        ),
+        "what is for the asker alone cannot have the scope of all",
+    ),
     (tool("stir_pot", more="also_called='stir'"), "also_called should be a list of words"),
     (tool("stir_pot", more="timeout=30"), "timeout should be a timedelta"),
     (
