@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 import shlex
 import sys
 from argparse import Namespace
@@ -90,7 +91,12 @@ async def _call(
             conceal=masker.conceal,
         )
         toolbox = await gate.open(
-            Caller(user_id=person, face=Face.COMMAND),
+            Caller(
+                user_id=person,
+                face=Face.COMMAND,
+                # Whoever has the shell may borrow anybody's name: the audit tells it from a room.
+                on_behalf_of_turn=f"shell:{secrets.token_hex(8)}",
+            ),
             on_progress=lambda said: print(f"… {in_english(said)}", file=sys.stderr),
         )
         return await toolbox.call(tool.name, raw)

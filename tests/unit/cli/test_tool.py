@@ -266,6 +266,23 @@ def test_a_call_has_the_rights_of_its_person_and_no_more(
     assert as_stranger.code == 1
 
 
+def test_a_call_is_in_the_audit_of_the_service_and_told_from_one_in_a_room(
+    lycatra: Lycatra, installed: Path
+) -> None:
+    lycatra("tool", "call", "list_pots")
+    assert not (installed / "data" / "lycatra.db").exists()  # there is no service yet
+    assert lycatra("migrate").code == 0
+
+    lycatra("tool", "call", "list_pots", "--as", "@bob:hs.test")
+    lycatra("tool", "call", "open_pot", "--as", "@bob:hs.test")
+
+    done, refused = map(json.loads, lycatra("audit", "--json").out.splitlines())
+    assert (done["person"], done["tool"], done["outcome"]) == ("@bob:hs.test", "list_pots", "ok")
+    assert (refused["tool"], refused["outcome"]) == ("open_pot", "not_allowed")
+    assert done["trigger"].startswith("shell:")
+    assert done["trigger"] != refused["trigger"]
+
+
 def test_without_an_admin_the_person_is_asked_for(lycatra: Lycatra, folder: Path) -> None:
     write_config(folder, SMALLEST)
 
