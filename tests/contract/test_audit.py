@@ -241,7 +241,7 @@ async def test_the_database_itself_refuses_to_change_or_remove_an_entry(
 _COLUMNS = "(at, person, face, tool, decision, outcome, id, call)"
 _SAME = "SELECT at, '@nobody:hs.test', face, tool, decision, outcome,"
 TAKES_ITS_PLACE = [
-    f"REPLACE INTO audit {_COLUMNS} {_SAME} {key} FROM audit"  # noqa: S608 (words of this file)
+    f"REPLACE INTO audit {_COLUMNS} {_SAME} {key} FROM audit"
     for key in ("id, call", "999, call", "id, 'other'")
 ]
 
