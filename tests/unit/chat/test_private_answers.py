@@ -366,3 +366,29 @@ async def test_what_stands_behind_such_an_answer_is_shown_to_the_asker_alone(
     relation = {"m.in_reply_to": {"event_id": answer}}
     await asking.ask("!sources", room_id=dm, m_relates_to=relation)
     assert f"count_letters text={SALARY}" in asking.said(dm)[-1].body
+
+
+async def test_neither_is_what_was_asked_with_it_in_mind(
+    asking: Scene, model: ModelServer
+) -> None:
+    asking.seat(PERSON, MAIN, room_id=DM)
+    with_it = f'{{"text": "{SALARY}"}}'
+    model.will(calls(("show_salary", "{}")), says("Enough."))
+    model.will(calls(("count_letters", with_it)), says("It has 18 letters."))
+    await asking.ask("what do I get?", room_id=DM)
+    await asking.ask("how long is that?", room_id=DM)
+    answer = asking.last_event_id(DM)
+
+    await asking.hear(
+        asking.member(OTHER, "join", sender=OTHER, room_id=DM),
+        asking.message(
+            "lycatra: !sources",
+            sender=OTHER,
+            room_id=DM,
+            m_relates_to={"m.in_reply_to": {"event_id": answer}},
+        ),
+    )
+
+    told = asking.said(DM)[-1]
+    assert "for the eyes of the person who asked alone" in told.body
+    assert SALARY not in content_of([told])
