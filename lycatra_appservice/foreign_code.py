@@ -1,5 +1,6 @@
-"""The border to code that others wrote and that may do anything while it is loaded."""
+"""The border to code that others wrote and that may do anything while it is loaded or run."""
 
+import asyncio
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,23 @@ def foreign_code(file: Path, folder: Path) -> Iterator[None]:
     # A file may also end the program, by `sys.exit()` for example.
     except (Exception, SystemExit) as exc:
         raise ForeignCodeError(_reason(exc, file, folder)) from exc
+
+
+@contextmanager
+def contained() -> Iterator[None]:
+    """Run code of others that may fail, but end neither the program nor the task it runs in.
+
+    Raises ForeignCodeError when it tries to. Whoever cancels the task is obeyed.
+    """
+    try:
+        yield
+    except asyncio.CancelledError as exc:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise ForeignCodeError("it waited for something that it had cancelled itself") from exc
+    except SystemExit as exc:
+        raise ForeignCodeError(f"it tried to end the program: SystemExit: {exc}") from exc
 
 
 def _reason(exc: BaseException, file: Path, folder: Path) -> str:

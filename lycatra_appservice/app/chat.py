@@ -137,7 +137,7 @@ async def build_chat(
     )
     sources = _sources(parts, gate, trail, conversations, private)
     control = _control(
-        parts, rights, gate, trail, sources, composer, has_model=backend is not None
+        parts, rights, gate, trail, sources, private, composer, has_model=backend is not None
     )
     second = build_second_thoughts(
         ground, conversations, composer, sources, as_trigger, approving.voting
@@ -225,6 +225,7 @@ def _control(
     gate: Gate,
     trail: AuditTrail,
     sources: SourcesPage,
+    private: PrivateAnswers,
     composer: Composer,
     *,
     has_model: bool,
@@ -237,7 +238,12 @@ def _control(
     )
     help_page = HelpPage(gate, parts.registry, parts.users, parts.commands, has_model=has_model)
     audit = AuditPage(
-        AuditStore(parts.database), trail.flush, rights, parts.users, parts.settings.zone
+        AuditStore(parts.database),
+        trail.flush,
+        rights,
+        private,
+        parts.users,
+        parts.settings.zone,
     )
     who_am_i = WhoAmI(rights, parts.registry)
     return ControlHandler(rights, who_am_i, help_page, settings, audit, sources, composer)

@@ -10,6 +10,7 @@ from lycatra_appservice.audit.store import AuditStore, Wanted
 from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.audit_wish import AuditWish, read_audit_wish
 from lycatra_appservice.chat.call_words import call_in_words, minute, second
+from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import Inbound, Level, UserID
@@ -31,6 +32,7 @@ class AuditPage:
         store: AuditStore,
         settled: Settled,
         rights: Rights,
+        private: PrivateAnswers,
         users: VirtualUsers,
         zone: ZoneInfo,
     ) -> None:
@@ -38,6 +40,7 @@ class AuditPage:
         self._store = store
         self._settled = settled
         self._rights = rights
+        self._private = private
         self._users = users
         self._zone = zone
 
@@ -50,15 +53,18 @@ class AuditPage:
         if not is_admin and not _is_about(wish, asker):
             return messages.audit_of_others()
         await self._settled()
+        is_alone = await self._private.is_alone(asker, room.room_id)
         shown = Wanted(
             person=None if is_admin else asker,
-            room_id=None if room.is_direct else room.room_id,
+            room_id=None if is_alone else room.room_id,
         )
         if wish.last:
-            return self._story(await self._store.last_story(wish.within(shown)), room)
-        return self._table(await self._store.latest(wish.within(shown), wish.entries), room)
+            found = await self._store.last_story(wish.within(shown))
+            return self._story(found, is_direct=is_alone)
+        found = await self._store.latest(wish.within(shown), wish.entries)
+        return self._table(found, is_direct=is_alone)
 
-    def _table(self, found: Sequence[Recorded], room: RoomView) -> Said:
+    def _table(self, found: Sequence[Recorded], *, is_direct: bool) -> Said:
         if not found:
             return messages.audit_nothing()
         rows = [
@@ -70,9 +76,9 @@ class AuditPage:
             )
             for each in reversed(found)
         ]
-        return messages.audit_table(rows, self._zone.key, is_direct=room.is_direct)
+        return messages.audit_table(rows, self._zone.key, is_direct=is_direct)
 
-    def _story(self, found: Sequence[Recorded], room: RoomView) -> Said:
+    def _story(self, found: Sequence[Recorded], *, is_direct: bool) -> Said:
         if not found:
             return messages.audit_nothing()
         lines = [
@@ -84,7 +90,7 @@ class AuditPage:
         first = found[0]
         day = minute(first.at, self._zone)
         return messages.audit_story(
-            first.entry.person, day, self._zone.key, lines, is_direct=room.is_direct
+            first.entry.person, day, self._zone.key, lines, is_direct=is_direct
         )
 
 

@@ -7,6 +7,8 @@ from typing import Final
 from lycatra_appservice.agent.messages import AssistantMessage, Message, UserMessage
 from lycatra_appservice.model import UserID
 
+SURROUNDINGS: Final = "0:surroundings"  # the step that journals what a question may use
+
 # The model reads it, in the place of an answer.
 _LEFT_OUT: Final = (
     "(This answer is left out: it rests on tools that the person who asks now may not use. "

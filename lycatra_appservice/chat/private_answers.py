@@ -21,9 +21,14 @@ class PrivateAnswers:
         self._composer = composer
 
     async def is_alone(self, person: UserID, room_id: RoomID) -> bool:
-        """Whether nobody else is in the room now, or may come into it by an invitation."""
+        """Whether nobody else is in the room now, or can come into it without being let in.
+
+        Who comes later reads what was said before.
+        """
         room = await self._rooms.known(room_id)
-        return room is not None and set(room.people) == {person}
+        if room is None or set(room.people) != {person}:
+            return False
+        return not await self._rooms.is_open(room)
 
     async def room_with(self, turn: Turn, person: UserID) -> RoomID | None:
         """The direct chat; None when there is none and none can be opened.

@@ -14,16 +14,16 @@ from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.audit_page import Settled
 from lycatra_appservice.chat.call_words import call_in_words, minute
 from lycatra_appservice.chat.conversation import ConversationStore, conversation_of
+from lycatra_appservice.chat.memory import SURROUNDINGS
 from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.errors import ToolError, UnknownToolError
 from lycatra_appservice.matrix.events import mapping, text
 from lycatra_appservice.model import JSON, Caller, Face, Inbound, RoomID, UserID
 from lycatra_appservice.toolkit.arguments import shortened
-from lycatra_appservice.toolkit.base import Audience
 from lycatra_appservice.toolkit.observing import Outcome
 from lycatra_appservice.toolkit.redaction import Mask, shown_arguments
 from lycatra_appservice.toolkit.toolbox import Gate, Toolbox
-from lycatra_appservice.turns.known import KnownTurn, KnownTurns, OurMessage
+from lycatra_appservice.turns.known import KnownStep, KnownTurn, KnownTurns, OurMessage
 from lycatra_appservice.words.text import Said
 
 _GAVE_RESULTS: Final = frozenset({Outcome.OK, Outcome.CACHED, Outcome.FAILED, Outcome.TIMEOUT})
@@ -86,11 +86,14 @@ class SourcesPage:
         return await self._of(message.turn, reader)
 
     async def _of(self, turn: KnownTurn, reader: Reader) -> Said:
-        found = sources_in(await self._known.steps(turn.trigger_id))
+        steps = await self._known.steps(turn.trigger_id)
+        found = sources_in(steps)
         toolbox = await self._toolbox(reader)
         if found:
-            is_alone = await self._is_asker_alone(turn, reader)
-            shown = [self._shown(source, toolbox, is_alone=is_alone) for source in found]
+            is_closed = _is_private(steps, found, toolbox) and not (
+                await self._is_asker_alone(turn, reader)
+            )
+            shown = [self._shown(source, toolbox, is_closed=is_closed) for source in found]
             return messages.sources(_question(turn), shown, self._zone.key)
         await self._settled()
         recorded = [
@@ -116,14 +119,14 @@ class SourcesPage:
             Caller(user_id=reader.user_id, face=Face.COMMAND, room_id=reader.room_id)
         )
 
-    def _shown(self, source: Source, toolbox: Toolbox, *, is_alone: bool) -> Said:
+    def _shown(self, source: Source, toolbox: Toolbox, *, is_closed: bool) -> Said:
         try:
             tool = toolbox.tool(source.tool)
         except UnknownToolError:
             return messages.source_unknown()
         except ToolError as refused:
             return messages.source_refused(refused.said)
-        if tool.audience is Audience.ASKER and not is_alone:
+        if is_closed:
             return messages.source_private()
         arguments = shown_arguments(tool.args, source.arguments, self._mask)
         return messages.source(
@@ -141,6 +144,17 @@ class SourcesPage:
             for each in recorded
             if each.entry.tool in toolbox.known_names()
         ]
+
+
+def _is_private(steps: Sequence[KnownStep], found: Sequence[Source], toolbox: Toolbox) -> bool:
+    """Whether the whole turn is for its asker alone.
+
+    What one tool gave, or was remembered, may stand in what the model asked another one.
+    """
+    remembered = next((mapping(each.output) for each in steps if each.name == SURROUNDINGS), {})
+    return bool(remembered.get("is_private")) or toolbox.has_private(
+        [source.tool for source in found]
+    )
 
 
 def _arguments(recorded: Recorded) -> Mapping[str, JSON]:

@@ -6,7 +6,7 @@ from typing import Self
 
 from lycatra_appservice.matrix.events import mapping
 from lycatra_appservice.matrix.power import PowerLevels, creators_of
-from lycatra_appservice.matrix.room_facts import PRESENT
+from lycatra_appservice.matrix.room_facts import PRESENT, is_open
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, UserID
 
@@ -17,6 +17,7 @@ class DirectState:
 
     encrypted: bool
     upgraded: bool
+    open: bool  # others may come in by themselves
     power: PowerLevels
     people: Mapping[UserID, str]
 
@@ -29,6 +30,7 @@ class DirectState:
         return cls(
             encrypted="m.room.encryption" in events,
             upgraded="m.room.tombstone" in events,
+            open=is_open(mapping(events.get("m.room.join_rules", {}).get("content"))),
             power=PowerLevels(
                 content=levels or None, creators=creators, creators_above_all=above_all
             ),
@@ -53,4 +55,4 @@ class DirectState:
             membership in PRESENT for user, membership in self.people.items() if user != person
         )
         banned = self.people.get(person) == "ban"
-        return not (self.encrypted or self.upgraded or others or banned)
+        return not (self.encrypted or self.upgraded or self.open or others or banned)

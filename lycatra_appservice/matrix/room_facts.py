@@ -11,6 +11,7 @@ from lycatra_appservice.model import JSON
 
 PRESENT: Final = frozenset({"join", "invite"})  # memberships of who is counted as there
 
+_LET_IN: Final = frozenset({"invite", "private", "knock"})  # by somebody who is in the room
 _MAX_NAME: Final = 200
 _OUT: Final = frozenset({"leave", "ban"})
 
@@ -105,6 +106,14 @@ def _member(event: Mapping[str, JSON]) -> Mapping[str, object] | None:
         "display_name": _clean(content.get("displayname")),
         "sent_away": int(membership in _OUT and event.get("sender") != user),
     }
+
+
+def is_open(join_rules: Mapping[str, JSON]) -> bool:
+    """Whether somebody may come in whom nobody lets in: also by being in another room.
+
+    By the content of an `m.room.join_rules`; a rule that is not known is taken for such a one.
+    """
+    return join_rules.get("join_rule", "invite") not in _LET_IN
 
 
 def _is_public(join_rules: Mapping[str, JSON]) -> bool:

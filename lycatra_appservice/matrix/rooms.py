@@ -1,6 +1,7 @@
 """What we know of the rooms we are in: who is there, whether it is encrypted, what we said."""
 
 import json
+import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
@@ -13,14 +14,22 @@ from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.matrix.accounts import is_account_missing, was_never_registered
 from lycatra_appservice.matrix.client import MatrixClient
 from lycatra_appservice.matrix.crowds import Crowds
-from lycatra_appservice.matrix.errors import MatrixError, TryLaterError
+from lycatra_appservice.matrix.errors import HomeserverUnavailableError, MatrixError, TryLaterError
 from lycatra_appservice.matrix.events import mapping
 from lycatra_appservice.matrix.power import PowerLevels
-from lycatra_appservice.matrix.room_facts import PRESENT, change_by, facts_in, members_in
+from lycatra_appservice.matrix.room_facts import (
+    PRESENT,
+    change_by,
+    facts_in,
+    is_open,
+    members_in,
+)
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.standing import Standing
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, EventID, RoomID, UserID
+
+logger: Final = logging.getLogger(__name__)
 
 _SOME: Final = 60  # members that are looked at for one who is not ours
 
@@ -190,6 +199,19 @@ class RoomStore:
         if row is not None:
             return bool(row["encrypted"])
         return (await self.view(room_id)).encrypted
+
+    async def is_open(self, room: RoomView) -> bool:
+        """Whether somebody may come in by himself, as the homeserver says now.
+
+        Yes when that cannot be told.
+        """
+        host = room.host(self._users.main)
+        try:
+            rules = await self._client.state_event(room.room_id, "m.room.join_rules", as_user=host)
+        except (MatrixError, HomeserverUnavailableError) as error:
+            logger.warning("room_unclear", extra={"room_id": room.room_id, "error": str(error)})
+            return True
+        return is_open(rules or {})
 
     async def was_let_in(self, room_id: RoomID, user_id: UserID, trigger_id: str) -> bool:
         """Whether a turn has brought one of us into a room, wherever that one is now."""

@@ -1,10 +1,11 @@
 """Keeping secrets out of what is written: known values, and what looks like one."""
 
+import html
 import json
 import re
 from collections.abc import Iterable
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 MASK: Final = "***"
 
@@ -42,9 +43,16 @@ class Masker:
 def _forms(secret: str) -> set[str]:
     if len(secret) < _SHORTEST_SECRET:
         return set()
-    return {
+    forms = {
         secret,
         quote(secret, safe=""),
+        quote_plus(secret),
         json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        html.escape(secret),
+        html.escape(secret, quote=False),
+        repr(secret)[1:-1],
         repr(secret.encode())[2:-1],
     }
+    # Files are searched byte by byte.
+    return forms | {form.encode(errors="replace").decode("latin-1") for form in forms}

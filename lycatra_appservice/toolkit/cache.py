@@ -28,7 +28,7 @@ class _Kept:
 
 
 class ResultCache:
-    """Results by tool, arguments and, unless the tool says they are for all, person and room.
+    """Results by tool, arguments and, unless they are for all, person, room and face.
 
     Whatever changes something in a namespace makes its results worthless. In this process only:
     another replica may answer differently for as long as a result is kept.
@@ -88,6 +88,8 @@ def _size_of(result: ToolResult) -> int:
 
 def cache_key(tool: AnyTool, args: ToolArgs, caller: Caller) -> str:
     """The same for arguments that mean the same, however they were written."""
-    who = None if tool.scope is Scope.SHARED else [caller.user_id, caller.room_id]
+    who = [caller.user_id, caller.room_id, caller.face]  # by each face others may be allowed
+    if tool.scope is Scope.SHARED:
+        who = []
     call = json.dumps([canonical_arguments(tool.name, args), who])
     return hashlib.sha256(call.encode(errors="replace")).hexdigest()  # a key that tells nothing

@@ -74,6 +74,5 @@ def _value(value: Value, mask: Mask) -> Value:
 
 def _file(file: File, mask: Mask) -> File:
     # Every byte is a letter here, and comes out as it went in.
-    text = file.data.decode("latin-1")
-    masked = mask(text)
-    return file if masked == text else replace(file, data=masked.encode("latin-1"))
+    data = mask(file.data.decode("latin-1")).encode("latin-1")
+    return replace(file, name=mask(file.name), description=mask(file.description), data=data)

@@ -6,7 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from lycatra_appservice.toolkit.base import Effect, Level, Scope, Tool, ToolArgs
+from lycatra_appservice.toolkit.base import (
+    Audience,
+    Effect,
+    Level,
+    Rule,
+    Scope,
+    Tool,
+    ToolArgs,
+)
 
 TOOL_NAME = re.compile(r"[a-z][a-z0-9_]{2,40}")
 SUMMARY_CHARACTERS = range(40, 601)  # shorter says too little, longer costs every prompt
@@ -17,6 +25,7 @@ _KINDS: Mapping[type, Sequence[str]] = {
     Effect: ("effect",),
     Level: ("level",),
     Scope: ("scope",),
+    Audience: ("audience",),
     timedelta: ("timeout", "cache_for"),
 }
 
@@ -43,9 +52,13 @@ def _type_problems(tool: Tool[Any]) -> Iterator[str]:
     for kind, names in _KINDS.items():
         for name in names:
             if not isinstance(getattr(tool, name), kind):
-                yield f"{name} should be a {kind.__name__}"
+                article = "an" if kind.__name__[0] in "AE" else "a"
+                yield f"{name} should be {article} {kind.__name__}"
     if not (isinstance(tool.args, type) and issubclass(tool.args, ToolArgs)):
         yield "args should be a class made from ToolArgs"
+    approval: object = tool.approval
+    if not (approval is None or isinstance(approval, Rule)):
+        yield "approval should be a Rule"
     words: object = tool.also_called
     if isinstance(words, str) or not isinstance(words, Sequence):
         yield "also_called should be a list of words"
@@ -60,12 +73,13 @@ def _declaration_problems(tool: Tool[Any]) -> Iterator[str]:
         yield f"the summary has {len(tool.summary)} characters; it needs 40 to 600"
     if not tool.example.replace(" ", "_").startswith(tool.name):
         yield f"the example must start with the tool's words, as in {_words(tool.name)!r}"
-    if not inspect.iscoroutinefunction(tool.run):
-        yield "run must be an `async def`"
     if tool.level is Level.NONE:
         yield "the level must be viewer or higher, or people who are denied could use it"
     if not tool.changes:
         yield from _reading_problems(tool)
+    if tool.audience is Audience.ASKER and tool.scope is Scope.SHARED:
+        yield "what is for the asker alone cannot have the scope of all"
+    yield from _function_problems(tool)
     yield from _time_problems(tool)
 
 
@@ -74,6 +88,13 @@ def _reading_problems(tool: Tool[Any]) -> Iterator[str]:
         yield "only a tool that changes something has an approval or a plan"
     if tool.resumes:
         yield "only a tool that changes something resumes; others are made again anyway"
+
+
+def _function_problems(tool: Tool[Any]) -> Iterator[str]:
+    if not inspect.iscoroutinefunction(tool.run):
+        yield "run must be an `async def`"
+    if tool.plan is not None and not inspect.iscoroutinefunction(tool.plan):
+        yield "plan must be an `async def`"
 
 
 def _time_problems(tool: Tool[Any]) -> Iterator[str]:

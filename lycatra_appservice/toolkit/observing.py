@@ -24,7 +24,7 @@ from lycatra_appservice.errors import (
 from lycatra_appservice.model import JSON, Caller, Face, UserID
 from lycatra_appservice.toolkit.approvals import Approved, NeedsApprovalError
 from lycatra_appservice.toolkit.base import ToolArgs
-from lycatra_appservice.toolkit.redaction import Mask, canonical_arguments, shown_arguments
+from lycatra_appservice.toolkit.redaction import HIDDEN, Mask, canonical_arguments, shown_arguments
 from lycatra_appservice.toolkit.registry import AnyTool
 
 logger = logging.getLogger(__name__)
@@ -47,6 +47,7 @@ class Outcome(StrEnum):
     FAILED = "failed"  # the tool said so itself
     CRASHED = "crashed"  # a bug, logged with its traceback
     CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"  # the database went away; whoever asked asks again
 
 
 _REFUSALS: Final = frozenset(
@@ -112,6 +113,8 @@ class Observation:
             return
         ruling = Ruling.REFUSED if outcome in _REFUSALS else Ruling.ALLOWED
         entry = self._about(ruling, outcome.value)
+        if outcome is Outcome.UNKNOWN_TOOL:
+            entry = replace(entry, arguments=_names_alone(entry.arguments))
         entry = replace(entry, took_ms=round(seconds * 1000), reference=self.reference)
         if not self.has_started:
             await self.audit.note(entry)
@@ -166,6 +169,9 @@ class CallWatch:
         except (asyncio.CancelledError, TurnOverError):
             outcome = Outcome.CANCELLED
             raise
+        except StoreUnavailableError:
+            outcome = Outcome.INTERRUPTED
+            raise
         except ToolError as exc:
             outcome = observation.outcome or _outcome_of(exc)
             raise
@@ -203,6 +209,11 @@ class CallWatch:
             run=caller.run,
             arguments=json.dumps(shown, ensure_ascii=False),
         )
+
+
+def _names_alone(arguments: str | None) -> str:
+    """Nobody knows which values are secret, and of a hidden tool nobody is to learn that we do."""
+    return json.dumps(dict.fromkeys(json.loads(arguments or "{}"), HIDDEN), ensure_ascii=False)
 
 
 def _outcome_of(error: ToolError) -> Outcome:

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
+from lycatra_appservice.toolkit.approvals import rule_to_json
 from lycatra_appservice.toolkit.base import Namespace, Tool
 
 # Tools of differing arguments meet here; their own files know the exact type.
@@ -82,20 +83,17 @@ class Registry:
         For replicas: an answer must not depend on which of them gives it.
         """
         known = [[home.namespace.name, _declaration(home.tool)] for home in self._homes.values()]
-        names = list(self._namespaces)
+        names = [[each.name, each.display_name, each.summary] for each in self.namespaces]
         text = json.dumps([names, known], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _declaration(tool: AnyTool) -> Mapping[str, Any]:
-    return {
-        "name": tool.name,
-        "summary": tool.summary,
-        "schema": tool.schema(),
-        "effect": tool.effect,
-        "level": tool.level,
-        "scope": tool.scope,
-    }
+    """All of it but its code: of that only whether it has a plan."""
+    plain = {each.name: getattr(tool, each.name) for each in fields(tool)}
+    rule = rule_to_json(tool.approval) if tool.approval else None
+    changed = {"approval": rule, "args": tool.schema(), "plan": tool.plan is not None}
+    return {**plain, **changed, "run": None}
 
 
 def _by_name(namespace: Namespace) -> str:

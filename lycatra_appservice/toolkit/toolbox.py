@@ -18,6 +18,7 @@ from lycatra_appservice.errors import (
     TurnOverError,
     UnknownToolError,
 )
+from lycatra_appservice.foreign_code import contained
 from lycatra_appservice.matrix.standing import Standing
 from lycatra_appservice.model import JSON, Caller, File, Level
 from lycatra_appservice.toolkit.access import Decision
@@ -31,6 +32,7 @@ from lycatra_appservice.toolkit.approvals import (
 )
 from lycatra_appservice.toolkit.arguments import checked_arguments, likely, shortened
 from lycatra_appservice.toolkit.base import (
+    Audience,
     Namespace,
     ToolArgs,
     ToolContext,
@@ -208,6 +210,11 @@ class Toolbox:
         found = [self._shared.registry.tool(name) for name in names]
         return all(tool is not None and self._may(tool).allowed for tool in found)
 
+    def has_private(self, names: Collection[str]) -> bool:
+        """Whether one of these tools, of whatever namespace, answers its asker alone."""
+        found = [self._shared.registry.tool(name) for name in names]
+        return any(tool is not None and tool.audience is Audience.ASKER for tool in found)
+
     def tool(self, name: str) -> AnyTool:
         """The tool called `name`, for its schema and summary.
 
@@ -334,7 +341,8 @@ class Toolbox:
     async def _plan(self, tool: AnyTool, args: ToolArgs) -> Plan:
         if tool.plan is None:
             return Plan(target=None, steps=())
-        return await tool.plan(args, self._context(tool))
+        with contained():
+            return await tool.plan(args, self._context(tool))
 
     async def _in_time(self, tool: AnyTool, looking: Awaitable[Plan]) -> Plan:
         deadline = asyncio.timeout(tool.timeout.total_seconds())
@@ -368,7 +376,7 @@ class Toolbox:
                 had_slot = True
                 if tool.changes:
                     await made.observation.starting()
-                with self._progress(tool) as hear:
+                with self._progress(tool) as hear, contained():
                     context = self._context(tool, hear, made.steps)
                     return with_attached(await tool.run(args, context), context.attached)
         except TimeoutError as exc:

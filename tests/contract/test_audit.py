@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -235,6 +236,32 @@ async def test_the_database_itself_refuses_to_change_or_remove_an_entry(
 
     [kept] = await store.of_turn("$a")
     assert kept.entry == WHOLE
+
+
+_COLUMNS = "(at, person, face, tool, decision, outcome, id, call)"
+_SAME = "SELECT at, '@nobody:hs.test', face, tool, decision, outcome,"
+TAKES_ITS_PLACE = [
+    f"REPLACE INTO audit {_COLUMNS} {_SAME} {key} FROM audit"
+    for key in ("id, call", "999, call", "id, 'other'")
+]
+
+
+async def test_sqlite_lets_nothing_take_the_place_of_an_entry(
+    tmp_path: Path,
+) -> None:
+    opened = await open_database(f"sqlite:///{tmp_path}/audit.db")
+    await migrate(opened.database)
+    try:
+        async with AuditTrail(opened.database, linger=NEVER) as trail:
+            await trail.write(WHOLE)
+        # With REPLACE no trigger hears of the row that goes.
+        for change in TAKES_ITS_PLACE:
+            await query(opened.database, change)
+
+        kept = await all_of(AuditStore(opened.database))
+        assert [each.entry for each in kept] == [WHOLE]
+    finally:
+        await opened.database.close()
 
 
 async def test_postgres_refuses_to_empty_the_table(postgres_dsn: str) -> None:

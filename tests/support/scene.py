@@ -288,7 +288,7 @@ class Scene:
             gate, registry, self.users, self._commands, has_model=agent is not None
         )
         store, zone = AuditStore(self.database), ZoneInfo("UTC")
-        audit = AuditPage(store, trail.flush, rights, self.users, zone)
+        audit = AuditPage(store, trail.flush, rights, private, self.users, zone)
         sources = SourcesPage(
             KnownTurns(self.database),
             ConversationStore(self.database),

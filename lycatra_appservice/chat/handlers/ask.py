@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,7 +20,7 @@ from lycatra_appservice.chat.asides import Asides
 from lycatra_appservice.chat.attachments import long_text_in_file
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.conversation import ConversationStore, conversation_of
-from lycatra_appservice.chat.memory import called_in, recall
+from lycatra_appservice.chat.memory import SURROUNDINGS, called_in, recall
 from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.chat.progress import ProgressNotices
 from lycatra_appservice.chat.routes import Ask, Control
@@ -28,7 +28,6 @@ from lycatra_appservice.chat.typing import TypingNotice
 from lycatra_appservice.errors import ModelError
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.model import JSON, Caller, Face, Inbound, Level, Outgoing, Reply, RoomID
-from lycatra_appservice.toolkit.base import Audience
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.toolkit.toolbox import Gate, Toolbox
 from lycatra_appservice.turns.turn import Turn
@@ -158,7 +157,7 @@ class AskHandler:
         inbound: Inbound,
         room: RoomView,
     ) -> "_Answered":
-        before = await self._surroundings(toolbox, turn, inbound, room)
+        before = await self._surroundings(toolbox, turn, inbound)
         question = Question(
             text=_with_attachment(route),
             asker=inbound.sender,
@@ -177,7 +176,7 @@ class AskHandler:
         offered = {tool.name for tool in toolbox.tools()}
         given = await agent.answer(question, asking, turn)
         own = called_in(given.messages) & {*offered, *given.used}
-        is_private = self._has_private(own) or bool(before.get("is_private"))
+        is_private = toolbox.has_private(own) or bool(before.get("is_private"))
         answered = await self._placed(given, turn, inbound, is_private=is_private)
         rests_on = own.union(before.get("rests_on", ()))
         await self._remember(turn, inbound, answered, rests_on, is_private=is_private)
@@ -194,13 +193,16 @@ class AskHandler:
         return _Answered(given, is_for_asker_alone=True, direct=direct)
 
     async def _surroundings(
-        self, toolbox: Toolbox, turn: Turn, inbound: Inbound, room: RoomView
+        self, toolbox: Toolbox, turn: Turn, inbound: Inbound
     ) -> Mapping[str, JSON]:
         async def read() -> JSON:
+            turns = await self._conversations.load(conversation_of(inbound))
+            has_private = any(each.only_for is not None for each in turns)
             known = recall(
-                await self._conversations.load(conversation_of(inbound)),
+                turns,
                 inbound.sender,
-                is_alone=set(room.people) == {inbound.sender},
+                is_alone=has_private
+                and await self._private.is_alone(inbound.sender, inbound.room_id),
                 may_use_all=toolbox.may_use_all,
             )
             return {
@@ -211,7 +213,7 @@ class AskHandler:
             }
 
         # A step: a resumed turn must ask with the very words that its journal answers.
-        found: Mapping[str, JSON] = await turn.step("0:surroundings", read)
+        found: Mapping[str, JSON] = await turn.step(SURROUNDINGS, read)
         return found
 
     async def _remember(
@@ -237,10 +239,6 @@ class AskHandler:
             rests_on=rests_on,
             only_for=inbound.sender if is_private else None,
         )
-
-    def _has_private(self, tools: Collection[str]) -> bool:
-        found = [self._registry.tool(name) for name in tools]
-        return any(tool is not None and tool.audience is Audience.ASKER for tool in found)
 
     async def _is_new_to_threads(self, turn: Turn, inbound: Inbound, room: RoomView) -> bool:
         """Whether the answer begins the first thread with this person, who may want a hint."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 import shlex
 import sys
 from argparse import Namespace
@@ -79,13 +80,26 @@ async def _call(
         timers=ShortTimers(_tell),  # there is no room in which it could be said
     )
     rights = Rights(Access(settings.access, Permissions(settings.permissions, registry)))
-    mask = Masker(secrets_of(settings)).mask
+    masker = Masker(secrets_of(settings))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(databases.close)
         audit = await stack.enter_async_context(noted(settings.database))
-        gate = Gate(registry, rights, contexts, Metrics([tool.name]), audit, mask=mask)
+        gate = Gate(
+            registry,
+            rights,
+            contexts,
+            Metrics([tool.name]),
+            audit,
+            mask=masker.mask,
+            conceal=masker.conceal,
+        )
         toolbox = await gate.open(
-            Caller(user_id=person, face=Face.COMMAND),
+            Caller(
+                user_id=person,
+                face=Face.COMMAND,
+                # Whoever has the shell may borrow anybody's name: the audit tells it from a room.
+                on_behalf_of_turn=f"shell:{secrets.token_hex(8)}",
+            ),
             progress=told_to(lambda said: print(f"… {in_english(said)}", file=sys.stderr)),
         )
         return await toolbox.call(tool.name, raw)

@@ -106,9 +106,12 @@ class _Search:
         name = path.name.removesuffix(".py")
         try:
             namespace = self._namespace(source, path)
-        except LycatraError as error:
+        except (LycatraError, OSError) as error:
+            reason = (
+                f"it cannot be read: {error.strerror}" if isinstance(error, OSError) else error
+            )
             self._disabled.add(name)
-            self._problems.append(Problem(where=str(path), reason=str(error), namespace=name))
+            self._problems.append(Problem(where=str(path), reason=str(reason), namespace=name))
             return
         self._namespaces.append(namespace)
         self._whose_namespace[name] = source.label

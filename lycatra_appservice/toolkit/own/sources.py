@@ -37,7 +37,7 @@ class Source:
         for path in sorted(self.folder.iterdir()):
             if path.name.startswith(("_", ".")) or path.name == TESTS:
                 continue
-            if path.suffix == ".py" or (path.is_dir() and any(path.glob("*.py"))):
+            if path.suffix == ".py" or (path.is_dir() and _has_code(path)):
                 yield path
 
     def tool_files(self, namespace: str) -> Iterator[Path]:
@@ -45,6 +45,14 @@ class Source:
         for path in sorted((self.folder / namespace).glob("*.py")):
             if not path.name.startswith(("_", ".")):
                 yield path
+
+
+def _has_code(folder: Path) -> bool:
+    """Whether it has Python files, or cannot be looked into: `glob` would find nothing there."""
+    try:
+        return any(path.suffix == ".py" for path in folder.iterdir())
+    except OSError:
+        return True
 
 
 OpenSource: TypeAlias = Callable[[], Source]

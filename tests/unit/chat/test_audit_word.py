@@ -121,6 +121,15 @@ async def test_a_room_reads_nothing_of_other_rooms(group: Scene) -> None:
     assert "limit=7" in alone
 
 
+async def test_a_room_that_others_may_join_by_themselves_reads_nothing_of_other_rooms(
+    group: Scene,
+) -> None:
+    await group.ask("!list updates limit=2")
+    group.stub.state[DM, "m.room.join_rules", ""] = {"join_rule": "restricted"}
+
+    assert "limit=2" not in await told(group, "!audit", ADMIN, DM)
+
+
 async def test_a_tool_and_a_number_narrow_it_down(group: Scene) -> None:
     for limit in range(1, 15):
         await group.ask(f"!list updates limit={limit}")

@@ -7,7 +7,7 @@ import pytest
 
 from lycatra_appservice.errors import ToolFailedError
 from lycatra_appservice.model import File, Level, RoomID, UserID
-from lycatra_appservice.toolkit.base import Audience, ToolContext, ToolResult
+from lycatra_appservice.toolkit.base import Audience, Field, ToolArgs, ToolContext, ToolResult
 from lycatra_appservice.toolkit.registry import AnyTool
 from tests.support.homeserver_stub import Failure
 from tests.support.model_server import ModelServer, calls, says
@@ -25,7 +25,7 @@ from tests.support.scene import (
     open_scene,
 )
 from tests.support.toolbench import Lists, a_tool
-from tests.unit.chat.revising import all_texts, redaction
+from tests.unit.chat.revising import all_texts, reaction, redaction
 
 SALARY, LOG = "canary-salary-4711", "canary-log-0815"
 DM = RoomID("!alone")
@@ -41,6 +41,14 @@ async def show_debts(args: NoArgs, ctx: ToolContext) -> ToolResult:
     raise ToolFailedError(SALARY)
 
 
+class CountArgs(ToolArgs):
+    text: str = Field(max_length=50, description="What to count.")
+
+
+async def count(args: CountArgs, ctx: ToolContext) -> ToolResult:
+    return ToolResult(data={"letters": len(args.text)}, markdown=f"{len(args.text)} letters")
+
+
 async def search(args: NoArgs, ctx: ToolContext) -> ToolResult:
     return ToolResult(data={"line": LOG}, markdown=LOG)
 
@@ -50,6 +58,7 @@ WITH_SECRETS: Mapping[str, Sequence[AnyTool]] = {
     "services": [
         a_tool(name="show_salary", run=show_salary, args=NoArgs, audience=Audience.ASKER),
         a_tool(name="show_debts", run=show_debts, args=NoArgs, audience=Audience.ASKER),
+        a_tool(name="count_letters", run=count, args=CountArgs),
         a_tool(name="search_journal", run=search, args=NoArgs, level=Level.OPERATOR),
     ],
 }
@@ -142,6 +151,42 @@ async def test_a_room_with_somebody_invited_is_one_with_others(scene: Scene) -> 
     await scene.ask("!show salary", room_id=DM)
 
     assert SALARY not in content_of(scene.said(DM))
+
+
+@pytest.mark.parametrize("rule", ["public", "restricted", "knock_restricted", "org.new"])
+async def test_a_room_that_others_may_join_by_themselves_is_one_with_others(
+    scene: Scene, rule: str
+) -> None:
+    # Whoever comes later reads what was said before.
+    scene.seat(PERSON, MAIN, room_id=DM)
+    scene.stub.state[DM, "m.room.join_rules", ""] = {"join_rule": rule}
+
+    await scene.ask("!show salary", room_id=DM)
+
+    assert SALARY not in content_of(scene.said(DM))
+    [made] = set(scene.stub.rooms) - {ROOM, DM}
+    assert SALARY in content_of(scene.said(RoomID(made)))
+
+
+async def test_a_direct_chat_that_one_has_to_be_let_into_is_one_alone(scene: Scene) -> None:
+    scene.seat(PERSON, MAIN, room_id=DM)
+    scene.stub.state[DM, "m.room.join_rules", ""] = {"join_rule": "knock"}
+
+    await scene.ask("!show salary", room_id=DM)
+
+    assert SALARY in content_of(scene.said(DM))
+
+
+async def test_where_it_cannot_be_told_who_may_come_in_it_goes_elsewhere(scene: Scene) -> None:
+    scene.seat(PERSON, MAIN, room_id=DM)
+    await scene.ask("!help", room_id=DM)
+    scene.stub.fail(
+        Failure(method="GET", contains="m.room.join_rules", status=403, errcode="M_FORBIDDEN")
+    )
+
+    await scene.ask("!show salary", room_id=DM)
+
+    assert "direct chat" in scene.said(DM)[-1].body
 
 
 async def test_who_asks_and_is_gone_is_not_answered_before_who_is_left(scene: Scene) -> None:
@@ -297,3 +342,53 @@ async def test_a_call_that_was_refused_does_not_cost_the_asker_his_memory(
     await asking.ask("really?", sender=OTHER, room_id=DM)
 
     assert "Three updates" in str(model.asked[-1].messages)
+
+
+async def test_what_stands_behind_such_an_answer_is_shown_to_the_asker_alone(
+    asking: Scene, model: ModelServer
+) -> None:
+    # What one tool gave for the asker alone may stand in what the next one is asked.
+    with_it = f'{{"text": "{SALARY}"}}'
+    model.will(
+        calls(("show_salary", "{}")), calls(("count_letters", with_it)), says("It has 18 letters.")
+    )
+    await asking.ask("lycatra: how long is it?")
+    line = asking.last_event_id()
+    dm = direct(asking)
+    answer = asking.stub.rooms[dm].events[-2]["event_id"]
+
+    for person in (OTHER, PERSON):
+        [told] = await asking.hear(reaction(asking, line, "🔍", sender=person))
+        assert SALARY not in content_of([told])
+        assert "direct chat" in told.body
+    asking.stub.rooms[dm].members[PERSON] = "join"
+    asking.stub.state[dm, "m.room.member", PERSON] = {"membership": "join"}
+    relation = {"m.in_reply_to": {"event_id": answer}}
+    await asking.ask("!sources", room_id=dm, m_relates_to=relation)
+    assert f"count_letters text={SALARY}" in asking.said(dm)[-1].body
+
+
+async def test_neither_is_what_was_asked_with_it_in_mind(
+    asking: Scene, model: ModelServer
+) -> None:
+    asking.seat(PERSON, MAIN, room_id=DM)
+    with_it = f'{{"text": "{SALARY}"}}'
+    model.will(calls(("show_salary", "{}")), says("Enough."))
+    model.will(calls(("count_letters", with_it)), says("It has 18 letters."))
+    await asking.ask("what do I get?", room_id=DM)
+    await asking.ask("how long is that?", room_id=DM)
+    answer = asking.last_event_id(DM)
+
+    await asking.hear(
+        asking.member(OTHER, "join", sender=OTHER, room_id=DM),
+        asking.message(
+            "lycatra: !sources",
+            sender=OTHER,
+            room_id=DM,
+            m_relates_to={"m.in_reply_to": {"event_id": answer}},
+        ),
+    )
+
+    told = asking.said(DM)[-1]
+    assert "for the eyes of the person who asked alone" in told.body
+    assert SALARY not in content_of([told])

@@ -268,6 +268,23 @@ def test_a_call_has_the_rights_of_its_person_and_no_more(
     assert as_stranger.code == 1
 
 
+def test_a_call_is_in_the_audit_of_the_service_and_told_from_one_in_a_room(
+    lycatra: Lycatra, installed: Path
+) -> None:
+    lycatra("tool", "call", "list_pots")
+    assert not (installed / "data" / "lycatra.db").exists()  # there is no service yet
+    assert lycatra("migrate").code == 0
+
+    lycatra("tool", "call", "list_pots", "--as", "@bob:hs.test")
+    lycatra("tool", "call", "open_pot", "--as", "@bob:hs.test")
+
+    done, refused = map(json.loads, lycatra("audit", "--json").out.splitlines())
+    assert (done["person"], done["tool"], done["outcome"]) == ("@bob:hs.test", "list_pots", "ok")
+    assert (refused["tool"], refused["outcome"]) == ("open_pot", "not_allowed")
+    assert done["trigger"].startswith("shell:")
+    assert done["trigger"] != refused["trigger"]
+
+
 def test_without_an_admin_the_person_is_asked_for(lycatra: Lycatra, folder: Path) -> None:
     write_config(folder, SMALLEST)
 
@@ -303,6 +320,16 @@ def test_a_tool_that_crashes_shows_its_traceback_to_who_writes_it(
     assert "tool_crashed" in outcome.stderr
     assert "ZeroDivisionError" in outcome.stderr
     assert outcome.stdout == ""
+
+
+def test_secrets_of_the_configuration_are_not_shown_as_in_a_room(
+    lycatra: Lycatra, installed: Path
+) -> None:
+    write_config(installed, CONFIG + "databases: {crm: {url: 'postgresql://a:zeisig@db/crm'}}\n")
+    body = "return ToolResult(data=1, markdown='no login with zeisig')"
+    (installed / "own" / "pots" / "stir_pot.py").write_text(tool("stir_pot", body=body))
+
+    assert lycatra("tool", "call", "stir_pot").out == "no login with ***\n"
 
 
 def test_progress_goes_beside_the_answer(lycatra: Lycatra, installed: Path) -> None:

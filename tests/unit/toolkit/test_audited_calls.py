@@ -241,6 +241,30 @@ async def test_a_change_that_cannot_be_kept_is_not_begun() -> None:
         await change(audit, then=AssertionError())
 
 
+async def away(args: ToolArgs, ctx: ToolContext) -> ToolResult:
+    raise StoreUnavailableError("the memory of tools is away")
+
+
+async def test_a_call_that_the_database_broke_off_is_no_crash_of_its_tool() -> None:
+    async with bench([a_tool(run=away)]) as on:
+        with pytest.raises(StoreUnavailableError):
+            await on.toolbox().call("say_something", {})
+
+        assert on.calls.outcomes == ["interrupted"]
+        assert [entry.outcome for entry in on.audit.entries] == ["interrupted"]
+
+
+async def test_what_is_kept_does_not_tell_whether_a_tool_is_hidden_or_missing() -> None:
+    class Args(ToolArgs):
+        door: str = Field(max_length=9, description="x", json_schema_extra={"secret": True})
+
+    hidden = a_tool(name="hide_it", args=Args)
+    [there] = await audited(hidden, "hide_it", door="open")
+    [missing] = await audited(hidden, "find_it", door="open")
+
+    assert there.arguments == missing.arguments
+
+
 async def test_the_gate_keeps_a_change_before_it_calls_the_tool() -> None:
     audit = Kept()
     seen: list[str] = []

@@ -1,6 +1,9 @@
 """A tool that repeats a secret of the configuration is not repeated."""
 
+import html
+import json
 from collections.abc import Callable
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -32,6 +35,43 @@ def test_a_result_is_told_without_it_in_every_part() -> None:
     assert SECRET not in repr(told)
     assert told.data == {"***": ["x ***", 1, None, ["y", True]]}
     assert [file.data for file in told.files] == [picture.data, b"***"]
+
+
+def test_its_files_are_called_and_described_without_it() -> None:
+    file = File(name=f"{SECRET}.txt", content_type="text/plain", data=b"", description=SECRET)
+
+    told = discreet_result(ToolResult(data=None, markdown="", files=[file]), conceal)
+
+    assert SECRET not in repr(told)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda secret: secret.encode(),
+        lambda secret: secret.encode("latin-1"),
+        lambda secret: json.dumps(secret).encode(),
+        lambda secret: json.dumps(secret, ensure_ascii=False).encode(),
+        lambda secret: html.escape(secret).encode(),
+        lambda secret: quote(secret).encode(),
+        lambda secret: quote_plus(secret).encode(),
+        lambda secret: repr(secret).encode(),
+    ],
+)
+def test_it_is_recognised_however_texts_and_files_write_it(
+    written: Callable[[str], bytes],
+) -> None:
+    secret = 'Mäuse & "Käse" <7>'
+    data = b"x " + written(secret) + b" x"
+    mask = Masker([secret]).conceal
+    file = File(name="a.txt", content_type="text/plain", data=data, description="x")
+    result = ToolResult(data=None, markdown=data.decode("utf-8", "replace"), files=[file])
+
+    told = discreet_result(result, mask)
+
+    assert b"use" not in told.files[0].data
+    if "\ufffd" not in result.markdown:
+        assert "use" not in told.markdown
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from lycatra_appservice.errors import (
     ToolTimeoutError,
     UnknownToolError,
 )
-from lycatra_appservice.model import Face, Level
+from lycatra_appservice.model import Caller, Face, Level
 from lycatra_appservice.settings import Permission
 from lycatra_appservice.toolkit.approvals import Approved, NeedsApprovalError
 from lycatra_appservice.toolkit.base import (
@@ -459,3 +459,60 @@ async def test_a_tool_learns_who_asked_and_what_else_they_may_use() -> None:
     ]
     assert ctx.log.name == "lycatra_appservice.tools.testing.say_something"
     assert result.data == ["lycatra", "database"]
+
+
+async def test_a_kept_answer_of_one_face_is_not_given_to_another() -> None:
+    async def what_is_there(args: EchoArgs, ctx: ToolContext) -> ToolResult:
+        return ToolResult(data=[tool.name for tool in ctx.visible_tools()], markdown="")
+
+    tools = [
+        a_tool(run=what_is_there, cache_for=timedelta(seconds=60)),
+        a_tool(name="hide_it"),
+    ]
+    rule = Permission(tools=("hide_it",), faces=("agent",), hidden=True)
+    async with bench(tools, rules=[rule]) as on:
+        seen = {}
+        for face in (Face.COMMAND, Face.AGENT):
+            toolbox = await on.gate.open(Caller(user_id=VIEWER, face=face, room_id=None))
+            seen[face] = (await toolbox.call("say_something", {})).data
+
+    assert seen == {
+        Face.COMMAND: ["hide_it", "say_something"],
+        Face.AGENT: ["say_something"],
+    }
+
+
+async def end_the_program(args: ToolArgs, ctx: ToolContext) -> ToolResult:
+    raise SystemExit(3)
+
+
+async def give_up(args: ToolArgs, ctx: ToolContext) -> ToolResult:
+    broken_off = asyncio.create_task(asyncio.sleep(60))
+    broken_off.cancel()
+    await broken_off
+    raise AssertionError("nothing is left to wait for")
+
+
+async def end_the_plan(args: ToolArgs, ctx: ToolContext) -> Plan:
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize("run", [end_the_program, give_up])
+async def test_a_tool_that_would_end_the_service_or_its_turn_has_only_failed_itself(
+    run: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with bench([a_tool(run=run)]) as on:
+        with pytest.raises(ToolFailedError, match="in the log under"):
+            await on.toolbox().call("say_something", {})
+
+        assert on.calls.outcomes == ["crashed"]
+        assert "tool_crashed" in caplog.messages
+
+
+async def test_neither_does_its_plan_end_the_service() -> None:
+    tools = [a_tool(effect=Effect.CHANGE, plan=end_the_plan)]
+    async with bench(tools) as on:
+        with pytest.raises(ToolFailedError, match="in the log under"):
+            await on.toolbox().call("say_something", {})
+
+        assert on.calls.outcomes == ["crashed"]

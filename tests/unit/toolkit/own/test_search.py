@@ -3,7 +3,9 @@
 import os
 import py_compile
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -110,6 +112,26 @@ BROKEN_TOOLS = [
     (tool("stir_pan"), "the tool is called 'stir_pan', the file 'stir_pot'"),
     (tool("stir_pot", summary="Short."), "the summary has 6 characters; it needs 40 to 600"),
     (tool("stir_pot", more="level='viewer'"), "level should be a Level"),
+    # Compared by identity: a text would show to the room what is for the asker alone.
+    (tool("stir_pot", more="audience='asker'"), "audience should be an Audience"),
+    (tool("stir_pot", more="scope='person'"), "scope should be a Scope"),
+    (tool("stir_pot", more="effect='change'"), "effect should be an Effect"),
+    (
+        tool("stir_pot", more="effect=Effect.CHANGE, approval='operator'"),
+        "approval should be a Rule",
+    ),
+    (
+        tool("stir_pot", more="effect=Effect.CHANGE, plan=lambda args, ctx: None"),
+        "plan must be an `async def`",
+    ),
+    (
+        tool(
+            "stir_pot",
+            before="from lycatra_appservice.toolkit.base import Audience, Scope",
+            more="audience=Audience.ASKER, scope=Scope.SHARED",
+        ),
+        "what is for the asker alone cannot have the scope of all",
+    ),
     (tool("stir_pot", more="also_called='stir'"), "also_called should be a list of words"),
     (tool("stir_pot", more="timeout=30"), "timeout should be a timedelta"),
     (
@@ -374,3 +396,33 @@ def test_a_package_that_cannot_be_loaded_is_told(
     [problem] = found.problems
     assert (problem.where, problem.reason) == ("package pot-tools", reason)
     assert not found.all_known
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o444])
+def test_a_folder_that_may_not_be_read_is_told_and_not_taken_for_removed(mode: int) -> None:
+    # Not below tmp_path, into which nobody else may look.
+    with tempfile.TemporaryDirectory() as made:
+        folder = pots(Path(made), {"pans/__init__.py": namespace("pans")})
+        Path(made).chmod(0o755)
+        (folder / "pans").chmod(mode)
+        with as_nobody():
+            found = found_in(folder)
+        (folder / "pans").chmod(0o755)
+
+    assert not found.may_be_gone("pans")
+    [problem] = found.problems
+    assert problem.disabled == "all of pans"
+    assert problem.reason == "it cannot be read: Permission denied"
+    assert own_of(found) == ["list_pots"]
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Root may read everything."""
+    we = os.geteuid()
+    if we == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(we)
