@@ -95,8 +95,12 @@ class Observation:
     has_started: bool = field(default=False, init=False)
 
     def runs_by(self, approved: Approved) -> None:
-        """Say which approval this call is made by: its entries are about the same call."""
-        self.entry = replace(self.entry, call=f"approval-{approved.number}")
+        """Say which approval this call is made by: its entries are about the same call.
+
+        A call that goes on after a crash begins once more, which is a call of its own.
+        """
+        if not approved.resuming:
+            self.entry = replace(self.entry, call=f"approval-{approved.number}")
         self.approval, self.approvers = approved.code, approved.by
 
     async def starting(self) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from lycatra_appservice.errors import ToolFailedError
 from lycatra_appservice.model import JSON, LaneKind, RoomID
 from lycatra_appservice.toolkit.base import Audience, Effect, Tool, ToolContext, ToolResult
 from tests.support.approving import LISTS, seat_people
+from tests.support.dying import cut_off, die_here
 from tests.support.homeserver_stub import Failure
 from tests.support.model_server import ModelServer, calls, says
 from tests.support.scene import (
@@ -212,13 +213,13 @@ async def test_a_run_after_a_crash_goes_on_with_the_same_message(tmp_path: Path)
         await slow._is_shown("half of it")
         slow.goes_on = None
         slow.sayings = ("the other half",)
-        raise asyncio.CancelledError
+        await die_here()
 
     slow.goes_on = crash
     async with showing(tmp_path, slow) as scene:
         await scene.push(scene.message("!read slowly"))
         [(lease, turn)] = await scene.engine.store.claim(LaneKind.COMMAND, 1)
-        with suppress(asyncio.CancelledError):
+        with cut_off():
             await scene.runner.run(lease, turn, go_on=False)
         await scene.engine.store.put_back(lease, turn, timedelta(0), failed=False)
         await hurry(scene)
@@ -257,7 +258,7 @@ async def stop(scene: Scene, slow: Slow) -> None:
     await slow._is_shown("half of it")
     await scene.push(scene.message("!stop"))
     await work_off(scene, LaneKind.CONTROL)
-    raise asyncio.CancelledError
+    await die_here()
 
 
 async def test_one_that_was_stopped_says_so(tmp_path: Path) -> None:
@@ -266,7 +267,7 @@ async def test_one_that_was_stopped_says_so(tmp_path: Path) -> None:
     async with showing(tmp_path, slow) as scene:
         await scene.push(scene.message("!read slowly"))
         [(lease, turn)] = await scene.engine.store.claim(LaneKind.COMMAND, 1)
-        with suppress(asyncio.CancelledError):
+        with cut_off():
             await scene.runner.run(lease, turn, go_on=False)
         await scene.runner.end_cancelled(lease, turn, timedelta(0), go_on=False)
         await hurry(scene)
@@ -285,14 +286,14 @@ async def test_words_that_were_changed_end_it_and_begin_another(tmp_path: Path) 
         await slow.scene.push(edit(slow.scene, asked, "!read slowly "))
         await slow.scene.push(edit(slow.scene, asked, "!list updates 5"))
         await work_off(slow.scene, LaneKind.CONTROL)
-        raise asyncio.CancelledError
+        await die_here()
 
     slow.goes_on = reword
     async with showing(tmp_path, slow) as scene:
         asked = scene.message("!read slowly")
         await scene.push(asked)
         [(lease, turn)] = await scene.engine.store.claim(LaneKind.COMMAND, 1)
-        with suppress(asyncio.CancelledError):
+        with cut_off():
             await scene.runner.run(lease, turn, go_on=False)
         await hurry(scene)
 

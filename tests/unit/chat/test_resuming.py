@@ -1,8 +1,7 @@
 """A change that was cut off goes on under its approval, if its tool tells what was done."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from lycatra_appservice.toolkit.base import (
     ToolResult,
 )
 from tests.support.approving import LISTS, OPERATOR, card_id, card_now, seat_people
+from tests.support.dying import cut_off, die_here
 from tests.support.scene import TOOLS, NoArgs, Scene, open_scene
 from tests.support.toolbench import Lists, a_tool
 from tests.support.turns import query
@@ -63,7 +63,7 @@ class Deployment:
     async def _cut(self, name: str) -> None:
         if self.cut_in == name:
             self.cut_in = None
-            raise asyncio.CancelledError
+            await die_here()
 
     def tools(self, *, resumes: bool) -> Mapping[str, Sequence[Tool[Any]]]:
         tool = a_tool(
@@ -95,7 +95,7 @@ async def approve_until_cut_off(scene: Scene) -> None:
     await scene.push(reaction(scene, card_id(scene), "✅", sender=OPERATOR))
     await work_off(scene, LaneKind.CONTROL)
     [(lease, turn)] = await scene.engine.store.claim(LaneKind.COMMAND, 1)
-    with suppress(asyncio.CancelledError):
+    with cut_off():
         await scene.runner.run(lease, turn, go_on=False)
     await scene.engine.store.put_back(lease, turn, timedelta(0), failed=False)
 
@@ -205,7 +205,7 @@ async def test_a_part_that_was_read_is_not_read_again_after_a_crash(tmp_path: Pa
         seat_people(scene)
         await scene.push(scene.message("!deploy update"))
         [(lease, turn)] = await scene.engine.store.claim(LaneKind.COMMAND, 1)
-        with suppress(asyncio.CancelledError):
+        with cut_off():
             await scene.runner.run(lease, turn, go_on=False)
         await scene.engine.store.put_back(lease, turn, timedelta(0), failed=False)
         await hurry(scene)
