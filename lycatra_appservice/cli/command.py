@@ -83,9 +83,7 @@ def read_installation(arguments: Namespace) -> Installation:
     return Installation(settings=settings, tools=found.with_wrong_settings(settings.tool_mistakes))
 
 
-def _mistakes_of_rules(
-    written: WrittenSettings, found: "FoundTools"
-) -> Iterator["RuleMistake"]:
+def _mistakes_of_rules(written: WrittenSettings, found: "FoundTools") -> Iterator["RuleMistake"]:
     """What is wrong with rules of approvals, and can be told by who knows the tools."""
     from lycatra_appservice.toolkit.access import Access
     from lycatra_appservice.toolkit.permissions import Permissions

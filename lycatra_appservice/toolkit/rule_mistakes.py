@@ -1,4 +1,4 @@
-"""What is wrong with rules of approvals before anything is asked: names, and who could ever vote."""
+"""What is wrong with rules of approvals before anything is asked: names, and who could vote."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -87,9 +87,7 @@ def _is_told_anyway(rule: Rule, voters: frozenset[UserID]) -> bool:
     return not (voters or rule.people) and (rule.level, rule.quorum) == (Level.OPERATOR, 1)
 
 
-def _is_always_short(
-    rule: Rule, tool: AnyTool, access: Access, voters: frozenset[UserID]
-) -> bool:
+def _is_always_short(rule: Rule, tool: AnyTool, access: Access, voters: frozenset[UserID]) -> bool:
     askers: set[UserID] = set()
     for face in Face:
         may_ask = access.people(access.requirement(tool, face))

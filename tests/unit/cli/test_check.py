@@ -124,7 +124,11 @@ OF_BOB = ALICE_ALONE.replace("}", ", none: ['@bob:hs.test']}")
         (ALICE_ALONE, "{people: ['@a:hs.test'], quorum: 2}", "2 people, but only 1 may approve"),
         (ALICE_ALONE, "{quorum: 2}", "restart_service needs 2 people, but only 1 may approve it"),
         (ALICE_ALONE, "{not_requester: true}", "restart_service needs 1 person beside who asks"),
-        (ALICE_ALONE, "{tools: {restart_service: {quorum: 2}}}", "approvals.tools.restart_service"),
+        (
+            ALICE_ALONE,
+            "{tools: {restart_service: {quorum: 2}}}",
+            "approvals.tools.restart_service",
+        ),
         (OF_BOB, "{people: ['@bob:hs.test']}", "needs 1 person, but nobody may approve it"),
         (
             "access: {operator: ['@o:hs.test']}\n",
