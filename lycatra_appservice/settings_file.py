@@ -16,6 +16,7 @@ from lycatra_appservice.registration import (
     RegistrationError,
     Tokens,
     differing_keys,
+    new_tokens,
     read_registration,
     registration_content,
     tokens_in,
@@ -79,12 +80,15 @@ def load_settings(
     tool_names: Mapping[str, Sequence[str]] | None = None,
     own: OwnNamespaces | None = None,
     more_mistakes: FindMistakes | None = None,
+    *,
+    needs_tokens: bool = True,
 ) -> Settings:
     """Read everything the program runs with; `path` None means the environment alone.
 
     `check_tools` has the settings model of each namespace, `tool_names` the names of its tools;
     None: the names in `permissions` are not looked at. `more_mistakes` finds what only those can
-    see who know the tools. Raises SettingsError with every mistake, one line each; no line
+    see who know the tools. Without `needs_tokens` made-up ones stand in for a registration that
+    there is not yet. Raises SettingsError with every mistake, one line each; no line
     repeats a value that may be a secret.
     """
     reading = _Reading(gather(path, environ, check_tools))
@@ -95,7 +99,7 @@ def load_settings(
         reading.check_permissions(written, tool_names, own)
     if more_mistakes is not None:
         reading.check_further(written, more_mistakes)
-    reading.add_tokens(written)
+    reading.add_tokens(written, needs_tokens=needs_tokens)
     return reading.complete(Settings).model_copy(
         update={
             "tool_settings": sections,
@@ -219,12 +223,15 @@ class _Reading:
             mistake = self._origins.mistake(found.path, found.sentence + hint)
             self._add(mistake, is_certain=found.is_written)
 
-    def add_tokens(self, written: WrittenSettings) -> None:
+    def add_tokens(self, written: WrittenSettings, *, needs_tokens: bool) -> None:
         """Take the tokens that are not written in the configuration from the registration."""
         appservice = written.appservice
         if appservice.as_token is not None and appservice.hs_token is not None:
             return
         path = appservice.registration_file
+        if not (needs_tokens or path.exists()):
+            self._put_tokens(new_tokens())
+            return
         try:
             content = read_registration(path)
             self._put_tokens(tokens_in(content, path))

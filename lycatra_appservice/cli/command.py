@@ -63,8 +63,11 @@ class Installation:
     tools: "FoundTools"
 
 
-def read_installation(arguments: Namespace) -> Installation:
-    """Find the tools and read the settings. What is wrong with one's own tools disables them."""
+def read_installation(arguments: Namespace, *, needs_tokens: bool = True) -> Installation:
+    """Find the tools and read the settings. What is wrong with one's own tools disables them.
+
+    Without `needs_tokens` there need be no registration yet: nothing is said to Synapse.
+    """
     from lycatra_appservice.settings_file import OwnNamespaces, load_own_tools, load_settings
     from lycatra_appservice.toolkit.own.search import find_tools
 
@@ -79,6 +82,7 @@ def read_installation(arguments: Namespace) -> Installation:
         found.names(),
         own,
         lambda written: _mistakes_of_rules(written, found),
+        needs_tokens=needs_tokens,
     )
     return Installation(settings=settings, tools=found.with_wrong_settings(settings.tool_mistakes))
 

@@ -32,7 +32,7 @@ _HERE: Final = Component(
 
 def run(arguments: Namespace) -> int:
     """Do it; returns the exit code. Raises LycatraError."""
-    installation = read_installation(arguments)
+    installation = read_installation(arguments, needs_tokens=False)
     tool = tool_called(arguments.name, installation.tools)
     person = _person(arguments.person, installation.settings)
     raw = _arguments(arguments.words, tool)

@@ -17,7 +17,7 @@ from lycatra_appservice.toolkit.registry import AnyTool
 
 def run(arguments: Namespace) -> int:
     """Do it; returns the exit code. Raises LycatraError."""
-    found = read_installation(arguments).tools
+    found = read_installation(arguments, needs_tokens=False).tools
     tool = tool_called(arguments.name, found)
     seen = json.dumps(_as_seen_by_models(tool), indent=2, ensure_ascii=False)
     if arguments.json:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lycatra_appservice.toolkit.trial import Trial
-from tests.support.config_folder import SMALLEST, write_config
+from tests.support.config_folder import SMALLEST, WITHOUT_TOKENS, write_config
 from tests.support.own_tools import pots, tool
 from tests.unit.cli.conftest import Lycatra
 
@@ -130,6 +130,16 @@ def test_a_name_that_cannot_be_is_refused(
     assert (outcome.code, outcome.out) == (1, "")
     assert sentence in outcome.err
     assert not (folder / "own").exists()
+
+
+def test_tools_are_tried_before_there_is_a_registration(lycatra: Lycatra, folder: Path) -> None:
+    write_config(folder, WITHOUT_TOKENS + CONFIG.removeprefix(SMALLEST))
+    lycatra("tool", "new", "weather/get_forecast")
+
+    called = lycatra("tool", "call", "get_forecast", "Alice")
+
+    assert (called.code, called.out) == (0, "Hello Alice!\n")
+    assert lycatra("tool", "list").code == lycatra("tool", "show", "get_forecast").code == 0
 
 
 # --- list and show

@@ -126,7 +126,7 @@ BROKEN_TOOLS = [
         tool("stir_pot").replace('default="nothing"', "default=3"),
         "the argument 'word' would not take its own default, 3",
     ),
-    (tool("stir_pot").replace('title="T", ', ""), "line 14: Tool(…) has no 'title'"),
+    (tool("stir_pot").replace('title="T", ', ""), "line 13: Tool(…) has no 'title'"),
     (tool("stir_pot", more="effect='change'"), "effect should be Effect.READ or Effect.CHANGE"),
     (tool("stir_pot").replace("args=Args", "args=dict"), "args should be a class made from"),
     (
