@@ -1,6 +1,7 @@
 """The border to code that others wrote and that may do anything while it is loaded or run."""
 
 import asyncio
+import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,9 @@ from typing import Final
 from lycatra_appservice.errors import LycatraError
 
 _LONGEST_REASON: Final = 300
+_WITHOUT: Final = re.compile(
+    r"(?P<what>\w+)\.__init__\(\) missing \d+ required keyword-only arguments?: (?P<names>.+)"
+)
 
 
 class ForeignCodeError(LycatraError):
@@ -54,8 +58,16 @@ def _reason(exc: BaseException, file: Path, folder: Path) -> str:
         said = exc.msg
     else:
         place = _last_place(exc, file, folder)
-        said = f"{exc}" if isinstance(exc, ImportError) else f"{type(exc).__name__}: {exc}"
+        said = _said(exc)
     return " ".join(f"{place}{said}".split())[:_LONGEST_REASON]
+
+
+def _said(exc: BaseException) -> str:
+    if isinstance(exc, ImportError):
+        return str(exc)
+    if isinstance(exc, TypeError) and (found := _WITHOUT.fullmatch(str(exc))):
+        return f"{found['what']}(…) has no {found['names']}"
+    return f"{type(exc).__name__}: {exc}"
 
 
 def _last_place(exc: BaseException, file: Path, folder: Path) -> str:
@@ -68,7 +80,7 @@ def _last_place(exc: BaseException, file: Path, folder: Path) -> str:
 
 
 def _place(where: Path, line: int | None, file: Path, folder: Path) -> str:
-    if where == file:
+    if where == file and file.name != "__init__.py":  # that one is known by its folder
         return f"line {line}: "
     named = where.relative_to(folder) if where.is_relative_to(folder) else where
     return f"line {line} of {named}: "

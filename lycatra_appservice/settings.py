@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -281,6 +281,12 @@ class ApprovalRule(Section):
     )
     freeze: FreezeTimes = Field((), description="a list such as ['fri 18:00-24:00', 'sat-sun']")
     room: RoomAddress | None = Field(None, description="the ID of a room for the cards")
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        if self.people and "level" in self.model_fields_set:
+            raise ValueError("should have either level or people, not both")
+        return self
 
 
 class Approvals(ApprovalRule):

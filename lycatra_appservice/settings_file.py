@@ -1,10 +1,10 @@
 """The configuration as `Settings`, out of its file, environment and secret files."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -16,6 +16,7 @@ from lycatra_appservice.registration import (
     RegistrationError,
     Tokens,
     differing_keys,
+    new_tokens,
     read_registration,
     registration_content,
     tokens_in,
@@ -45,18 +46,50 @@ class OwnNamespaces:
     all_known: bool = True
 
 
+class FurtherMistake(Protocol):
+    """A sentence about the value at `path`."""
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Where it stands."""
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong."""
+
+    @property
+    def unknown(self) -> str | None:
+        """A name, for a hint at a likely one of `known`."""
+
+    @property
+    def known(self) -> Sequence[str]:
+        """What there is."""
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the configuration says so itself; else it is a warning."""
+
+
+FindMistakes: TypeAlias = Callable[[WrittenSettings], Iterable[FurtherMistake]]
+
+
 def load_settings(
     path: Path | None,
     environ: Mapping[str, str],
     check_tools: Mapping[str, type[BaseModel]],
     tool_names: Mapping[str, Sequence[str]] | None = None,
     own: OwnNamespaces | None = None,
+    more_mistakes: FindMistakes | None = None,
+    *,
+    needs_tokens: bool = True,
 ) -> Settings:
     """Read everything the program runs with; `path` None means the environment alone.
 
     `check_tools` has the settings model of each namespace, `tool_names` the names of its tools;
-    None: the names in `permissions` are not looked at. Raises SettingsError with every
-    mistake, one line each; no line repeats a value that may be a secret.
+    None: the names in `permissions` are not looked at. `more_mistakes` finds what only those can
+    see who know the tools. Without `needs_tokens` made-up ones stand in for a registration that
+    there is not yet. Raises SettingsError with every mistake, one line each; no line
+    repeats a value that may be a secret.
     """
     reading = _Reading(gather(path, environ, check_tools))
     own = own or OwnNamespaces()
@@ -64,7 +97,9 @@ def load_settings(
     written = reading.complete(WrittenSettings)
     if tool_names is not None:
         reading.check_permissions(written, tool_names, own)
-    reading.add_tokens(written)
+    if more_mistakes is not None:
+        reading.check_further(written, more_mistakes)
+    reading.add_tokens(written, needs_tokens=needs_tokens)
     return reading.complete(Settings).model_copy(
         update={
             "tool_settings": sections,
@@ -179,12 +214,24 @@ class _Reading:
             all_seen = own.all_known and not own.broken
             self._add(mistake, is_certain=all_seen or problem.unknown is None)
 
-    def add_tokens(self, written: WrittenSettings) -> None:
+    def check_further(self, written: WrittenSettings, find_mistakes: FindMistakes) -> None:
+        """Find what is wrong between sections that are right in themselves."""
+        if self._mistakes:
+            return
+        for found in find_mistakes(written):
+            hint = did_you_mean(found.unknown, found.known) if found.unknown else ""
+            mistake = self._origins.mistake(found.path, found.sentence + hint)
+            self._add(mistake, is_certain=found.is_written)
+
+    def add_tokens(self, written: WrittenSettings, *, needs_tokens: bool) -> None:
         """Take the tokens that are not written in the configuration from the registration."""
         appservice = written.appservice
         if appservice.as_token is not None and appservice.hs_token is not None:
             return
         path = appservice.registration_file
+        if not (needs_tokens or path.exists()):
+            self._put_tokens(new_tokens())
+            return
         try:
             content = read_registration(path)
             self._put_tokens(tokens_in(content, path))

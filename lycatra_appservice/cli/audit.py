@@ -61,8 +61,10 @@ def _run(arguments: Namespace) -> int:
     )
     line = as_json if arguments.json else partial(as_line, zone=settings.zone)
     try:
-        asyncio.run(export(settings.database, wish, line, print))
+        found = asyncio.run(export(settings.database, wish, line, print))
         sys.stdout.flush()
+        if not found:
+            print("nothing found", file=sys.stderr)
     except BrokenPipeError:
         # Whoever reads has seen enough, as `head` does; Python must not try to flush again.
         with suppress(OSError):

@@ -29,11 +29,17 @@ async def export(
     wish: Export,
     line: Callable[[Recorded], str],
     show: Callable[[str], None],
-) -> None:
-    """Show a line for each entry, the oldest first; the service may run meanwhile."""
+) -> int:
+    """Show a line for each entry, the oldest first; the service may run meanwhile.
+
+    Returns how many there were.
+    """
+    found = 0
     async with existing_database(settings) as database:
         async for recorded in _found(AuditStore(database), wish):
             show(line(recorded))
+            found += 1
+    return found
 
 
 async def _found(store: AuditStore, wish: Export) -> AsyncIterator[Recorded]:
@@ -47,11 +53,11 @@ async def _found(store: AuditStore, wish: Export) -> AsyncIterator[Recorded]:
 
 
 def _wanted(wish: Export) -> Wanted:
-    person = wish.person or ""
+    person = f"@{wish.person.removeprefix('@')}" if wish.person else ""
     is_whole = ":" in person
     return Wanted(
         person=UserID(person) if is_whole else None,
-        beginning=f"@{person.removeprefix('@')}:" if person and not is_whole else None,
+        beginning=f"{person}:" if person and not is_whole else None,
         tool="_".join(wish.tool.split()) if wish.tool else None,
         since=wish.since,
     )

@@ -12,7 +12,7 @@ from lycatra_appservice.cli.command import (
     refuse_shared_mount,
 )
 from lycatra_appservice.cli.concerns import concerns_about
-from lycatra_appservice.settings import Settings
+from lycatra_appservice.settings import Approvals, Settings
 
 if TYPE_CHECKING:
     from lycatra_appservice.toolkit.own.found import FoundTools
@@ -43,12 +43,24 @@ def _summary(settings: Settings, tools: "FoundTools") -> str:
         "admins": ", ".join(access.admin) or "nobody",
         "operators": ", ".join(access.operator) or "nobody",
         "viewers": ", ".join(access.viewer) or "nobody",
+        "approvals": _approvals(settings.approvals),
         "rules": f"{len(settings.permissions)} under permissions",
         "tools": ", ".join(each.name for each in tools.registry.namespaces) or "none",
         "time zone": settings.timezone,
     }
     lines = (f"  {name + ':':<15}{value}" for name, value in rows.items())
     return "\n".join(["The configuration is complete.", *lines])
+
+
+def _approvals(rules: Approvals) -> str:
+    who = f"of {', '.join(rules.people)}" if rules.people else rules.level
+    if not rules.people and rules.quorum > 1:
+        who += "s"
+    minutes, seconds = divmod(round(rules.lifetime.total_seconds()), 60)
+    within = f"{minutes} min" if minutes % 60 or seconds else f"{minutes // 60} h"
+    others = ", not who asks" if rules.not_requester else ""
+    otherwise = f"; otherwise for {', '.join(sorted(rules.tools))}" if rules.tools else ""
+    return f"{rules.quorum} {who} within {within}{others}{otherwise}"
 
 
 CHECK = Command(

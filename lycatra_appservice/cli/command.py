@@ -2,7 +2,7 @@
 
 import os
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from lycatra_appservice.settings import DatabaseSettings, Settings, WrittenSetti
 
 if TYPE_CHECKING:  # commands that need no tools start without the libraries of theirs
     from lycatra_appservice.toolkit.own.found import FoundTools
+    from lycatra_appservice.toolkit.rule_mistakes import RuleMistake
 
 CONFIG_VARIABLE = "LYCATRA_CONFIG"
 DEFAULT_CONFIG = Path("config.yaml")
@@ -62,8 +63,11 @@ class Installation:
     tools: "FoundTools"
 
 
-def read_installation(arguments: Namespace) -> Installation:
-    """Find the tools and read the settings. What is wrong with one's own tools disables them."""
+def read_installation(arguments: Namespace, *, needs_tokens: bool = True) -> Installation:
+    """Find the tools and read the settings. What is wrong with one's own tools disables them.
+
+    Without `needs_tokens` there need be no registration yet: nothing is said to Synapse.
+    """
     from lycatra_appservice.settings_file import OwnNamespaces, load_own_tools, load_settings
     from lycatra_appservice.toolkit.own.search import find_tools
 
@@ -71,17 +75,28 @@ def read_installation(arguments: Namespace) -> Installation:
     found = find_tools(load_own_tools(path, os.environ))
     own = OwnNamespaces(usable=found.own, broken=found.disabled, all_known=found.all_known)
     models = {each.name: each.settings for each in found.registry.namespaces}
-    settings = load_settings(path, os.environ, models, found.names(), own)
-    _expect_known_tools(settings, found)
+    settings = load_settings(
+        path,
+        os.environ,
+        models,
+        found.names(),
+        own,
+        lambda written: _mistakes_of_rules(written, found),
+        needs_tokens=needs_tokens,
+    )
     return Installation(settings=settings, tools=found.with_wrong_settings(settings.tool_mistakes))
 
 
-def _expect_known_tools(settings: Settings, found: "FoundTools") -> None:
-    """Raise SettingsError if rules of approvals are about tools that there surely are not."""
-    from lycatra_appservice.toolkit.approvals import ConfiguredRules
+def _mistakes_of_rules(written: WrittenSettings, found: "FoundTools") -> Iterator["RuleMistake"]:
+    """What is wrong with rules of approvals, and can be told by who knows the tools."""
+    from lycatra_appservice.toolkit.access import Access
+    from lycatra_appservice.toolkit.permissions import Permissions
+    from lycatra_appservice.toolkit.rule_mistakes import hopeless_rules, unknown_tools
 
     changing = [tool for tool in found.registry.tools if tool.changes]
-    ConfiguredRules(settings.approvals).expect_known(changing, found.may_have)
+    access = Access(written.access, Permissions(written.permissions, found.registry))
+    yield from unknown_tools(written.approvals, changing, found.may_have)
+    yield from hopeless_rules(written.approvals, changing, access)
 
 
 def read_settings(arguments: Namespace) -> Settings:

@@ -1,7 +1,7 @@
 """Other people's databases, from which we only ever read."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -33,10 +33,21 @@ class QueryRefusedError(ReadingError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundRows:
-    """What a query gave: JSON values by column. `more`: there were more than are shown."""
+    """The rows that a query gave, to go through one by one, each with JSON values by column.
+
+    `more`: there were more than these.
+    """
 
     rows: Sequence[Mapping[str, Any]]
     more: bool
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        """Each row, as in `rows`."""
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+        return len(self.rows)
 
 
 class Reader(Protocol):

@@ -76,7 +76,8 @@ def write_files(ground: Ground, model: ModelChoice) -> None:
         check=False,
     )
     if made.returncode != 0:
-        raise HomeserverError(f"The registration could not be written: {made.stderr.strip()}")
+        said = made.stderr.strip().removeprefix("lycatra: ")
+        raise HomeserverError(f"The demo's configuration cannot be used: {said}")
 
 
 def write_deploy_log(ground: Ground, today: date) -> None:

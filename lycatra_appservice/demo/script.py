@@ -78,7 +78,10 @@ async def run_script(
     missing = 0
     for line in lines:
         event_id = await player.play(line)
-        if event_id is None or not await reader.outcome_of(event_id, patience):
+        if event_id is None:
+            missing += 1
+            say(f"There is no open card for line {line.number}: {line.text}")
+        elif not await reader.outcome_of(event_id, patience):
             missing += 1
             seconds = patience.total_seconds()
             say(f"No answer within {seconds:g} s to line {line.number}: {line.text}")

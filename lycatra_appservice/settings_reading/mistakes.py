@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from lycatra_appservice.settings_reading.environment import variable_of
-from lycatra_appservice.settings_reading.model_fields import field_at, keys_at
+from lycatra_appservice.settings_reading.model_fields import choices_at, field_at, keys_at
 from lycatra_appservice.settings_reading.yaml_tree import KeyPath, YamlProblem
 
 _LONGEST_KEY = 40
@@ -24,6 +24,7 @@ _SENTENCES = {
     "int_parsing": "should be a whole number",
     "int_type": "should be a whole number",
     "int_from_float": "should be a whole number",
+    "string_pattern_mismatch": "does not have the form that it should have",
 }
 
 
@@ -118,6 +119,9 @@ def _sentence(detail: ErrorDetails, models: Sequence[type[BaseModel]]) -> str:
         return "is not a setting" + did_you_mean(str(path[-1]), keys_at(models, path[:-1]))
     if detail["type"] == "union_tag_invalid":  # pydantic's sentence repeats the value
         return f"should have {detail['ctx']['discriminator']}: {detail['ctx']['expected_tags']}"
+    if detail["type"] == "union_tag_not_found":
+        name = detail["ctx"]["discriminator"].strip("'")
+        return f"has no {name}; there are {', '.join(choices_at(models, path, name))}"
     sentence = _SENTENCES.get(detail["type"]) or detail["msg"].removeprefix("Value error, ")
     sentence = sentence.replace("Input should", "should")
     field = field_at(models, path)

@@ -66,6 +66,12 @@ def keys_at(models: Sequence[type[BaseModel]], path: KeyPath) -> list[str]:
     return keys
 
 
+def choices_at(models: Sequence[type[BaseModel]], path: KeyPath, name: str) -> list[str]:
+    """The words by which the models of a place differ, as their field `name` has them."""
+    fields = [model.model_fields.get(name) for model in models_at(models, path)]
+    return [str(word) for field in fields if field for word in get_args(field.annotation)]
+
+
 def has_free_keys(annotation: object) -> bool:
     """Whether the keys below are names that the operator chooses."""
     return get_origin(annotation) is dict

@@ -107,7 +107,7 @@ class Access:
 
     def may(self, caller: Caller, tool: AnyTool, standing: Standing) -> Decision:
         """Decide one call, by the same rule for every face."""
-        needs = self._requirement(caller, tool)
+        needs = self.requirement(tool, caller.face)
         grant = self.grant(caller.user_id, standing)
         if self._meets(needs, caller.user_id, grant, standing):
             return Decision(allowed=True, needs=needs)
@@ -132,10 +132,11 @@ class Access:
             if self._permissions and self._permissions.of(tool, face).is_off
         )
 
-    def _requirement(self, caller: Caller, tool: AnyTool) -> Requirement:
+    def requirement(self, tool: AnyTool, face: Face) -> Requirement:
+        """What a tool asks of whoever comes by this face."""
         if self._permissions is None:
             return Requirement(level=tool.level)
-        return self._permissions.of(tool, caller.face)
+        return self._permissions.of(tool, face)
 
     @staticmethod
     def _meets(
@@ -152,14 +153,23 @@ class Access:
         """Whether somebody is who is asked for; deny wins."""
         return self._meets(needs, user_id, self.grant(user_id, standing), standing)
 
+    def people(self, needs: Requirement) -> frozenset[UserID] | None:
+        """All who are asked for, in every room; None where groups are, whom nobody can count."""
+        if needs.is_off:
+            return frozenset()
+        left = [actor for actor in self._actors(needs) if not self._is_denied(actor)]
+        if any(actor.kind is not ActorKind.PERSON for actor in left):
+            return None
+        return frozenset(UserID(actor.name) for actor in left)
+
+    def _actors(self, needs: Requirement) -> Sequence[Actor]:
+        if needs.who is not None:
+            return needs.who.actors
+        return [a for a in self._granted.actors if self._levels[a.written] >= needs.level]
+
     def who_could(self, needs: Requirement, room_id: RoomID | None) -> Text:
         """Who is asked for, as a sentence for somebody who is not, in this room."""
-        if needs.who is not None:
-            actors = needs.who.actors
-        else:
-            granted = self._granted.actors
-            actors = tuple(a for a in granted if self._levels[a.written] >= needs.level)
-        found = who_could(actors, room_id, self._is_denied)
+        found = who_could(self._actors(needs), room_id, self._is_denied)
         if found is not None:
             return found
         if needs.rule is not None:

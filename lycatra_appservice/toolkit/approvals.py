@@ -2,15 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol, TypeAlias
 
 from pydantic import BaseModel
 
-from lycatra_appservice.errors import SettingsError, ToolError
-from lycatra_appservice.freeze_times import FreezeTime, frozen_until, is_endless, read_freeze_time
+from lycatra_appservice.errors import ToolError
+from lycatra_appservice.freeze_times import FreezeTime, frozen_until, read_freeze_time
 from lycatra_appservice.model import JSON, Level, RoomID, UserID
 from lycatra_appservice.toolkit.redaction import canonical_arguments
 from lycatra_appservice.words.text import Text
@@ -175,24 +175,6 @@ class ConfiguredRules:
         own = self._settings.tools.get(tool.name)
         return _with(rule, own) if own is not None else rule
 
-    def expect_known(
-        self, changing: Sequence[ChangingTool], may_have: Callable[[str], bool] = lambda _: False
-    ) -> None:
-        """Raise SettingsError for tools that do not exist or change nothing, or hopeless rules.
-
-        `may_have` tells of other tools that may be there, and do not work now.
-        """
-        known = {tool.name: tool for tool in changing}
-        problems = [
-            f"approvals.tools.{name}: is no tool that changes something"
-            + (f"; there are {', '.join(sorted(known))}" if known else "")
-            for name in sorted(self._settings.tools.keys() - known.keys())
-            if not may_have(name)
-        ]
-        problems += [f"approvals: {each}" for tool in changing for each in _hopeless(self, tool)]
-        if problems:
-            raise SettingsError(problems)
-
 
 def _with(rule: Rule, settings: RuleSettings) -> Rule:
     written: dict[str, Any] = {
@@ -204,12 +186,3 @@ def _with(rule: Rule, settings: RuleSettings) -> Rule:
         written["level"] = Level[written["level"].upper()]
         written.setdefault("people", ())
     return replace(rule, **written)
-
-
-def _hopeless(rules: RuleFor, tool: ChangingTool) -> Iterator[str]:
-    rule = rules(tool)
-    named = [each for each in rule.people if each.startswith("@")]
-    if rule.people and len(named) == len(rule.people) and len(named) < rule.quorum:
-        yield f"{tool.name} needs {rule.quorum} people, but only {len(named)} may approve it"
-    if is_endless(rule.freeze):
-        yield f"{tool.name} could never be approved: its freeze times leave no moment of the week"

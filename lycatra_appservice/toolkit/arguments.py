@@ -70,7 +70,7 @@ def _problem(detail: ErrorDetails, schema: Mapping[str, Any], *, is_hidden: bool
             return _unknown_field(str(place[-1]), name, _field_at(place[:-1], schema))
         case "missing":
             described = field.get("description") or Text("argument_required")
-            return Text("argument_missing", name=name, description=described)
+            return Text("argument_missing", name=name, description=_unstopped(described))
         case "value_error":
             # A model's own validator: its words are ours.
             return Text("argument_refused", name=name, problem=str(detail["ctx"]["error"]))
@@ -137,6 +137,11 @@ def _shown(value: object) -> Said:
     if value is None:
         return Text("shown_nothing")
     return Text("shown_list") if isinstance(value, list) else Text("shown_otherwise")
+
+
+def _unstopped(described: Said) -> Said:
+    """For the middle of a sentence that has its own full stop."""
+    return described.rstrip(".") if isinstance(described, str) else described
 
 
 def _named(word: str) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from pydantic import ValidationError
+
 from lycatra_appservice.toolkit.base import (
     Audience,
     Effect,
@@ -28,11 +30,32 @@ _KINDS: Mapping[type, Sequence[str]] = {
     Audience: ("audience",),
     timedelta: ("timeout", "cache_for"),
 }
+_WRITTEN: Mapping[type, str] = {
+    str: "a text",
+    Effect: "Effect.READ or Effect.CHANGE",
+    Level: "Level.VIEWER, Level.OPERATOR or Level.ADMIN",
+    Scope: "Scope.PERSON or Scope.SHARED",
+    Audience: "Audience.ROOM or Audience.ASKER",
+    timedelta: "a timedelta, such as timedelta(seconds=30)",
+}
+_BOUNDS: Mapping[str, str] = {
+    "string": "max_length=",
+    "integer": "ge= and le=",
+    "number": "ge= and le=",
+    "array": "max_length=",
+}
 
 # llama.cpp compiles schemas to a grammar and answers 400 to a type it does not know.
 _TYPES = frozenset({"string", "integer", "number", "boolean", "array", "object", "null"})
 _BRANCHES = ("anyOf", "oneOf", "allOf")
 _LOOKAROUND = re.compile(r"\(\?(?:[=!]|<[=!])")  # silently not enforced by grammars
+
+
+def letters_problem(name: str) -> str | None:
+    """What is wrong with the letters of a tool's name."""
+    if TOOL_NAME.fullmatch(name):
+        return None
+    return f"the name {name!r} should be 3 to 41 of a-z, 0-9 and _, beginning with a letter"
 
 
 def lint_tool(tool: Tool[Any]) -> list[str]:
@@ -52,8 +75,7 @@ def _type_problems(tool: Tool[Any]) -> Iterator[str]:
     for kind, names in _KINDS.items():
         for name in names:
             if not isinstance(getattr(tool, name), kind):
-                article = "an" if kind.__name__[0] in "AE" else "a"
-                yield f"{name} should be {article} {kind.__name__}"
+                yield f"{name} should be {_WRITTEN[kind]}"
     if not (isinstance(tool.args, type) and issubclass(tool.args, ToolArgs)):
         yield "args should be a class made from ToolArgs"
     approval: object = tool.approval
@@ -65,8 +87,8 @@ def _type_problems(tool: Tool[Any]) -> Iterator[str]:
 
 
 def _declaration_problems(tool: Tool[Any]) -> Iterator[str]:
-    if not TOOL_NAME.fullmatch(tool.name):
-        yield f"the name {tool.name!r} does not match ^{TOOL_NAME.pattern}$"
+    if problem := letters_problem(tool.name):
+        yield problem
     if not tool.title.strip():
         yield "the title is empty"
     if len(tool.summary) not in SUMMARY_CHARACTERS:
@@ -110,6 +132,19 @@ def _args_problems(tool: Tool[Any]) -> Iterator[str]:
     config = tool.args.model_config
     if config.get("extra") != "forbid" or not config.get("frozen"):
         yield "the arguments must be frozen and forbid unknown fields, as ToolArgs does"
+    for name, field in tool.args.model_fields.items():
+        if not field.is_required() and not _takes(tool.args, name, field.get_default()):
+            yield f"the argument {name!r} would not take its own default, {field.default!r}"
+
+
+def _takes(args: type[ToolArgs], name: str, value: object) -> bool:
+    if value is None:
+        return True  # "not given", whatever is declared
+    try:
+        args.model_validate({name: value})
+    except ValidationError as wrong:
+        return all(each["loc"][:1] != (name,) for each in wrong.errors(include_url=False))
+    return True
 
 
 def _top_problems(schema: Mapping[str, Any]) -> Iterator[str]:
@@ -134,7 +169,7 @@ def _problems_in(part: Mapping[str, Any], where: str) -> Iterator[str]:
         return
     kind = part.get("type")
     if kind not in _TYPES:
-        yield f"{where} has no standard type"
+        yield f"{where} has no type that a model knows: use str, int, float, bool, list or an Enum"
         return
     yield from _bound_problems(kind, part, where)
     yield from _inner_problems(kind, part, where)
@@ -148,7 +183,7 @@ def _bound_problems(kind: str, part: Mapping[str, Any], where: str) -> Iterator[
         "array": "maxItems" not in part,
     }.get(kind, False)
     if missing:
-        yield f"{where} is a {kind} without bounds"
+        yield f"{where} has no bounds: give its Field {_BOUNDS[kind]}"
     if _LOOKAROUND.search(part.get("pattern", "")):
         yield f"{where} has a pattern that looks around; no model backend follows that"
 
@@ -158,7 +193,10 @@ def _inner_problems(kind: str, part: Mapping[str, Any], where: str) -> Iterator[
         yield from _problems_in(part.get("items", {}), f"{where}[]")
     if kind == "object":
         if part.get("additionalProperties") is not False:
-            yield f"{where} must have additionalProperties: false"
+            yield (
+                f"{where} would take anything: instead of a dict use a class made from ToolArgs, "
+                "or a list"
+            )
         for name, inner in part.get("properties", {}).items():
             yield from _problems_in(inner, f"{where}.{name}")
 

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from lycatra_appservice.toolkit.base import Namespace, Tool, ToolSettings
-from lycatra_appservice.toolkit.lint import TOOL_NAME, lint_tool
+from lycatra_appservice.toolkit.lint import letters_problem, lint_tool
 from lycatra_appservice.toolkit.registry import AnyTool
 from lycatra_appservice.toolkit.reserved import RESERVED
 
 NAMESPACE_NAME: Final = re.compile(r"[a-z][a-z0-9_]{1,30}")  # becomes part of a Matrix localpart
 
+TESTS: Final = "tests"  # beside the namespaces
 _SENDER: Final = "sender"  # @<localpart>_sender is the technical user of the registration
 # Models and MCP clients learn by this tool what people learn by the word.
 _MAY_BE_A_TOOL: Final = frozenset({"help"})
@@ -19,7 +20,10 @@ _MAY_BE_A_TOOL: Final = frozenset({"help"})
 def namespace_problem(namespace: object, folder: str) -> str | None:
     """What is wrong with the NAMESPACE in a folder's `__init__.py`."""
     if not isinstance(namespace, Namespace):
-        return "has no NAMESPACE = Namespace(…)"
+        return (
+            f'has no NAMESPACE = Namespace(name="{folder}", display_name="…", summary="…"), '
+            "made of the Namespace of lycatra_appservice.toolkit.base"
+        )
     if namespace.name != folder:
         return f"the namespace is called {namespace.name!r}, the folder {folder!r}"
     return namespace_name_problem(namespace.name) or _content_problem(namespace)
@@ -28,7 +32,9 @@ def namespace_problem(namespace: object, folder: str) -> str | None:
 def namespace_name_problem(name: str) -> str | None:
     """Why nothing can be called so."""
     if not NAMESPACE_NAME.fullmatch(name):
-        return f"the name {name!r} does not match ^{NAMESPACE_NAME.pattern}$"
+        return f"the name {name!r} should be 2 to 31 of a-z, 0-9 and _, beginning with a letter"
+    if name == TESTS:
+        return f"{TESTS!r} is the folder for tests and cannot be a namespace"
     if name == _SENDER:
         return f"{_SENDER!r} is the name of the technical user and cannot be a namespace"
     if name in RESERVED:
@@ -38,8 +44,8 @@ def namespace_name_problem(name: str) -> str | None:
 
 def tool_name_problem(name: str) -> str | None:
     """Why no tool can be called so."""
-    if not TOOL_NAME.fullmatch(name):
-        return f"the name {name!r} does not match ^{TOOL_NAME.pattern}$"
+    if problem := letters_problem(name):
+        return problem
     if name in RESERVED - _MAY_BE_A_TOOL:
         return f"{name!r} is a word that steers Lycatra and cannot be a tool"
     return None

@@ -1,7 +1,8 @@
 """Keeps what a tool found small enough for a prompt, a message and a row, and says what went."""
 
+import inspect
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from lycatra_appservice.model import JSON, File
@@ -27,6 +28,15 @@ def bounded(result: ToolResult) -> ToolResult:
         left_out = Text("text_cut")
     note = _together([result.note, left_out, *notes])
     return replace(result, data=data, markdown=markdown, note=note, files=files)
+
+
+def result_of(run: Callable[..., object], found: object) -> ToolResult:
+    """What `run` gave, if that is a result. Raises TypeError, with the file to look into."""
+    if isinstance(found, ToolResult):
+        return found
+    what = "nothing" if found is None else f"a {type(found).__name__}"
+    file = inspect.getsourcefile(inspect.unwrap(run))
+    raise TypeError(f"run must return a ToolResult, and returned {what}: {file}")
 
 
 def with_attached(result: ToolResult, attached: Sequence[File]) -> ToolResult:

@@ -51,7 +51,7 @@ from lycatra_appservice.toolkit.observing import (
 from lycatra_appservice.toolkit.progress import OnProgress, ProgressOf, to_nobody, unheard
 from lycatra_appservice.toolkit.redaction import Mask, wholly_shown_arguments
 from lycatra_appservice.toolkit.registry import AnyTool, Registry
-from lycatra_appservice.toolkit.results import bounded, with_attached
+from lycatra_appservice.toolkit.results import bounded, result_of, with_attached
 from lycatra_appservice.toolkit.rights import Rights
 from lycatra_appservice.toolkit.steps import JustRun, Steps
 from lycatra_appservice.words.spans import in_seconds
@@ -378,7 +378,8 @@ class Toolbox:
                     await made.observation.starting()
                 with self._progress(tool) as hear, contained():
                     context = self._context(tool, hear, made.steps)
-                    return with_attached(await tool.run(args, context), context.attached)
+                    found = result_of(tool.run, await tool.run(args, context))
+                    return with_attached(found, context.attached)
         except TimeoutError as exc:
             # An inner timeout that the tool let through is the tool's mistake, not its deadline.
             if deadline.expired():

@@ -19,7 +19,7 @@ from lycatra_appservice.toolkit.memory import ShortMemory
 from lycatra_appservice.toolkit.own.found import FoundTools
 from lycatra_appservice.toolkit.own.search import look_into
 from lycatra_appservice.toolkit.registry import AnyTool
-from lycatra_appservice.toolkit.results import bounded, with_attached
+from lycatra_appservice.toolkit.results import bounded, result_of, with_attached
 from lycatra_appservice.toolkit.steps import StandInSteps
 from lycatra_appservice.toolkit.timers import ShortTimers, Timer
 from lycatra_appservice.words.text import Said
@@ -32,8 +32,9 @@ _ROOM = RoomID("!kitchen:example.org")
 class Trial:
     """One tool, with a memory of its own that ends with the trial.
 
-    The clock stands still, in UTC. A tool that changes something is run as if it were approved:
-    rights and approvals are the service's business, and tested there.
+    The clock stands still, in UTC. A tool that changes something is run for real, as if it were
+    approved: rights and approvals are the service's business, and tested there. So give it
+    databases and places of the test's own.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class Trial:
         )
         try:
             async with asyncio.timeout(self._tool.timeout.total_seconds()):
-                result = await self._tool.run(args, context)
+                result = result_of(self._tool.run, await self._tool.run(args, context))
                 return bounded(with_attached(result, context.attached))
         finally:
             await databases.close()

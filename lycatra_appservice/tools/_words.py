@@ -16,4 +16,4 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
         return "None are configured yet."
     names = ", ".join(f"`{name}`" for name in known[:_SHOWN_NAMES])
     more = f" and {len(known) - _SHOWN_NAMES} more" if len(known) > _SHOWN_NAMES else ""
-    return f"There are {names}{more}."
+    return f"There {'is only' if len(known) == 1 else 'are'} {names}{more}."

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 from lycatra_appservice.matrix.rooms import RoomStore
 from lycatra_appservice.model import RoomID, UserID
-from lycatra_appservice.toolkit.actor_list import ActorList
 from lycatra_appservice.toolkit.approvals import Rule
-from lycatra_appservice.toolkit.permissions import Requirement
 from lycatra_appservice.toolkit.rights import Rights
+from lycatra_appservice.toolkit.rule_mistakes import needs_of
 from lycatra_appservice.words.text import Said
 
 
@@ -39,15 +38,11 @@ class Electorate:
 
     def who_could(self, rule: Rule, room_id: RoomID) -> Said:
         """Who could approve, wherever they are, for somebody in this room."""
-        return self._rights.access.who_could(_needs(rule), room_id)
+        return self._rights.access.who_could(needs_of(rule), room_id)
 
     async def _has_right(
         self, rule: Rule, person: UserID, requester: UserID, room_id: RoomID
     ) -> bool:
         if rule.not_requester and person == requester:
             return False
-        return await self._rights.meets(_needs(rule), person, room_id)
-
-
-def _needs(rule: Rule) -> Requirement:
-    return Requirement(level=rule.level, who=ActorList(rule.people) if rule.people else None)
+        return await self._rights.meets(needs_of(rule), person, room_id)

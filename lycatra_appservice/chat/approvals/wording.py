@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from lycatra_appservice.actors import ActorKind, read_actor
 from lycatra_appservice.model import JSON, EventID, Level, RoomID, UserID
 from lycatra_appservice.toolkit.approvals import Rule
 from lycatra_appservice.words.text import Said, Text
@@ -54,7 +55,7 @@ def _by_level(rule: Rule) -> Text:
 
 def _named(rule: Rule) -> Text:
     if rule.quorum > 1:
-        return Text("approvers_of_people", n=rule.quorum, people=_people(rule.people))
+        return Text("approvers_of_people", n=rule.quorum, people=_one_of(rule.people))
     return Text("approvers_people", people=_one_of(rule.people))
 
 
@@ -68,10 +69,26 @@ def _people(names: Sequence[str]) -> str:
 
 
 def _one_of(names: Sequence[str]) -> Said:
-    said: Said = f"`{_code(names[-1])}`"
+    said = _named_by(names[-1])
     for name in reversed(names[:-1]):
-        said = Text("or", first=f"`{_code(name)}`", second=said)
+        said = Text("or", first=_named_by(name), second=said)
     return said
+
+
+def _named_by(written: str) -> Said:
+    """An entry of a rule as people say it."""
+    actor = read_actor(written)
+    match actor.kind:
+        case ActorKind.ROOM:
+            return Text("member_of_room", room=f"https://matrix.to/#/{actor.room}")
+        case ActorKind.POWER | ActorKind.POWER_IN_ROOM:
+            return Text("somebody_with_power", power=actor.power)
+        case ActorKind.SERVER:
+            return Text("somebody_of_server", server=_code(actor.name))
+        case ActorKind.EVERYBODY:
+            return Text("anybody_here")
+        case _:
+            return f"`{_code(written)}`"
 
 
 def moment(at: datetime, now: datetime) -> str:

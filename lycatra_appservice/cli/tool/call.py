@@ -17,12 +17,14 @@ from lycatra_appservice.cli.command import (
     read_installation,
 )
 from lycatra_appservice.cli.tool.show import tool_called
+from lycatra_appservice.errors import ToolError
 from lycatra_appservice.model import JSON, Caller, Face, UserID
 from lycatra_appservice.settings import Settings
 from lycatra_appservice.toolkit.base import Component, ToolResult
 from lycatra_appservice.toolkit.registry import AnyTool
 from lycatra_appservice.toolkit.timers import ShortTimers, Timer
 from lycatra_appservice.words.catalogue import in_english
+from lycatra_appservice.words.text import Text
 
 _HERE: Final = Component(
     name="lycatra", ok=True, detail=f"version {__version__}, asked from the command line"
@@ -31,7 +33,7 @@ _HERE: Final = Component(
 
 def run(arguments: Namespace) -> int:
     """Do it; returns the exit code. Raises LycatraError."""
-    installation = read_installation(arguments)
+    installation = read_installation(arguments, needs_tokens=False)
     tool = tool_called(arguments.name, installation.tools)
     person = _person(arguments.person, installation.settings)
     raw = _arguments(arguments.words, tool)
@@ -102,7 +104,13 @@ async def _call(
             ),
             progress=told_to(lambda said: print(f"… {in_english(said)}", file=sys.stderr)),
         )
-        return await toolbox.call(tool.name, raw)
+        try:
+            return await toolbox.call(tool.name, raw)
+        except ToolError as error:
+            # Who reads this has the log, with the traceback, in front of them.
+            if isinstance(error.said, Text) and error.said.key == "tool_crashed":
+                raise CommandError("the tool failed by a mistake in it: see above") from error
+            raise
 
 
 def _tell(timer: Timer) -> None:

@@ -11,7 +11,7 @@ from lycatra_appservice.toolkit.own.found import FoundTools
 
 def run(arguments: Namespace) -> int:
     """Do it; returns the exit code. Raises LycatraError."""
-    for line in _lines(read_installation(arguments).tools):
+    for line in _lines(read_installation(arguments, needs_tokens=False).tools):
         print(line)
     return 0
 

@@ -11,9 +11,9 @@ from lycatra_appservice.cli.command import (
 )
 from lycatra_appservice.cli.tool.templates import namespace_file, tests_file, tool_file
 from lycatra_appservice.settings_file import load_own_tools
-from lycatra_appservice.toolkit.naming import namespace_name_problem, tool_name_problem
+from lycatra_appservice.toolkit.discovery import discover
+from lycatra_appservice.toolkit.naming import TESTS, namespace_name_problem, tool_name_problem
 from lycatra_appservice.toolkit.own.search import find_tools
-from lycatra_appservice.toolkit.own.sources import TESTS
 
 _FILE, _FOLDER = 0o644, 0o755  # what others may write to is not run
 
@@ -29,6 +29,10 @@ def run(arguments: Namespace) -> int:
     if known.registry.tool(name) is not None and not _is_in(folder, namespace, name):
         whose = known.origins.get(name, "Lycatra itself")
         raise CommandError(f"there is a tool {name!r} already, of {whose}")
+    if namespace in {each.name for each in discover().namespaces}:
+        raise CommandError(
+            f"the namespace {namespace!r} is Lycatra's own: a tool of yours needs another one"
+        )
     for path in _make(folder, namespace, name):
         print(f"{_near(path)} is written")
     is_known = folder.resolve() in [path.resolve() for path in places.paths]
@@ -93,5 +97,5 @@ def _what_next(folder: Path, namespace: str, name: str, *, is_known: bool) -> st
     lines = ["", "It works as it is. Change it, and look whether it still does:", *steps]
     if not is_known:
         lines += ["", "Write the folder into config.yaml:", f"own_tools: {{paths: [{folder}]}}"]
-    lines += ["", "Then try it, and restart Lycatra:", f"lycatra tool call {name}"]
+    lines += ["", "Then try it, and restart Lycatra:", f"lycatra tool call {name} Alice"]
     return "\n".join(lines)

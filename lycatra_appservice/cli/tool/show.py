@@ -17,7 +17,7 @@ from lycatra_appservice.toolkit.registry import AnyTool
 
 def run(arguments: Namespace) -> int:
     """Do it; returns the exit code. Raises LycatraError."""
-    found = read_installation(arguments).tools
+    found = read_installation(arguments, needs_tokens=False).tools
     tool = tool_called(arguments.name, found)
     seen = json.dumps(_as_seen_by_models(tool), indent=2, ensure_ascii=False)
     if arguments.json:
@@ -31,11 +31,11 @@ def run(arguments: Namespace) -> int:
 
 def tool_called(written: str, found: FoundTools) -> AnyTool:
     """The tool of this name, `weather/get_forecast` too. Raises CommandError."""
-    name = written.rpartition("/")[2].replace("-", "_")
+    name = written.rpartition("/")[2].replace("-", "_").replace(" ", "_")
     tool = found.registry.tool(name)
     if tool is not None:
         return tool
-    disabled = next((each for each in found.problems if each.tool == name), None)
+    disabled = next((each for each in found.problems if each.is_about(name)), None)
     if disabled is not None:
         raise CommandError(str(disabled))
     close = likely(name, [each.name for each in found.registry.tools])

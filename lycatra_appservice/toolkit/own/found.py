@@ -12,20 +12,29 @@ from lycatra_appservice.toolkit.registry import Registry
 class Problem:
     """Why something is disabled. `where` is the file or folder, `reason` one line for operators.
 
-    Without `tool` the whole namespace is disabled, without `namespace` all of a folder.
+    Without `tool` the whole namespace is disabled, and all its `tools`; without `namespace` all
+    of a folder. `is_second`: another namespace has that name, and works.
     """
 
     where: str
     reason: str
     namespace: str | None = None
     tool: str | None = None
+    tools: Sequence[str] = ()
+    is_second: bool = False
 
     @property
     def disabled(self) -> str:
         """What does not work, in a few words that are safe to show."""
         if self.namespace is None:
             return "a folder of tools"
+        if self.is_second:
+            return f"a second folder {self.namespace}"
         return f"{self.namespace}/{self.tool}" if self.tool else f"all of {self.namespace}"
+
+    def is_about(self, tool: str) -> bool:
+        """Whether this keeps a tool of that name from working."""
+        return tool == self.tool or tool in self.tools
 
     def __str__(self) -> str:
         """The line that operators read."""
@@ -71,7 +80,12 @@ class FoundTools:
     def with_wrong_settings(self, mistakes: Mapping[str, Sequence[str]]) -> "FoundTools":
         """Without the namespaces whose section of the configuration is wrong, and why."""
         problems = [
-            Problem(where="the configuration", reason="; ".join(lines), namespace=name)
+            Problem(
+                where="the configuration",
+                reason="; ".join(lines),
+                namespace=name,
+                tools=tuple(tool.name for tool in self.registry.tools_of(name)),
+            )
             for name, lines in mistakes.items()
         ]
         return replace(

@@ -10,7 +10,7 @@ from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.foreign_code import foreign_code
 from lycatra_appservice.toolkit.base import Namespace
 from lycatra_appservice.toolkit.discovery import discover
-from lycatra_appservice.toolkit.lint import TOOL_NAME
+from lycatra_appservice.toolkit.lint import letters_problem
 from lycatra_appservice.toolkit.naming import (
     namespace_name_problem,
     namespace_problem,
@@ -86,7 +86,7 @@ class _Search:
             problems=tuple(self._problems),
             origins=MappingProxyType(_not_ours(self._whose)),
             namespace_origins=MappingProxyType(own),
-            disabled=frozenset(self._disabled - own.keys()),
+            disabled=frozenset(self._disabled - self._whose_namespace.keys()),
             all_known=self._all_known,
         )
 
@@ -111,7 +111,15 @@ class _Search:
                 f"it cannot be read: {error.strerror}" if isinstance(error, OSError) else error
             )
             self._disabled.add(name)
-            self._problems.append(Problem(where=str(path), reason=str(reason), namespace=name))
+            self._problems.append(
+                Problem(
+                    where=str(path),
+                    reason=str(reason),
+                    namespace=name,
+                    tools=_names_in(source, name),
+                    is_second=name in self._whose_namespace,
+                )
+            )
             return
         self._namespaces.append(namespace)
         self._whose_namespace[name] = source.label
@@ -131,7 +139,7 @@ class _Search:
                 f"the namespace {name!r} is there already, from {self._whose_namespace[name]}"
             )
         if not (path / "__init__.py").exists():
-            raise _BrokenError("there is no __init__.py with a NAMESPACE")
+            raise _BrokenError(f"there is no __init__.py; it {namespace_problem(None, name)}")
         namespace = getattr(source.load(name), "NAMESPACE", None)
         problem = namespace_problem(namespace, name)
         if problem or not isinstance(namespace, Namespace):
@@ -153,8 +161,8 @@ class _Search:
 
     def _tool(self, source: Source, namespace: str, file: Path) -> AnyTool:
         """The tool of a file. Raises LycatraError with all that is wrong with it."""
-        if not TOOL_NAME.fullmatch(file.stem):
-            raise _BrokenError(f"the file's name does not match ^{TOOL_NAME.pattern}$")
+        if problem := letters_problem(file.stem):
+            raise _BrokenError(problem)
         tool = tool_in(source.load(namespace, file.stem))
         if tool is None:
             raise _BrokenError(
@@ -175,3 +183,11 @@ class _Search:
 
 def _not_ours(whose: dict[str, str]) -> dict[str, str]:
     return {name: label for name, label in whose.items() if label != _OURS}
+
+
+def _names_in(source: Source, namespace: str) -> tuple[str, ...]:
+    """The tools that its files would be, where it can be looked into."""
+    try:
+        return tuple(file.stem for file in source.tool_files(namespace))
+    except OSError:
+        return ()

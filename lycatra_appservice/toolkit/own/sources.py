@@ -11,11 +11,11 @@ from typing import Final, TypeAlias
 
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.foreign_code import foreign_code
+from lycatra_appservice.toolkit.naming import TESTS
 from lycatra_appservice.toolkit.own.importing import LocalFolder
 from lycatra_appservice.toolkit.own.trust import distrust
 
 ENTRY_POINTS: Final = "lycatra.tools"
-TESTS: Final = "tests"  # beside the namespaces; no namespace can be called so
 
 Load: TypeAlias = Callable[..., ModuleType]
 

@@ -131,8 +131,16 @@ class KubernetesRestart(_Restart):
     """
 
     kind: Literal["kubernetes"]
-    namespace: Annotated[str, Field(pattern=rf"^{_OBJECT}$")]
-    workload: Annotated[str, Field(pattern=rf"^(deployment|statefulset|daemonset)/{_OBJECT}$")]
+    namespace: Annotated[
+        str, Field(pattern=rf"^{_OBJECT}$", description="small letters, digits, '-' and '.'")
+    ]
+    workload: Annotated[
+        str,
+        Field(
+            pattern=rf"^(deployment|statefulset|daemonset)/{_OBJECT}$",
+            description="deployment/, statefulset/ or daemonset/ and its name",
+        ),
+    ]
     kubeconfig: Path | None = None
     context: Annotated[str, Field(min_length=1, max_length=300)] | None = None
     timeout_seconds: Annotated[float, Field(gt=0, le=45)] = 45  # pods come one after the other

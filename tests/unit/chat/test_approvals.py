@@ -598,7 +598,7 @@ async def test_a_removed_card_ends_the_wait(scene: Scene, services: Services) ->
 
     await scene.hear(take_back(scene, event, sender=OPERATOR))
 
-    assert results(scene)[-1].startswith("The card for the approval is not there")
+    assert results(scene)[-1].startswith("The card for the approval could not be shown")
     await vote(scene, on=card)
     assert services.restarted == []
 
@@ -667,7 +667,7 @@ async def test_a_card_that_cannot_be_sent_ends_the_wait(
 
         said = await scene.ask(RESTART)
 
-        assert said[-1].body.startswith("The card for the approval is not there")
+        assert said[-1].body.startswith("The card for the approval could not be shown")
 
 
 async def test_strangers_are_not_asked(tmp_path: Path, services: Services) -> None:

@@ -76,9 +76,13 @@ def test_a_language_of_the_catalogue_can_be_configured(folder: Path, language: s
     [
         ("{quorum: 0}", "approvals.quorum"),
         ("{freeze: [weekend]}", "approvals.freeze"),
-        ("{tools: {restart_servis: {}}}", "approvals.tools.restart_servis: is no tool"),
+        (
+            "{tools: {restart_servis: {}}}",
+            "config.yaml:9: approvals.tools.restart_servis: is no tool that changes something; "
+            "did you mean 'restart_service'?",
+        ),
         ("{tools: {list_updates: {}}}", "approvals.tools.list_updates: is no tool that changes"),
-        ("{people: ['@a:hs.test'], quorum: 2}", "restart_service needs 2 people"),
+        ("{level: admin, people: ['@a:hs.test']}", "either level or people, not both"),
     ],
 )
 def test_rules_of_approvals_that_cannot_be_met_are_mistakes(
@@ -88,6 +92,102 @@ def test_rules_of_approvals_that_cannot_be_met_are_mistakes(
     outcome = lycatra("check")
     assert outcome.code == 2
     assert mistake in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("services", "mistake"),
+    [
+        ("{checks: [{name: x}]}", "has no kind; there are http, tcp, command"),
+        (
+            "{restarts: [{kind: kubernetes, service: x, namespace: n, workload: pod/x}]}",
+            "(deployment/, statefulset/ or daemonset/ and its name)",
+        ),
+    ],
+)
+def test_what_a_section_of_a_tool_lacks_is_said_in_words(
+    lycatra: Lycatra, folder: Path, services: str, mistake: str
+) -> None:
+    write_config(folder, COMPLETE + f"tools: {{services: {services}}}\n")
+    outcome = lycatra("check")
+    assert mistake in outcome.err
+    assert "String" not in outcome.err
+    assert "discriminator" not in outcome.err
+
+
+ALICE_ALONE = "access: {admin: ['@alice:hs.test']}\n"
+OF_BOB = ALICE_ALONE.replace("}", ", none: ['@bob:hs.test']}")
+
+
+@pytest.mark.parametrize(
+    ("access", "approvals", "mistake"),
+    [
+        (ALICE_ALONE, "{people: ['@a:hs.test'], quorum: 2}", "2 people, but only 1 may approve"),
+        (ALICE_ALONE, "{quorum: 2}", "restart_service needs 2 people, but only 1 may approve it"),
+        (ALICE_ALONE, "{not_requester: true}", "restart_service needs 1 person beside who asks"),
+        (
+            ALICE_ALONE,
+            "{tools: {restart_service: {quorum: 2}}}",
+            "approvals.tools.restart_service",
+        ),
+        (OF_BOB, "{people: ['@bob:hs.test']}", "needs 1 person, but nobody may approve it"),
+        (
+            "access: {operator: ['@o:hs.test']}\n",
+            "{level: admin}",
+            "needs 1 person, but nobody may approve it",
+        ),
+        (ALICE_ALONE, "{freeze: [mon-fri, sat-sun]}", "leave no moment of the week"),
+    ],
+)
+def test_a_rule_of_approvals_that_nobody_named_can_meet_is_a_mistake(
+    lycatra: Lycatra, folder: Path, access: str, approvals: str, mistake: str
+) -> None:
+    write_config(folder, SMALLEST + access + f"approvals: {approvals}\n")
+    outcome = lycatra("check")
+    assert outcome.code == 2
+    assert "config.yaml:8: approvals" in outcome.err
+    assert mistake in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("access", "approvals"),
+    [
+        ("access: {operator: '*:hs.test'}\n", "{quorum: 9, not_requester: true}"),
+        (ALICE_ALONE, "{people: ['@a:hs.test', 'room:!team'], quorum: 3}"),
+        ("access: {admin: ['@a:hs.test', '@b:hs.test']}\n", "{not_requester: true}"),
+        (
+            # Who asks need not be one who approves.
+            ALICE_ALONE + "permissions: [{tools: [restart_service], level: viewer}]\n",
+            "{not_requester: true}",
+        ),
+    ],
+)
+def test_a_rule_of_approvals_that_somebody_may_meet_is_none(
+    lycatra: Lycatra, folder: Path, access: str, approvals: str
+) -> None:
+    write_config(folder, SMALLEST + access + f"approvals: {approvals}\n")
+    outcome = lycatra("check")
+    assert (outcome.code, "approvals" in outcome.err) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("approvals", "row"),
+    [
+        ("{}", "approvals:     1 operator within 15 min"),
+        (
+            "{quorum: 2, people: '*:hs.test', lifetime: 36h, not_requester: true}",
+            "approvals:     2 of *:hs.test within 36 h, not who asks",
+        ),
+        (
+            "{tools: {restart_service: {lifetime: 1h}}}",
+            "approvals:     1 operator within 15 min; otherwise for restart_service",
+        ),
+    ],
+)
+def test_who_approves_is_summed_up(
+    lycatra: Lycatra, folder: Path, approvals: str, row: str
+) -> None:
+    write_config(folder, COMPLETE + f"approvals: {approvals}\n")
+    assert f"  {row}" in lycatra("check").out.splitlines()
 
 
 def test_no_secret_is_shown(lycatra: Lycatra, folder: Path) -> None:

@@ -1,7 +1,12 @@
 """Who follows docs/OWN_TOOLS.md to the letter has a tool that works."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
+import pytest
+
+from lycatra_appservice.toolkit.base import ToolFailedError
 from lycatra_appservice.toolkit.trial import Trial
 from tests.support.config_folder import SMALLEST, write_config
 from tests.support.lesson import blocks_of, follow
@@ -24,7 +29,7 @@ def test_the_lesson_works_word_for_word(folder: Path) -> None:
 
 
 def test_the_example_of_settings_is_right(lycatra: Lycatra, folder: Path) -> None:
-    python, yaml = blocks_of("OWN_TOOLS.md", "What a tool is given")
+    _, python, yaml = blocks_of("OWN_TOOLS.md", "What a tool is given")
     made = lycatra("tool", "new", "people/get_person", "--folder", "own-tools")
     write(folder, {"own-tools/people/__init__.py": python.text, "secrets/crm-token": "x" * 9})
 
@@ -35,6 +40,21 @@ def test_the_example_of_settings_is_right(lycatra: Lycatra, folder: Path) -> Non
     assert outcome.code == 0
     assert "disabled" not in outcome.err
     assert "people" in outcome.out
+
+
+async def test_the_example_of_a_change_does_what_its_plan_says(tmp_path: Path) -> None:
+    [python] = blocks_of("OWN_TOOLS.md", "Changing something")
+    files = {"bikes/__init__.py": namespace("bikes"), "bikes/lend_bike.py": python.text}
+    file = write(tmp_path, files) / "bikes" / "lend_bike.py"
+    with closing(sqlite3.connect(tmp_path / "bikes.db")) as bikes, bikes:
+        bikes.execute("CREATE TABLE bike (id INTEGER, name TEXT, lent_to TEXT)")
+        bikes.execute("INSERT INTO bike VALUES (7, 'Rosinante', NULL)")
+
+    done = await Trial(file).call(bike=7, person="Alice")
+
+    assert done.markdown == "Bike 7 is lent to Alice."
+    with pytest.raises(ToolFailedError, match="was lent in the meantime"):
+        await Trial(file).call(bike=7, person="Bob")
 
 
 async def test_the_example_of_steps_goes_on_after_a_crash(tmp_path: Path) -> None:

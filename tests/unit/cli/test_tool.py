@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lycatra_appservice.toolkit.trial import Trial
-from tests.support.config_folder import SMALLEST, write_config
+from tests.support.config_folder import SMALLEST, WITHOUT_TOKENS, write_config
 from tests.support.own_tools import pots, tool
 from tests.unit.cli.conftest import Lycatra
 
@@ -58,7 +58,8 @@ def test_a_new_tool_works_and_its_test_passes_as_written(lycatra: Lycatra, folde
     assert tested.returncode == 0, tested.stderr
     assert "Ran 2 tests" in tested.stderr
     assert lycatra("tool", "lint").out == "1 tool fine, no problems\n"
-    called = lycatra("tool", "call", "get_forecast", "Alice", "times=2")
+    assert made.out.splitlines()[-1] == "lycatra tool call get_forecast Alice"
+    called = lycatra("tool", "call", "get forecast", "Alice", "times=2")
     assert called.out == "Hello Alice! Hello Alice!\n"
 
 
@@ -111,10 +112,12 @@ def test_what_is_written_can_be_run_whatever_others_usually_may(
         ("forecast", "'forecast' should be like weather/get_forecast"),
         ("weather/forecast", "'forecast' should be a verb and a noun"),
         ("weather/", "should be like weather/get_forecast"),
-        ("Weather/get_forecast", "the name 'Weather' does not match"),
-        ("weather/../x_y", "does not match"),
-        ("../weather/get_forecast", "does not match"),
+        ("Weather/get_forecast", "the name 'Weather' should be 2 to 31 of a-z, 0-9 and _"),
+        ("weather/../x_y", "should be 3 to 41 of a-z"),
+        ("../weather/get_forecast", "should be 2 to 31 of a-z"),
         ("help/get_forecast", "'help' is a word that steers Lycatra"),
+        ("services/get_forecast", "the namespace 'services' is Lycatra's own"),
+        ("tests/get_forecast", "'tests' is the folder for tests and cannot be a namespace"),
         ("sender/get_forecast", "'sender' is the name of the technical user"),
         ("weather/list_updates", "there is a tool 'list_updates' already, of Lycatra itself"),
     ],
@@ -127,6 +130,16 @@ def test_a_name_that_cannot_be_is_refused(
     assert (outcome.code, outcome.out) == (1, "")
     assert sentence in outcome.err
     assert not (folder / "own").exists()
+
+
+def test_tools_are_tried_before_there_is_a_registration(lycatra: Lycatra, folder: Path) -> None:
+    write_config(folder, WITHOUT_TOKENS + CONFIG.removeprefix(SMALLEST))
+    lycatra("tool", "new", "weather/get_forecast")
+
+    called = lycatra("tool", "call", "get_forecast", "Alice")
+
+    assert (called.code, called.out) == (0, "Hello Alice!\n")
+    assert lycatra("tool", "list").code == lycatra("tool", "show", "get_forecast").code == 0
 
 
 # --- list and show
@@ -177,6 +190,8 @@ def test_an_unknown_tool_and_a_disabled_one_are_told_apart(
     assert (unknown.code, disabled.code) == (1, 1)
     assert unknown.err == "lycatra: there is no tool 'list_pot'; did you mean list_pots?\n"
     assert "pots/stir_pot is disabled: " in disabled.err
+    (installed / "own" / "pots" / "__init__.py").unlink()
+    assert "all of pots is disabled: " in lycatra("tool", "call", "list_pots").err
 
 
 # --- lint
@@ -308,17 +323,27 @@ def test_a_tool_that_changes_something_is_not_run_without_an_approval(
     assert "ran" not in outcome.err.split()
 
 
+@pytest.mark.parametrize(
+    ("body", "mistake"),
+    [
+        ("1 / 0", "ZeroDivisionError"),
+        ("pass", "TypeError: run must return a ToolResult, and returned nothing: "),
+        ("return 'found'", "TypeError: run must return a ToolResult, and returned a str: "),
+    ],
+)
 def test_a_tool_that_crashes_shows_its_traceback_to_who_writes_it(
-    installed: Path,
+    installed: Path, body: str, mistake: str
 ) -> None:
-    (installed / "own" / "pots" / "stir_pot.py").write_text(tool("stir_pot", body="1 / 0"))
+    (installed / "own" / "pots" / "stir_pot.py").write_text(tool("stir_pot", body=body))
     command = [sys.executable, "-m", "lycatra_appservice", "tool", "call", "stir_pot"]
 
     outcome = subprocess.run(command, cwd=installed, capture_output=True, text=True, check=False)
 
     assert outcome.returncode == 1
     assert "tool_crashed" in outcome.stderr
-    assert "ZeroDivisionError" in outcome.stderr
+    assert mistake in outcome.stderr
+    assert "stir_pot.py" in outcome.stderr
+    assert outcome.stderr.endswith("\nlycatra: the tool failed by a mistake in it: see above\n")
     assert outcome.stdout == ""
 
 

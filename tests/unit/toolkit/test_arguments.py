@@ -39,7 +39,7 @@ class OrderArgs(ToolArgs):
 @pytest.mark.parametrize(
     ("raw", "problem"),
     [
-        ({}, "`item` is missing: What to order."),
+        ({}, "`item` is missing: What to order"),
         ({"item": "moon"}, "`item` is not in stock; order a star"),
         ({"item": ""}, "`item` must be text of 1 to 20 characters, not empty"),
         ({"item": None}, "`item` must be text of 1 to 20 characters, not nothing"),

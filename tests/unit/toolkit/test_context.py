@@ -76,7 +76,7 @@ async def test_a_tool_reads_a_database_by_its_name_and_a_wrong_name_is_told(
 
     async def read(args: EchoArgs, ctx: ToolContext) -> ToolResult:
         found = await ctx.database(args.text).fetch("SELECT name FROM person")
-        return ToolResult(data=list(found.rows), markdown="")
+        return ToolResult(data=[row["name"] for row in found], markdown=f"{len(found)} found")
 
     section = ToolDatabase(url=SecretStr(f"sqlite:///{file}"))
     async with bench([a_tool(run=read)], databases={"crm": section}) as on:
@@ -84,7 +84,7 @@ async def test_a_tool_reads_a_database_by_its_name_and_a_wrong_name_is_told(
         with pytest.raises(ToolFailedError, match="no database called `stock`"):
             await on.toolbox().call("say_something", {"text": "stock"})
 
-    assert result.data == [{"name": "Alice"}]
+    assert (result.data, result.markdown) == (["Alice"], "1 found")
 
 
 async def test_the_memory_for_trying_tools_out_has_the_same_bounds() -> None:

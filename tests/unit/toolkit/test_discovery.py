@@ -106,7 +106,7 @@ def test_a_new_file_is_a_new_tool_and_a_new_folder_a_new_namespace(
         (
             {"pots/__init__.py": namespace("pots"), "pots/List.py": tool("List")},
             "pots/List.py",
-            "'List' does not match",
+            "'List' should be 3 to 41 of a-z",
         ),
         (
             {"pots/__init__.py": namespace("pots"), "pots/do_it.py": tool("do_it", summary="x")},
@@ -119,7 +119,7 @@ def test_a_new_file_is_a_new_tool_and_a_new_folder_a_new_namespace(
                 "pots/do_it.py": tool("do_it", field='pot: str = Field(description="Which")'),
             },
             "pots/do_it.py",
-            "arguments.pot is a string without bounds",
+            "arguments.pot has no bounds: give its Field max_length=",
         ),
         (
             {

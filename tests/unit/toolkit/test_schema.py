@@ -136,17 +136,17 @@ class Union(ToolArgs):
 @pytest.mark.parametrize(
     ("args", "problem"),
     [
-        (EndlessString, "arguments.text is a string without bounds"),
-        (EndlessNumber, "arguments.count is a integer without bounds"),
-        (EndlessList, "arguments.names is a array without bounds"),
-        (EndlessStringInAList, "arguments.names[] is a string without bounds"),
+        (EndlessString, "arguments.text has no bounds: give its Field max_length="),
+        (EndlessNumber, "arguments.count has no bounds: give its Field ge= and le="),
+        (EndlessList, "arguments.names has no bounds: give its Field max_length="),
+        (EndlessStringInAList, "arguments.names[] has no bounds: give its Field max_length="),
         (Undescribed, "the argument 'count' has no description"),
-        (AnyKeys, "arguments.marks must have additionalProperties: false"),
-        (Anything, "arguments.thing has no standard type"),
+        (AnyKeys, "arguments.marks would take anything: instead of a dict use a class"),
+        (Anything, "arguments.thing has no type that a model knows"),
         (LooksAhead, "arguments.text has a pattern that looks around"),
         (Recursive, "contains itself"),
         (Lenient, "must be frozen and forbid unknown fields"),
-        (Union, "arguments.either is a integer without bounds"),
+        (Union, "arguments.either has no bounds: give its Field ge= and le="),
     ],
 )
 def test_arguments_that_a_backend_cannot_bound_are_refused(
@@ -167,7 +167,7 @@ def test_a_declaration_that_nobody_could_use_is_refused() -> None:
 
     problems = "\n".join(lint_tool(bad))
 
-    assert "'Say!' does not match" in problems
+    assert "'Say!' should be 3 to 41 of a-z" in problems
     assert "the summary has 10 characters" in problems
     assert "the level must be viewer or higher" in problems
     assert "the timeout must be above zero" in problems

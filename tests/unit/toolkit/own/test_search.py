@@ -111,11 +111,17 @@ BROKEN_TOOLS = [
     ("TOOL = 'Tool'", "there is no TOOL = Tool(…)"),
     (tool("stir_pan"), "the tool is called 'stir_pan', the file 'stir_pot'"),
     (tool("stir_pot", summary="Short."), "the summary has 6 characters; it needs 40 to 600"),
-    (tool("stir_pot", more="level='viewer'"), "level should be a Level"),
+    (
+        tool("stir_pot", more="level='viewer'"),
+        "level should be Level.VIEWER, Level.OPERATOR",
+    ),
     # Compared by identity: a text would show to the room what is for the asker alone.
-    (tool("stir_pot", more="audience='asker'"), "audience should be an Audience"),
-    (tool("stir_pot", more="scope='person'"), "scope should be a Scope"),
-    (tool("stir_pot", more="effect='change'"), "effect should be an Effect"),
+    (
+        tool("stir_pot", more="audience='asker'"),
+        "audience should be Audience.ROOM or",
+    ),
+    (tool("stir_pot", more="scope='person'"), "scope should be Scope.PERSON or"),
+    (tool("stir_pot", more="effect='change'"), "effect should be Effect.READ or Effect.CHANGE"),
     (
         tool("stir_pot", more="effect=Effect.CHANGE, approval='operator'"),
         "approval should be a Rule",
@@ -133,15 +139,24 @@ BROKEN_TOOLS = [
         "what is for the asker alone cannot have the scope of all",
     ),
     (tool("stir_pot", more="also_called='stir'"), "also_called should be a list of words"),
-    (tool("stir_pot", more="timeout=30"), "timeout should be a timedelta"),
+    (
+        tool("stir_pot", more="timeout=30"),
+        "timeout should be a timedelta, such as",
+    ),
     (
         tool("stir_pot").replace("max_length=20, ", ""),
-        "arguments.word is a string without bounds",
+        "arguments.word has no bounds: give its Field max_length=",
     ),
+    (
+        tool("stir_pot").replace('default="nothing"', "default=3"),
+        "the argument 'word' would not take its own default, 3",
+    ),
+    (tool("stir_pot").replace('title="T", ', ""), "line 13: Tool(…) has no 'title'"),
+    (tool("stir_pot", more="effect='change'"), "effect should be Effect.READ or Effect.CHANGE"),
     (tool("stir_pot").replace("args=Args", "args=dict"), "args should be a class made from"),
     (
         tool("stir_pot").replace("word: str", "word: object"),
-        "arguments.word has no standard type",
+        "arguments.word has no type that a model knows",
     ),
 ]
 
@@ -174,11 +189,16 @@ def test_a_mistake_in_a_helper_names_the_helper(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "file", "reason"),
     [
-        ("pans", "1 / 0", "line 1: ZeroDivisionError"),
-        ("pans", "X = 1", "__init__.py: has no NAMESPACE = Namespace(…)"),
+        ("pans", "1 / 0", "line 1 of pans/__init__.py: ZeroDivisionError"),
+        ("pans", "X = (", "line 1 of pans/__init__.py: "),
+        ("pans", "X = 1", '__init__.py: has no NAMESPACE = Namespace(name="pans", display_name='),
         ("pans", namespace("lids"), "__init__.py: the namespace is called 'lids'"),
         ("pans", namespace("pans").replace("'pans'", "'pans'", 1) + "NAMESPACE = 1", "__init__"),
-        ("my-pans", namespace("my-pans"), "the name 'my-pans' does not match"),
+        (
+            "my-pans",
+            namespace("my-pans"),
+            "the name 'my-pans' should be 2 to 31 of a-z",
+        ),
         ("help", namespace("help"), "'help' is a word that steers Lycatra"),
         ("sender", namespace("sender"), "'sender' is the name of the technical user"),
         ("updates", namespace("updates"), "the namespace 'updates' is there already, from Lyc"),
@@ -198,7 +218,8 @@ def test_a_broken_namespace_disables_itself_only(
 
     assert own_of(found) == ["list_pots"]
     [problem] = found.problems
-    assert problem.disabled == f"all of {name}"
+    assert problem.disabled == f"{'a second folder' if name == 'updates' else 'all of'} {name}"
+    assert ("updates" in found.disabled, problem.tools) == (False, ("list_pans",))
     assert problem.reason.startswith(reason)
 
 
@@ -210,7 +231,8 @@ def test_a_folder_without_a_namespace_and_a_file_without_a_folder_are_told(
     problems = found_in(pots(tmp_path, files)).problems
 
     assert [each.reason for each in problems] == [
-        "there is no __init__.py with a NAMESPACE",
+        'there is no __init__.py; it has no NAMESPACE = Namespace(name="pans", '
+        'display_name="…", summary="…"), made of the Namespace of lycatra_appservice.toolkit.base',
         "a tool needs a folder, which is its namespace",
     ]
 

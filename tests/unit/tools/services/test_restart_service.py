@@ -74,7 +74,7 @@ async def test_an_unknown_service_is_refused_with_the_likely_one(tmp_path: Path)
     async with toolbox(tmp_path, command(TOUCH)) as box:
         with pytest.raises(InvalidArgumentsError, match="Did you mean `web`"):
             await box.call("restart_service", {"service": "wbe"})
-        with pytest.raises(InvalidArgumentsError, match="There are `web`"):
+        with pytest.raises(InvalidArgumentsError, match="There is only `web`"):
             await box.call("restart_service", {"service": "`x`"})
 
 
