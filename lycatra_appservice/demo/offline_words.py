@@ -98,7 +98,7 @@ def count_meant(text: str) -> int | None:
 # An email address, or something in quotes.
 _QUOTED = re.compile(r"([\w.+-]+@[\w-]+\.[\w.-]*\w)|[\"'`“]([^\"'`”]{1,60})[\"'`”]")
 
-# "is X up", "status of X", "the X service".
+# "is X up", "status of X", "the X service", "restart X".
 _THING = (
     re.compile(
         r"\b(?:is|are) (?:the |our |my )?([\w.-]+)(?: \w+)? "
@@ -106,6 +106,7 @@ _THING = (
     ),
     re.compile(r"\b(?:status|state|health|version|logs?) of (?:the |our |my )?([\w.-]+)"),
     re.compile(r"\b(?:the|our|my) ([\w.-]+) (?:service|server|component|container)\b"),
+    re.compile(r"\brestart (?:the |our |my )?(?:service |server )?([\w.-]+)"),
 )
 
 

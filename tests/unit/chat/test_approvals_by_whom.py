@@ -184,6 +184,24 @@ async def test_at_most_five_phones_ring(tmp_path: Path, services: Services) -> N
         assert card.content["m.mentions"] == {"user_ids": operators[1:6]}
 
 
+@pytest.mark.parametrize(
+    ("people", "waits_for"),
+    [
+        (["*:hs.test"], "Waiting for somebody of hs.test, until"),
+        (["*"], "Waiting for anybody here, until"),
+        ([f"room:{ROOM}", "@dba:hs.test"], "Waiting for a member of the room named for it"),
+        (["*", "power:50"], "or somebody with power level 50, until"),
+    ],
+)
+async def test_a_card_says_in_words_which_people_it_waits_for(
+    tmp_path: Path, services: Services, people: list[str], waits_for: str
+) -> None:
+    async with ruled(tmp_path, services, people=people) as scene:
+        card, *_ = await scene.ask(RESTART)
+
+        assert waits_for in card.body.replace("`", "").replace("\u200d", "")
+
+
 async def test_a_rule_that_only_who_asked_could_meet_is_refused_where_he_may_not(
     tmp_path: Path, services: Services
 ) -> None:

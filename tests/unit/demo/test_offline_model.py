@@ -95,6 +95,29 @@ async def test_a_question_calls_the_tool_it_is_about_with_what_it_names(
     assert await call_of(client, asked(question)) == (name, arguments)
 
 
+@pytest.mark.parametrize(
+    "question",
+    ["please restart the service web", "Restart web!", "can you restart the web service?"],
+)
+async def test_a_change_that_is_asked_for_in_words_calls_what_changes_it(
+    client: openai.AsyncOpenAI, question: str
+) -> None:
+    described = "Restarts one service, after somebody has approved it."
+    restart = tool("restart_service", described, service={"type": "string"})
+    restart["function"]["parameters"]["required"] = ["service"]
+
+    found = await client.chat.completions.create(
+        **request(asked(question), tools=[*TOOLS, restart])
+    )
+
+    [call] = found.choices[0].message.tool_calls or []
+    assert call.type == "function"
+    assert (call.function.name, json.loads(call.function.arguments)) == (
+        "restart_service",
+        {"service": "web"},
+    )
+
+
 async def test_only_the_last_question_counts(client: openai.AsyncOpenAI) -> None:
     history = (asked("what is new?"), *called("list_updates", []), {"role": "assistant"})
 

@@ -30,7 +30,7 @@ class ProgramRestarter:
         """Run it. Raises RestartError for another exit code, and when it takes too long."""
         restart, finished = self._restart, await self._ended()
         said = _first_line(finished) if restart.show_output else ""
-        saying = f", saying: {said}" if said else ""
+        saying = f", saying: {said.rstrip('.')}" if said else ""
         if finished.exit_code != 0:
             why = f"`{_shown(restart)}` ended with exit code {finished.exit_code}{saying}."
             raise RestartError.not_begun(restart.service, why)

@@ -12,7 +12,7 @@ from lycatra_appservice.tools.services._settings import ServicesSettings
 from tests.unit.tools.services.restarting import asked, restarted, toolbox
 
 TOUCH = "import pathlib, sys; pathlib.Path(sys.argv[1]).touch()"
-FAIL = "import sys; sys.stderr.write('`unit` is masked\\nsecret'); sys.exit(3)"
+FAIL = "import sys; sys.stderr.write('`unit` is masked.\\nsecret'); sys.exit(3)"
 HANG = "import time; time.sleep(60)"
 
 
