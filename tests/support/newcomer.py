@@ -19,6 +19,11 @@ _REPOSITORY = Path(__file__).resolve().parents[2]
 _END_SECONDS = 60
 
 
+def _as_in_a_terminal() -> None:
+    """Heed Ctrl-C, which whatever was started in the background has inherited to ignore."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Typed:
     """A command that runs; `said` is what both of its outputs have shown so far."""
 
@@ -55,6 +60,7 @@ class Typed:
             stdin=asyncio.subprocess.DEVNULL if theirs is None else theirs,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
+            preexec_fn=_as_in_a_terminal,
         )
         if theirs is not None:
             os.close(theirs)
