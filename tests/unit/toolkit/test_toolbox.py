@@ -14,7 +14,7 @@ from lycatra_appservice.errors import (
     ToolTimeoutError,
     UnknownToolError,
 )
-from lycatra_appservice.model import Caller, Face, Level
+from lycatra_appservice.model import JSON, Caller, Face, Level
 from lycatra_appservice.settings import Permission
 from lycatra_appservice.toolkit.approvals import Approved, NeedsApprovalError
 from lycatra_appservice.toolkit.base import (
@@ -130,6 +130,20 @@ async def test_who_may_not_use_a_tool_may_not_use_it_approved_either() -> None:
 
         with pytest.raises(NotAllowedError):
             await on.toolbox(STRANGER).call("say_something", {}, approved=let(needed))
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [({}, {"times": 1}), ({"text": ""}, {"text": "", "times": 1}), ({"times": 2}, {"times": 2})],
+)
+async def test_nobody_is_asked_about_what_is_empty_and_was_not_said(
+    raw: dict[str, JSON], shown: dict[str, JSON]
+) -> None:
+    async with bench([a_tool(effect=Effect.CHANGE)]) as on:
+        with pytest.raises(NeedsApprovalError) as needed:
+            await on.toolbox().call("say_something", raw)
+
+    assert needed.value.shown == shown
 
 
 async def test_secrets_are_hidden_from_who_is_asked_and_run_as_they_are() -> None:

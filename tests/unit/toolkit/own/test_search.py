@@ -283,6 +283,21 @@ def test_what_is_broken_or_out_of_reach_is_not_gone(tmp_path: Path) -> None:
     assert not found.may_be_gone("pans")
     assert found.may_be_gone("lids")
     assert not unmounted.may_be_gone("lids")
+
+
+def test_a_tool_that_is_broken_or_out_of_reach_is_not_gone(tmp_path: Path) -> None:
+    pots(tmp_path, {"pots/stir_pot.py": "1 / 0"})
+
+    found = found_in(tmp_path)
+    unmounted = found_in(tmp_path, tmp_path / "mount")
+    (tmp_path / "pots" / "__init__.py").write_text("1 / 0")
+    broken = found_in(tmp_path)
+
+    assert found.may_tool_be_gone("stir_pan")
+    assert not found.may_tool_be_gone("list_pots")
+    assert not found.may_tool_be_gone("stir_pot")
+    assert not unmounted.may_tool_be_gone("stir_pan")
+    assert not broken.may_tool_be_gone("stir_pan")
     [*_, problem] = unmounted.problems
     assert problem.reason == "there is no such folder"
 
