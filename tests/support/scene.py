@@ -68,7 +68,7 @@ from lycatra_appservice.matrix.shared_rooms import SharedRooms
 from lycatra_appservice.matrix.standings import Standings
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, EventID, Face, Level, Outgoing, RoomID, UserID
-from lycatra_appservice.settings import Approvals, Invitations, Permission
+from lycatra_appservice.settings import Approvals, Invitations, Model, Permission
 from lycatra_appservice.settings import Rooms as RoomDefaults
 from lycatra_appservice.toolkit.access import Access
 from lycatra_appservice.toolkit.approvals import ConfiguredRules
@@ -161,19 +161,12 @@ TOOLS: Final[Mapping[str, Sequence[Tool[ToolArgs]]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelSettings:
-    """What the backend wants to know."""
+class ModelSettings(Model):
+    """A model of a test, which does not wait long."""
 
-    base_url: str
     model: str = "test-model"
-    api_key: SecretStr | None = None
     first_token_timeout: timedelta = timedelta(seconds=5)
     idle_timeout: timedelta = timedelta(seconds=5)
-    max_output_tokens: int | None = None
-    temperature: float | None = None
-    stream: bool = True
-    tool_choice: bool = True
 
 
 @dataclass(frozen=True, slots=True)
