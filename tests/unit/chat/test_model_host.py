@@ -12,6 +12,7 @@ from lycatra_appservice.words.catalogue import in_english
 class Model:
     base_url: str
     model: str = "llama3.1"
+    local: bool | None = None
 
 
 HERE = "Questions go to a model on this server."
@@ -71,14 +72,14 @@ def at(host: str) -> str:
     ],
 )
 def test_people_read_where_questions_go(base_url: str, said: str) -> None:
-    assert in_english(where_questions_go(Model(base_url))) == said
+    assert in_english(where_questions_go([Model(base_url)])) == said
 
 
 def test_a_local_server_that_only_passes_them_on_is_not_called_local() -> None:
     for name in ("gpt-oss:120b-cloud", "minimax-m2:cloud"):
-        said = in_english(where_questions_go(Model("http://localhost:11434/v1", name)))
+        said = in_english(where_questions_go([Model("http://localhost:11434/v1", name)]))
         assert said == cloud("Ollama", "ollama.com")
 
 
 def test_without_a_model_they_go_nowhere() -> None:
-    assert "only commands" in in_english(where_questions_go(None))
+    assert "only commands" in in_english(where_questions_go([]))
