@@ -506,7 +506,7 @@ async def test_keep_alive_comments_are_no_words(
     server: ModelServer, backend_with: OpenBackend
 ) -> None:
     server.will(writes(b": still here\n\n", delta(role="assistant", content=""), end="hang"))
-    backend = backend_with(first_token_timeout=MOMENT)
+    backend = backend_with(first_token_timeout=MOMENT, idle_timeout=timedelta(minutes=5))
     await backend.warm_up()
     with pytest.raises(ModelSilentError):
         await ask(backend)

@@ -132,6 +132,39 @@ async def test_after_its_first_word_nobody_begins_anew(choice: Choice) -> None:
     assert "lost the connection" in said
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        delta(reasoning_content="hm"),
+        delta(tool_calls=[{"index": 0, "id": "a", "function": {"name": "list_updates"}}]),
+    ],
+)
+async def test_a_thought_or_half_a_call_is_a_first_word_too(choice: Choice, said: bytes) -> None:
+    choice.home.will(writes(said, end="cut"))
+    assert "in the middle of its answer" in await choice.ask()
+    assert choice.cloud.asked == []
+
+
+async def test_the_figures_tell_what_each_model_was_asked_and_said(choice: Choice) -> None:
+    choice.home.will(refuses(401, {"message": "no"}))
+    choice.cloud.will(says("From the cloud.", prompt_tokens=700))
+    await choice.ask()
+    which = (
+        'backend="{0}",{1}gen_ai_operation_name="chat",'
+        'gen_ai_provider_name="openai_compatible",gen_ai_request_model="{0}-model"'
+    )
+    duration = "gen_ai_client_operation_duration_seconds_count"
+    refused, well = 'error_type="refused",', 'error_type="",'
+    assert choice.metric(f"{duration}{{{which.format('home', refused)}}}") == 1
+    assert choice.metric(f"{duration}{{{which.format('cloud', well)}}}") == 1
+    tokens = f"{which.format('cloud', '')},gen_ai_token_type="
+    assert choice.metric(f'gen_ai_client_token_usage_sum{{{tokens}"input"}}') == 700
+    assert choice.metric(f'gen_ai_client_token_usage_sum{{{tokens}"output"}}') == 5
+    first = "gen_ai_client_operation_time_to_first_chunk_seconds_count"
+    assert choice.metric(f"{first}{{{which.format('cloud', '')}}}") == 1
+    assert choice.metric(f"{first}{{{which.format('home', '')}}}") == 0
+
+
 async def test_in_a_local_only_room_nothing_goes_to_the_cloud(choice: Choice) -> None:
     await choice.ask("!settings local_only on")
     await choice.ask("!settings model cloud")
