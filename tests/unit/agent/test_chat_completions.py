@@ -480,12 +480,19 @@ async def test_a_refused_connection_is_a_server_that_is_away(backend_with: OpenB
     assert "Connect" in str(raised.value)  # the cause, for the log
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [{"api_key": SecretStr("secret-key-1")}, {"headers": {"X-Key": SecretStr("secret-key-1")}}],
+)
 async def test_a_repeated_key_stays_out_of_log_and_error(
-    server: ModelServer, backend_with: OpenBackend, caplog: pytest.LogCaptureFixture
+    server: ModelServer,
+    backend_with: OpenBackend,
+    caplog: pytest.LogCaptureFixture,
+    settings: dict[str, Any],
 ) -> None:
     server.will(refuses(401, {"message": "Incorrect API key: secret-key-1"}))
     with caplog.at_level(logging.INFO), pytest.raises(ModelRefusedError) as raised:
-        await ask(backend_with(api_key=SecretStr("secret-key-1")))
+        await ask(backend_with(**settings))
     [logged] = [each for each in caplog.records if each.message == "model_request_failed"]
     assert "secret-key-1" not in f"{raised.value} {logged.__dict__}"
 

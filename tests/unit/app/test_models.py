@@ -8,10 +8,11 @@ from lycatra_appservice.agent.backend import Backend
 from lycatra_appservice.agent.messages import UserMessage
 from lycatra_appservice.agent.models import ModelWish
 from lycatra_appservice.app.models import measured_models, run_models
+from lycatra_appservice.app.parts import secrets_of
 from lycatra_appservice.errors import ModelError
 from lycatra_appservice.ops.health import UnwellError
 from lycatra_appservice.ops.metrics import Metrics
-from lycatra_appservice.settings import Model, NamedModel
+from lycatra_appservice.settings import Model, NamedModel, Settings
 from tests.support.model_server import model_server, refuses
 
 
@@ -66,3 +67,22 @@ async def test_one_model_is_called_as_its_section_and_none_is_none() -> None:
 def test_figures_name_the_provider_as_opentelemetry_does(base_url: str, provider: str) -> None:
     [measured] = measured_models({"model": Model(base_url=base_url, model="m")})
     assert (measured.backend, measured.provider, measured.model) == ("model", provider, "m")
+
+
+def test_keys_headers_and_the_proxys_password_are_known_as_secrets() -> None:
+    section = {
+        "base_url": "http://127.0.0.1:9/v1",
+        "model": "m",
+        "api_key": "the-key-1",
+        "headers": {"X-Key": "the-header-2"},
+        "proxy": "http://me:the-word-3@proxy.test:3128",
+    }
+    settings = Settings.model_validate(
+        {
+            "homeserver": {"url": "http://127.0.0.1:9", "server_name": "hs.test"},
+            "appservice": {"as_token": "a" * 32, "hs_token": "h" * 32},
+            "models": {"home": section},
+        }
+    )
+    assert {"the-key-1", "the-header-2", "the-word-3"} <= set(secrets_of(settings))
+    assert not any(each in repr(settings) for each in ("the-key-1", "the-header-2", "the-word-3"))
