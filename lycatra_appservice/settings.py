@@ -11,6 +11,7 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -24,21 +25,27 @@ from lycatra_appservice.settings_types import (
     DatabaseUrl,
     Faces,
     FreezeTimes,
+    HeaderName,
+    HeaderValue,
     JsonList,
     LanguageCode,
     Localpart,
+    ModelName,
     Mxc,
     Names,
     OwnPath,
     OwnPaths,
+    Parameter,
     Port,
     Prefixes,
+    ProxyUrl,
     QuietKinds,
     RoomAddress,
     ServerName,
     Span,
     Targets,
     Token,
+    Words,
     Zone,
 )
 from lycatra_appservice.words.catalogue import AUTOMATIC
@@ -145,11 +152,20 @@ class DatabaseSettings(Section):
 
 
 class Model(Section):
-    """The language model: any server that speaks OpenAI's chat completions."""
+    """A language model: any server that speaks OpenAI's chat completions.
+
+    Only what is set is sent: every server knows other parameters.
+    """
 
     base_url: BaseUrl = Field(description="e.g. http://localhost:11434/v1 for Ollama")
     model: str = Field(min_length=1, description="the model's name, as its server calls it")
     api_key: Token | None = Field(None, description="better by api_key_file or the environment")
+    context_window: int = Field(8192, ge=1024, description="tokens that the model can read")
+    max_output_tokens: int | None = Field(None, ge=16, description="tokens of one answer")
+    temperature: float | None = Field(None, ge=0, le=2, description="0 to 2")
+    connect_timeout: Span = Field(
+        timedelta(seconds=5), le=timedelta(minutes=2), description="until the server accepts"
+    )
     first_token_timeout: Span = Field(
         timedelta(seconds=60), description="until the first word; local: 120s"
     )
@@ -157,11 +173,37 @@ class Model(Section):
     turn_timeout: Span = Field(
         timedelta(seconds=300), description="for a whole answer with its tool calls"
     )
-    context_window: int = Field(8192, ge=1024, description="tokens that the model can read")
-    max_output_tokens: int | None = Field(None, ge=16, description="tokens of one answer")
-    temperature: float | None = Field(None, ge=0, le=2, description="0 to 2")
-    stream: bool = Field(True, description="true or false")
+    max_concurrency: int | None = Field(
+        None, ge=1, le=1000, description="requests at a time, 1 to 1000; unset: no limit"
+    )
+    local: bool | None = Field(
+        None, description="true or false; unset: by its address, see local_only"
+    )
+    stream: bool = Field(True, description="false for servers that cannot stream")
+    stream_usage: bool = Field(True, description="false for servers that refuse stream_options")
     tool_choice: bool = Field(True, description="false for servers that refuse tool_choice")
+    parallel_tool_calls: bool | None = Field(
+        None, description="true or false; unset leaves it to the server"
+    )
+    strict_schemas: bool = Field(False, description="true makes OpenAI hold to the tools' schemas")
+    headers: dict[HeaderName, HeaderValue] = Field(
+        default_factory=dict, description="a section of header: value"
+    )
+    body: dict[Parameter, Any] = Field(
+        default_factory=dict, description="a section of parameter: value"
+    )
+    ca_file: OwnPath | None = Field(
+        None, description="a PEM file, if the server's certificate comes from your own authority"
+    )
+    proxy: ProxyUrl | None = Field(None, description="e.g. http://proxy.example.org:3128")
+
+
+class NamedModel(Model):
+    """One of several models."""
+
+    namespaces: Words = Field(
+        (), description="a list such as ['services'], whose questions go to it first"
+    )
 
 
 class Access(Section):
@@ -213,6 +255,9 @@ class Rooms(Section):
     )
     language: LanguageCode = Field(
         AUTOMATIC, description="of fixed messages; auto follows the question"
+    )
+    local_only: Literal["off", "on"] = Field(
+        "off", description="on: questions go only to models of the own network"
     )
     quiet: QuietKinds = Field(
         (), description="kinds of messages that nobody asked for and that are not wanted"
@@ -350,6 +395,9 @@ class WrittenSettings(Section):
     bot: Bot = Bot()
     database: DatabaseSettings = DatabaseSettings()
     model: Model | None = None
+    models: dict[ModelName, NamedModel] = Field(
+        default_factory=dict, description="a section for each model, by a name of yours"
+    )
     access: Access = Access()
     permissions: Annotated[tuple[Permission, ...], JsonList] = Field(
         (), description="a list of rules, each with tools and level, who or hidden"
@@ -371,6 +419,14 @@ class WrittenSettings(Section):
     turns: Turns = Turns()
 
     @property
+    def backends(self) -> Mapping[str, Model]:
+        """All models by name, the one to ask first before those that stand in for it.
+
+        A single one is called `model`, like its section.
+        """
+        return {"model": self.model} if self.model is not None else self.models
+
+    @property
     def zone(self) -> ZoneInfo:
         """The configured time zone."""
         return ZoneInfo(self.timezone)
@@ -385,6 +441,22 @@ class WrittenSettings(Section):
             name for name, field in cls.model_fields.items() if isinstance(field.default, Section)
         )
         return {**{name: {} for name in sections}, **raw}
+
+    @field_validator("models")
+    @classmethod
+    def _told_apart(
+        cls, models: dict[str, NamedModel], info: ValidationInfo
+    ) -> dict[str, NamedModel]:
+        if models and info.data.get("model") is not None:
+            raise ValueError("should not stand beside model: put that one here, too, with a name")
+        misplaced = sorted(models.keys() & NamedModel.model_fields.keys())
+        if misplaced:
+            raise ValueError(f"should have a name of yours above {misplaced[0]}, such as 'home'")
+        asked = [name for each in models.values() for name in each.namespaces]
+        twice = sorted(name for name in set(asked) if asked.count(name) > 1)
+        if twice:
+            raise ValueError(f"should have {twice[0]} in the namespaces of one model only")
+        return models
 
     @model_validator(mode="before")
     @classmethod

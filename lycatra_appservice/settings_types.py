@@ -31,6 +31,26 @@ _MXC = re.compile(r"mxc://[^/\s]+/[A-Za-z0-9_-]+")
 _ROOM_ID = re.compile(r"![^\s/]{1,254}")
 _PREFIX = re.compile(r"[^\w\s@#]{1,3}")
 _DATABASE_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+_MODEL_NAME = re.compile(r"[a-z][a-z0-9_-]{0,29}")
+_NO_MODEL_NAMES = frozenset({"auto", "default", "none", "on", "off"})  # words of `!settings`
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
+_OWN_HEADERS = frozenset({"host", "content-type", "content-length", "transfer-encoding"})
+# What a request says anyway, each by a setting of its own.
+_OWN_PARAMETERS = frozenset(
+    {
+        "max_completion_tokens",
+        "max_tokens",
+        "messages",
+        "model",
+        "n",
+        "parallel_tool_calls",
+        "stream",
+        "stream_options",
+        "temperature",
+        "tool_choice",
+        "tools",
+    }
+)
 
 
 def _server_name(text: str) -> str:
@@ -62,6 +82,38 @@ def _database_name(text: str) -> str:
     if not _DATABASE_NAME.fullmatch(text) or text in {"url", "timeout", "max_rows"}:
         raise ValueError("should be a name of a-z, 0-9 and '_', and not 'url'")
     return text
+
+
+def _model_name(text: str) -> str:
+    if not _MODEL_NAME.fullmatch(text) or text in _NO_MODEL_NAMES:
+        raise ValueError("should be a name of yours of a-z, 0-9, '_' and '-', such as 'home'")
+    return text
+
+
+def _header(name: str) -> str:
+    if not _HEADER.fullmatch(name) or name.lower() in _OWN_HEADERS:
+        raise ValueError("should be the name of a header that the request does not have anyway")
+    return name
+
+
+def _header_value(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if not text.isascii() or not text.isprintable():
+        raise ValueError("should have only ASCII signs, and no line breaks")
+    return value
+
+
+def _parameter(name: str) -> str:
+    if name in _OWN_PARAMETERS:
+        raise ValueError("should not be here: Lycatra writes it itself")
+    return name
+
+
+def _proxy_url(url: SecretStr) -> SecretStr:
+    parts = urlsplit(url.get_secret_value())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("should be an address beginning with http:// or https://")
+    return url
 
 
 def _base_url(text: str) -> str:
@@ -194,6 +246,11 @@ Span: TypeAlias = Annotated[timedelta, BeforeValidator(_span), AfterValidator(_p
 # Made absolute by the folder in the validation context, if there is one.
 OwnPath: TypeAlias = Annotated[Path, AfterValidator(_from_base_folder)]
 OwnPaths: TypeAlias = Annotated[tuple[OwnPath, ...], BeforeValidator(_words)]
+ModelName: TypeAlias = Annotated[str, AfterValidator(_model_name)]
+HeaderName: TypeAlias = Annotated[str, AfterValidator(_header)]
+HeaderValue: TypeAlias = Annotated[SecretStr, AfterValidator(_header_value)]
+Parameter: TypeAlias = Annotated[str, AfterValidator(_parameter)]
+ProxyUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_proxy_url)]
 DatabaseName: TypeAlias = Annotated[str, AfterValidator(_database_name)]
 DatabaseUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_database_url)]
 Token: TypeAlias = Annotated[SecretStr, AfterValidator(_secret)]
@@ -203,6 +260,7 @@ Actors: TypeAlias = Annotated[
 Accounts: TypeAlias = Annotated[
     tuple[Annotated[str, AfterValidator(_account)], ...], BeforeValidator(_words)
 ]
+Words: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_words), Field(min_length=1)]
 Faces: TypeAlias = Annotated[
     tuple[Literal["command", "agent", "mcp"], ...], BeforeValidator(_words), Field(min_length=1)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TypeAlias
 
 from lycatra_appservice.agent.backend import (
+    LONGEST_WAIT,
     Backend,
     ContextOverflowError,
     ModelBusyError,
@@ -17,6 +18,7 @@ from lycatra_appservice.agent.backend import (
     ToolSpec,
 )
 from lycatra_appservice.agent.messages import Message, ModelAnswer
+from lycatra_appservice.agent.silent_cut import CutWatch, SilentCut
 from lycatra_appservice.agent.trimming import CHARS_PER_TOKEN, chars_of, chars_of_tools, fitted
 
 logger = logging.getLogger(__name__)
@@ -27,11 +29,8 @@ Delay: TypeAlias = Callable[[float], Awaitable[None]]  # seconds, as asyncio.sle
 CONNECTION_LOST = "connection_lost"
 
 _BACKOFF = (timedelta(seconds=0.5), timedelta(seconds=1.5))  # so at most two more attempts
-_LONGEST_WAIT = timedelta(seconds=10)  # longer than that a person would rather be told
 _USABLE = 0.8  # of the window: our counting of tokens is an estimate
 _LEAST_BUDGET_CHARS = 2000
-_PLAUSIBLE = 0.6  # of our estimate; servers that count less have cut the prompt silently
-_CUT_MATTERS_TOKENS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +51,20 @@ class Asker:
     """Asks one model on behalf of one turn."""
 
     def __init__(
-        self, backend: Backend, window: Window, tools: Sequence[ToolSpec], delay: Delay
+        self,
+        backend: Backend,
+        window: Window,
+        tools: Sequence[ToolSpec],
+        delay: Delay,
+        watch: CutWatch,
     ) -> None:
         self._backend = backend
         self._tools = tools
         self._delay = delay
+        self._watch = watch
         self._budget_chars = window.budget_chars(tools)
         self.forgot = False  # whether whole turns had to be left out
+        self.silent_cut: SilentCut | None = None  # of the last answer, which is then not to trust
 
     async def ask(self, messages: Sequence[Message], tool_choice: ToolChoice) -> ModelAnswer:
         """One answer to these messages, of which old ones are left out if there are too many.
@@ -89,7 +95,7 @@ class Asker:
                 return await self._ask_once(messages, tool_choice)
             except (ModelUnreachableError, ModelBusyError) as failed:
                 wait = _wait(failed, backoff)
-                if wait > _LONGEST_WAIT:
+                if wait > LONGEST_WAIT:
                     raise
                 extra = {"model": self._backend.name, "seconds": wait.total_seconds()}
                 logger.info("model_asked_again", extra=extra)
@@ -112,17 +118,8 @@ class Asker:
         return answer
 
     def _look_for_silent_cut(self, messages: Sequence[Message], answer: ModelAnswer) -> None:
-        if answer.usage is None:
-            return
         estimate = (chars_of(messages) + chars_of_tools(self._tools)) / CHARS_PER_TOKEN
-        if estimate > _CUT_MATTERS_TOKENS and answer.usage.prompt < _PLAUSIBLE * estimate:
-            extra = {
-                "model": self._backend.name,
-                "estimated_tokens": round(estimate),
-                "counted_tokens": answer.usage.prompt,
-                "hint": "the server's window is smaller than context_window says",
-            }
-            logger.warning("model_prompt_probably_cut", extra=extra)
+        self.silent_cut = self._watch.look(estimate, answer.usage)
 
 
 def _wait(failed: ModelUnreachableError | ModelBusyError, backoff: timedelta) -> timedelta:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from lycatra_appservice.agent.messages import Delta, Message
 from lycatra_appservice.errors import ModelError
@@ -11,6 +11,8 @@ from lycatra_appservice.words.spans import at_least
 from lycatra_appservice.words.text import Text
 
 ToolChoice: TypeAlias = Literal["auto", "none"]
+
+LONGEST_WAIT: Final = timedelta(seconds=10)  # longer than that a person would rather be told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,27 @@ class ModelBusyError(ModelError):
         self.said = Text(
             "model_busy", wait=Text("moment") if retry_after is None else at_least(retry_after)
         )
+
+
+class ModelRestingError(ModelError):
+    """Not asked: it failed so often lately that it is left alone for a while.
+
+    `busy_for` is how long, if the server itself wanted that.
+    """
+
+    retryable = False
+
+    def __init__(self, detail: str, busy_for: timedelta | None = None) -> None:
+        super().__init__(detail)
+        if busy_for is not None:
+            self.said = Text("model_busy", wait=at_least(busy_for))
+
+
+class NoLocalModelError(ModelError):
+    """The room keeps its questions on models near by, and there is none."""
+
+    said = Text("no_local_model")
+    retryable = False
 
 
 class ModelRefusedError(ModelError):

@@ -20,10 +20,9 @@ _OVERFLOW = re.compile(
     re.IGNORECASE,
 )
 _OVERFLOW_CODES = {"context_length_exceeded", "exceed_context_size_error"}
-# Parameters that a server may not know and that we can do without.
-_DISPENSABLE = re.compile(
-    r"\b(stream_options|temperature|tool_choice|max_tokens|max_completion_tokens)\b"
-)
+# What OpenAI calls a tool's schema that its strict mode does not take.
+_NOT_STRICT = "invalid_function_parameters"
+_TOO_COMMON = frozenset({"stream", "strict"})  # words of many a sentence, so only in quotes
 _DETAIL_CHARS = 300
 
 
@@ -46,12 +45,23 @@ class Failure:
         text = " ".join(self.message.split())
         return f"status={self.status} {words} {text}"[:_DETAIL_CHARS]
 
-    def unsupported(self, sent: Collection[str]) -> str | None:
-        """The parameter of those sent that the server does not take, if we can do without it."""
+    def unsupported(self, dispensable: Collection[str]) -> str | None:
+        """Which of these parameters, all of them sent, the server does not take."""
         if self.status not in {400, 422} or self._is_overflow():
             return None
-        named = _DISPENSABLE.findall(f"{self.param} {self.message}")
-        return next((name for name in named if name in sent), None)
+        if self.param in dispensable:
+            return self.param
+        if self.code == _NOT_STRICT and "strict" in dispensable:
+            return "strict"
+        found = ((self._place_of(name), name) for name in dispensable)
+        return min(((at, name) for at, name in found if at >= 0), default=(0, None))[1]
+
+    def _place_of(self, parameter: str) -> int:
+        """Where the server's words name a parameter; -1 if they do not."""
+        name = re.escape(parameter)
+        pattern = rf"['\"`.]{name}['\"`]" if parameter in _TOO_COMMON else rf"\b{name}\b"
+        named = re.search(pattern, f"{self.param} {self.message}")
+        return named.start() if named else -1
 
     def error(self) -> ModelError:
         """The error to raise."""

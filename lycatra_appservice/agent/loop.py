@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lycatra_appservice.agent.asking import CONNECTION_LOST, Asker, Delay, Window
-from lycatra_appservice.agent.backend import Backend, ToolChoice, ToolSpec
+from lycatra_appservice.agent.asking import CONNECTION_LOST, Delay, Window
+from lycatra_appservice.agent.backend import ToolChoice, ToolSpec
 from lycatra_appservice.agent.calls import CallDesk
 from lycatra_appservice.agent.messages import (
     AssistantMessage,
@@ -19,6 +19,7 @@ from lycatra_appservice.agent.messages import (
     concealed,
     with_note,
 )
+from lycatra_appservice.agent.models import FallingBack, Models, ModelWish
 from lycatra_appservice.agent.ports import StepsPort, ToolboxPort
 from lycatra_appservice.agent.prompt import Question, system_message, with_speakers
 from lycatra_appservice.agent.trimming import intact
@@ -27,10 +28,20 @@ from lycatra_appservice.toolkit.redaction import Mask
 from lycatra_appservice.words.catalogue import in_english
 from lycatra_appservice.words.text import Said, Text
 
-__all__ = ["Agent", "AgentAnswer", "Question", "StepsPort", "ToolboxPort", "Window"]
+__all__ = [
+    "Agent",
+    "AgentAnswer",
+    "ModelWish",
+    "Models",
+    "Question",
+    "StepsPort",
+    "ToolboxPort",
+    "Window",
+]
 
 MAX_REQUESTS = 8  # and one more, in which the model must answer
 
+_ANY_MODEL = ModelWish()
 _BE_VISIBLE = "Your answer was empty. Answer the person now, in plain words."
 
 
@@ -55,12 +66,11 @@ class AgentAnswer:
 
 
 class Agent:
-    """Answers questions with one model. Holds nothing of any conversation."""
+    """Answers questions with the models there are. Holds nothing of any conversation."""
 
     def __init__(
         self,
-        backend: Backend,
-        window: Window,
+        models: Models,
         *,
         name: str = "Lycatra",
         delay: Delay = asyncio.sleep,
@@ -71,14 +81,17 @@ class Agent:
         `conceal` takes the secrets of the configuration out of what the model writes: its server
         knows the key, and proxies repeat requests in their answers.
         """
-        self._backend = backend
-        self._window = window
+        self._models = models
         self._name = name
         self._delay = delay
         self._conceal = conceal
 
     async def answer(
-        self, question: Question, toolbox: ToolboxPort, steps: StepsPort
+        self,
+        question: Question,
+        toolbox: ToolboxPort,
+        steps: StepsPort,
+        wish: ModelWish = _ANY_MODEL,
     ) -> AgentAnswer:
         """Answer, asking the toolbox as often as it takes.
 
@@ -90,7 +103,7 @@ class Agent:
             ToolSpec(name=tool.name, description=tool.summary, schema=tool.schema())
             for tool in toolbox.tools()
         ]
-        asker = Asker(self._backend, self._window, tools, self._delay)
+        asker = self._models.asker(wish, tools, self._delay)
         system = system_message(question, self._name)
         desk = CallDesk(toolbox, steps)
         return await _Turn(system, question, asker, desk, steps, self._conceal).run()
@@ -108,7 +121,7 @@ class _Turn:
         self,
         system: SystemMessage,
         question: Question,
-        asker: Asker,
+        asker: FallingBack,
         desk: CallDesk,
         steps: StepsPort,
         conceal: Mask,

@@ -63,7 +63,8 @@ class ModelAnswer:
     """One whole answer of a model.
 
     `finish` is the server's own word and often wrong: look at `calls` instead. In a `truncated`
-    answer the arguments of the last call may be incomplete JSON, or empty.
+    answer the arguments of the last call may be incomplete JSON, or empty. `backend` is the
+    operator's name for the model that gave it.
     """
 
     text: str
@@ -71,6 +72,7 @@ class ModelAnswer:
     finish: str | None = None
     usage: Usage | None = None
     truncated: bool = False
+    backend: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +125,7 @@ def answer_to_json(answer: ModelAnswer) -> dict[str, JSON]:
         "finish": answer.finish,
         "usage": usage and {"prompt": usage.prompt, "completion": usage.completion},
         "truncated": answer.truncated,
+        "backend": answer.backend,
     }
 
 
@@ -135,6 +138,7 @@ def answer_from_json(row: Mapping[str, JSON]) -> ModelAnswer:
         finish=row["finish"],
         usage=usage and Usage(prompt=usage["prompt"], completion=usage["completion"]),
         truncated=row["truncated"],
+        backend=row.get("backend", ""),  # not in the journals of earlier versions
     )
 
 

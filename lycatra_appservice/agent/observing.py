@@ -2,34 +2,57 @@
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Protocol
 
 from lycatra_appservice.agent.backend import (
     Backend,
     ContextOverflowError,
     ModelBusyError,
+    ModelCutError,
     ModelRefusedError,
     ModelSilentError,
     ToolChoice,
     ToolSpec,
 )
-from lycatra_appservice.agent.messages import Delta, Message
+from lycatra_appservice.agent.messages import Delta, Message, ModelAnswer
 from lycatra_appservice.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRequest:
+    """One request to a model that has ended, with its times in seconds.
+
+    `outcome` is ok, truncated, cut, busy, refused, unreachable, overflow, timeout or cancelled;
+    `first_chunk` and the tokens are None where there were none.
+    """
+
+    backend: str
+    outcome: str
+    seconds: float
+    first_chunk: float | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
 
 
 class ModelObserver(Protocol):
     """Where the figures go."""
 
-    def model_answered(self, outcome: str, seconds: float) -> None:
-        """One request ended: ok, busy, refused, unreachable, overflow, timeout, cancelled."""
+    def model_answered(self, request: ModelRequest) -> None:
+        """One request ended."""
 
 
 class ObservedBackend:
-    """A backend whose requests are counted. Owns the one it wraps."""
+    """A backend whose requests are counted under the operator's name. Owns the one it wraps."""
 
     def __init__(
-        self, backend: Backend, observer: ModelObserver, monotonic: Callable[[], float]
+        self,
+        key: str,
+        backend: Backend,
+        observer: ModelObserver,
+        monotonic: Callable[[], float],
     ) -> None:
+        self._key = key
         self._backend = backend
         self._observer = observer
         self._monotonic = monotonic
@@ -44,20 +67,34 @@ class ObservedBackend:
     ) -> AsyncGenerator[Delta, None]:
         """See `Backend.stream`."""
         began = self._monotonic()
+        first: float | None = None
         outcome = "cancelled"
+        answer: ModelAnswer | None = None
         try:
             async with aclosing(
                 self._backend.stream(messages, tools, tool_choice=tool_choice)
             ) as deltas:
                 async for delta in deltas:
+                    if first is None:
+                        first = self._monotonic() - began
                     if delta.answer is not None:
-                        outcome = "ok"
+                        answer, outcome = delta.answer, _outcome_with(delta.answer)
                     yield delta
         except ModelError as error:
             outcome = _outcome_of(error)
             raise
         finally:
-            self._observer.model_answered(outcome, self._monotonic() - began)
+            usage = answer.usage if answer else None
+            self._observer.model_answered(
+                ModelRequest(
+                    backend=self._key,
+                    outcome=outcome,
+                    seconds=self._monotonic() - began,
+                    first_chunk=first,
+                    input_tokens=usage.prompt if usage else None,
+                    output_tokens=usage.completion if usage else None,
+                )
+            )
 
     async def probe(self) -> str:
         """See `Backend.probe`."""
@@ -68,8 +105,14 @@ class ObservedBackend:
         await self._backend.aclose()
 
 
+def _outcome_with(answer: ModelAnswer) -> str:
+    return "truncated" if answer.truncated else "ok"
+
+
 def _outcome_of(error: ModelError) -> str:
     match error:
+        case ModelCutError():
+            return "cut"
         case ModelBusyError():
             return "busy"
         case ModelRefusedError():

@@ -1,8 +1,9 @@
 """Our messages and tools as a request in the chat-completions format."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Protocol, assert_never
 
 from pydantic import SecretStr
@@ -18,8 +19,22 @@ from lycatra_appservice.agent.messages import (
     UserMessage,
     with_note,
 )
+from lycatra_appservice.agent.strict import strict_schema
 from lycatra_appservice.model import JSON
 
+STRICT = "strict"  # inside of each tool, and dropped like a parameter
+EXTRA = "extra_body"  # where the SDK takes what it does not know
+
+_DISPENSABLE = (
+    "stream_options",
+    "stream",
+    "temperature",
+    "tool_choice",
+    "parallel_tool_calls",
+    "max_completion_tokens",
+    "max_tokens",
+    STRICT,
+)
 _NO_MORE_TOOLS = "No more tool calls are possible. Answer now with what you have."
 
 
@@ -37,6 +52,10 @@ class ModelSettings(Protocol):
     @property
     def api_key(self) -> SecretStr | None:
         """None for servers that want none."""
+
+    @property
+    def connect_timeout(self) -> timedelta:
+        """Until the server, or its proxy, takes the connection."""
 
     @property
     def first_token_timeout(self) -> timedelta:
@@ -59,8 +78,36 @@ class ModelSettings(Protocol):
         """Whether to ask for the answer word by word."""
 
     @property
+    def stream_usage(self) -> bool:
+        """Whether to ask for the tokens at the end of a stream."""
+
+    @property
     def tool_choice(self) -> bool:
         """False: never send the parameter; the model is told in words instead."""
+
+    @property
+    def parallel_tool_calls(self) -> bool | None:
+        """Whether the model may call several tools at once; None leaves it to the server."""
+
+    @property
+    def strict_schemas(self) -> bool:
+        """Whether the server shall hold the model to the schemas of its tools."""
+
+    @property
+    def headers(self) -> Mapping[str, SecretStr]:
+        """Sent with every request, over what is sent anyway."""
+
+    @property
+    def body(self) -> Mapping[str, JSON]:
+        """Further parameters of a request."""
+
+    @property
+    def ca_file(self) -> Path | None:
+        """The only authority to trust, in PEM format; None trusts those of the system."""
+
+    @property
+    def proxy(self) -> SecretStr | None:
+        """Its address; None takes the one of the environment, if it names one."""
 
 
 class RequestForm:
@@ -68,40 +115,64 @@ class RequestForm:
 
     def __init__(self, settings: ModelSettings) -> None:
         self._settings = settings
-        self._refused: set[str] = set() if settings.tool_choice else {"tool_choice"}
+        self._refused: set[str] = set()
+        if not settings.tool_choice:
+            self._refused.add("tool_choice")
+        if not settings.stream_usage:
+            self._refused.add("stream_options")
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether tools are sent in strict mode."""
+        return self._settings.strict_schemas and STRICT not in self._refused
+
+    @property
+    def dispensable(self) -> Collection[str]:
+        """What a server may not know and we can do without."""
+        return (*_DISPENSABLE, *self._settings.body)
 
     def leave_out(self, parameter: str) -> None:
         """Never send this parameter again, as long as we run."""
         self._refused.add(parameter)
 
+    def sent(self, body: Mapping[str, Any]) -> Collection[str]:
+        """The parameters in a body of ours, as a server would name them."""
+        extra = body.get(EXTRA, {})
+        strict = [STRICT] if self.is_strict and "tools" in body else []
+        return {*body, *extra, *strict}
+
     def fill(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec], tool_choice: ToolChoice
     ) -> dict[str, Any]:
-        """The body of a request. As few parameters as possible: every server knows others."""
+        """The body of a request. As few parameters as possible: every server knows others.
+
+        What the configuration adds stands below `EXTRA`.
+        """
         settings = self._settings
         forbid_calls = bool(tools) and tool_choice == "none"
         if forbid_calls and "tool_choice" in self._refused:
             messages = with_note(messages, _NO_MORE_TOOLS)
+        stream = settings.stream and "stream" not in self._refused
         # OpenAI's newer models know only the longer name, most other servers only the short one.
         limit = "max_completion_tokens" if "max_tokens" in self._refused else "max_tokens"
         optional = {
-            "tools": tools_on_wire(tools) or None,
+            "tools": tools_on_wire(tools, strict=self.is_strict) or None,
             "tool_choice": "none" if forbid_calls else None,
-            "stream_options": {"include_usage": True} if settings.stream else None,
+            "parallel_tool_calls": settings.parallel_tool_calls if tools else None,
+            "stream_options": {"include_usage": True} if stream else None,
             "temperature": settings.temperature,
             limit: settings.max_output_tokens,
-        }
-        wanted = {
-            name: value
-            for name, value in optional.items()
-            if value is not None and name not in self._refused
+            EXTRA: self._kept(settings.body) or None,
         }
         return {
             "model": settings.model,
             "messages": [message_on_wire(message) for message in messages],
-            "stream": settings.stream,
-            **wanted,
+            "stream": stream,
+            **{name: each for name, each in self._kept(optional).items() if each is not None},
         }
+
+    def _kept(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: each for name, each in parameters.items() if name not in self._refused}
 
 
 def message_on_wire(message: Message) -> dict[str, JSON]:
@@ -122,7 +193,7 @@ def message_on_wire(message: Message) -> dict[str, JSON]:
             assert_never(message)
 
 
-def tools_on_wire(tools: Sequence[ToolSpec]) -> list[Mapping[str, JSON]]:
+def tools_on_wire(tools: Sequence[ToolSpec], *, strict: bool) -> list[Mapping[str, JSON]]:
     """The tools, sorted by name: the same set always gives the same bytes, which servers cache."""
     return [
         {
@@ -130,7 +201,8 @@ def tools_on_wire(tools: Sequence[ToolSpec]) -> list[Mapping[str, JSON]]:
             "function": {
                 "name": tool.name,
                 "description": tool.description,
-                "parameters": tool.schema,
+                "parameters": strict_schema(tool.schema) if strict else tool.schema,
+                **({STRICT: True} if strict else {}),
             },
         }
         for tool in sorted(tools, key=lambda tool: tool.name)

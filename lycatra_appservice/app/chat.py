@@ -3,19 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from time import monotonic
 from typing import Final
 
-from lycatra_appservice.agent.backend import Backend
-from lycatra_appservice.agent.chat_completions import ChatCompletionsBackend
-from lycatra_appservice.agent.loop import Agent, Window
-from lycatra_appservice.agent.observing import ObservedBackend
+from lycatra_appservice.agent.loop import Agent
 from lycatra_appservice.app.approving import build_approving
 from lycatra_appservice.app.coming_and_going import (
     ComingAndGoing,
     Ground,
     build_coming_and_going,
 )
+from lycatra_appservice.app.models import RunningModels
 from lycatra_appservice.app.parts import Parts, utc_now
 from lycatra_appservice.app.second_thoughts import build_second_thoughts
 from lycatra_appservice.app.timing import both, build_timers
@@ -90,17 +87,10 @@ class Chat:
     conversations: ConversationStore
 
 
-def make_backend(parts: Parts) -> Backend | None:
-    """The model's backend; None when no model is configured."""
-    if parts.settings.model is None:
-        return None
-    return ObservedBackend(ChatCompletionsBackend(parts.settings.model), parts.metrics, monotonic)
-
-
 async def build_chat(
     parts: Parts,
     rooms: RoomStore,
-    backend: Backend | None,
+    models: RunningModels | None,
     board: HealthBoard,
     trail: AuditTrail,
     schedules: Mapping[str, Job],
@@ -120,7 +110,7 @@ async def build_chat(
     approving = build_approving(ground, composer, tongue, trail, parts.settings.zone, utc_now)
     calls = ProgressNotices(composer)
     ask = AskHandler(
-        _agent(parts, backend),
+        _agent(parts, models),
         gate,
         parts.registry,
         conversations,
@@ -130,14 +120,14 @@ async def build_chat(
         TypingNotice(parts.client),
         parts.settings.zone,
         utc_now,
-        parts.settings.model.turn_timeout if parts.settings.model else timedelta(0),
+        models.patience if models else timedelta(0),
         approving.desk,
         approving.settling,
         calls,
     )
     sources = _sources(parts, gate, trail, conversations, private)
     control = _control(
-        parts, rights, gate, trail, sources, private, composer, has_model=backend is not None
+        parts, rights, gate, trail, sources, private, composer, has_model=models is not None
     )
     second = build_second_thoughts(
         ground, conversations, composer, sources, as_trigger, approving.voting
@@ -146,7 +136,7 @@ async def build_chat(
         parts.users,
         rooms,
         Situations(rooms, ThreadStore(parts.database), parts.ignored, rights),
-        Router(parts.users, parts.reader, has_model=backend is not None),
+        Router(parts.users, parts.reader, has_model=models is not None),
         composer,
         Answerers(
             command=CommandHandler(
@@ -231,7 +221,7 @@ def _control(
     has_model: bool,
 ) -> ControlHandler:
     settings = SettingsPage(
-        make_settings(load_catalogue().languages),
+        make_settings(load_catalogue().languages, list(parts.settings.backends)),
         parts.settings.rooms,
         RoomSettingsStore(parts.database),
         rights,
@@ -310,7 +300,7 @@ def _welcome(parts: Parts, gate: Gate) -> Welcome:
         parts.users,
         Tongue(load_catalogue(), parts.settings.rooms.language),
         parts.settings.rooms,
-        parts.settings.model,
+        parts.settings.backends,
     )
 
 
@@ -345,16 +335,11 @@ def _gate(parts: Parts, rights: Rights, board: HealthBoard, trail: AuditTrail) -
     )
 
 
-def _agent(parts: Parts, backend: Backend | None) -> Agent | None:
-    settings = parts.settings
-    if backend is None or settings.model is None:
+def _agent(parts: Parts, models: RunningModels | None) -> Agent | None:
+    if models is None:
         return None
-    window = Window(
-        context_tokens=settings.model.context_window,
-        max_output_tokens=settings.model.max_output_tokens,
-    )
-    name = settings.bot.display_name
-    return Agent(backend, window, name=name, conceal=parts.conceal)
+    name = parts.settings.bot.display_name
+    return Agent(models.models, name=name, conceal=parts.conceal)
 
 
 def _worker(parts: Parts, rooms: RoomStore, dispatcher: Dispatcher) -> tuple[Worker, Upkeep]:

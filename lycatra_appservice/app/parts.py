@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from lycatra_appservice.app.models import measured_models
 from lycatra_appservice.app.tool_secrets import secrets_in
 from lycatra_appservice.chat.commands import CommandWords
 from lycatra_appservice.chat.ignored import Ignored
@@ -94,7 +95,9 @@ async def build_parts(
         reader=make_reader(users, commands),
         ignored=Ignored(settings.access.ignored),
         inbox=Inbox(opened.database),
-        metrics=Metrics([tool.name for tool in registry.tools]),
+        metrics=Metrics(
+            [tool.name for tool in registry.tools], measured_models(settings.backends)
+        ),
         mask=masker.mask,
         conceal=masker.conceal,
         tool_databases=databases,
@@ -108,14 +111,17 @@ def utc_now() -> datetime:
 
 def secrets_of(settings: Settings) -> list[str]:
     """Every secret value of the configuration, for the log's mask; those of tools, too."""
-    appservice, model = settings.appservice, settings.model
+    appservice, models = settings.appservice, settings.backends.values()
     secrets: list[SecretStr | None] = [
         appservice.as_token,
         appservice.hs_token,
         appservice.hs_token_previous,
-        model.api_key if model else None,
+        *(model.api_key for model in models),
+        *(value for model in models for value in model.headers.values()),
     ]
-    urls = [settings.database.url, *(each.url for each in settings.databases.values())]
+    proxies = [model.proxy for model in models if model.proxy]
+    databases = [each.url for each in settings.databases.values()]
+    urls = [settings.database.url, *databases, *proxies]
     passwords = [urlsplit(url.get_secret_value()).password for url in urls]
     named = [secret.get_secret_value() for secret in secrets if secret is not None]
     of_tools = [

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from time import monotonic
 from typing import Final
 
-from lycatra_appservice.agent.backend import Backend
 from lycatra_appservice.app.parts import Parts
 from lycatra_appservice.app.tools_watch import ToolsWatch
 from lycatra_appservice.db.statements import Dialect, parse_statement
@@ -13,8 +12,10 @@ from lycatra_appservice.ops.health import Probe, UnwellError
 _LOOK: Final = parse_statement("look", "SELECT lycatra_now() AS now")
 
 
-def make_probes(parts: Parts, backend: Backend | None, tools: ToolsWatch) -> Mapping[str, Probe]:
-    """One look each at the database, the homeserver, the model, and tools that may not work."""
+def make_probes(
+    parts: Parts, models: Mapping[str, Probe], tools: ToolsWatch
+) -> Mapping[str, Probe]:
+    """One look each at database, homeserver, every model, and tools that may not work."""
 
     async def database() -> str:
         await parts.database.fetch_one(_LOOK)
@@ -25,12 +26,11 @@ def make_probes(parts: Parts, backend: Backend | None, tools: ToolsWatch) -> Map
         await parts.client.versions()
         return f"answered in {round((monotonic() - began) * 1000)} ms"
 
-    async def model() -> str:
-        if backend is None:
-            raise UnwellError("none is configured; commands work without")
-        return await backend.probe()
+    async def no_model() -> str:
+        raise UnwellError("none is configured; commands work without")
 
-    probes = {"database": database, "homeserver": homeserver, "model": model}
+    asked = models or {"model": no_model}
+    probes = {"database": database, "homeserver": homeserver, **asked}
     return {**probes, "tools": tools.probe} if _may_differ(parts) else probes
 
 

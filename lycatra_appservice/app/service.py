@@ -8,7 +8,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from lycatra_appservice.app.chat import JOINED_CHANNEL, Chat, build_chat, make_backend
+from lycatra_appservice.app.chat import JOINED_CHANNEL, Chat, build_chat
 from lycatra_appservice.app.duties import (
     GAPS,
     Bookkeeping,
@@ -19,6 +19,7 @@ from lycatra_appservice.app.duties import (
     make_withdrawal,
 )
 from lycatra_appservice.app.listeners import Listeners
+from lycatra_appservice.app.models import run_models
 from lycatra_appservice.app.parts import Parts, build_parts
 from lycatra_appservice.app.probes import make_probes
 from lycatra_appservice.app.second_thoughts import as_trigger_by
@@ -112,11 +113,9 @@ class Service:
                 return
 
     async def _serve(self, parts: Parts, stack: AsyncExitStack) -> None:
-        backend = make_backend(parts)
-        if backend is not None:
-            stack.push_async_callback(backend.aclose)
+        models = run_models(self._settings.backends, parts.metrics, stack)
         tools = ToolsWatch(parts.tools, Replicas(parts.database))
-        board = HealthBoard(make_probes(parts, backend, tools))
+        board = HealthBoard(make_probes(parts, models.probes if models else {}, tools))
         stack.push_async_callback(board.close)
         readiness = Readiness(board)
         jobs = RoomJobs(parts.inbox)
@@ -126,7 +125,7 @@ class Service:
         sorter = EventSorter(Classifier(parts.users, parts.reader, parts.ignored), rooms)
         trail = await stack.enter_async_context(AuditTrail(parts.database))
         chat = await build_chat(
-            parts, rooms, backend, board, trail, schedules, as_trigger_by(sorter)
+            parts, rooms, models, board, trail, schedules, as_trigger_by(sorter)
         )
         schedules["retention"] = Retention(parts, chat.upkeep, chat.conversations).run
         pinger = Pinger(parts.client, self._settings.appservice.id)

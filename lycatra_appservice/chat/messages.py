@@ -384,6 +384,20 @@ def questions_stay_here() -> Text:
     return Text("questions_stay_here")
 
 
+def questions_then(where: Said, following: Said) -> Text:
+    """Where questions go when that fails; `following` is a model by its place."""
+    return Text("questions_then", where=where, next=following)
+
+
+def model_by_place(service: str | None, host: str | None, *, near: bool) -> Text:
+    """A model in the middle of a sentence; without a host it is on the same machine."""
+    if host is None:
+        return Text("model_here")
+    if service is not None:
+        return Text("model_of_cloud", service=service, host=host)
+    return Text("model_near" if near else "model_at_host", host=host)
+
+
 def questions_unanswered() -> Text:
     """For no model at all."""
     return Text("questions_unanswered")

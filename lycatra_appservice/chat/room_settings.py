@@ -15,15 +15,19 @@ ReplyPlace: TypeAlias = Literal["auto", "thread", "plain"]
 Presence: TypeAlias = Literal["all", "on_demand", "label"]
 Streaming: TypeAlias = Literal["on", "off", "silent"]
 TableLook: TypeAlias = Literal["table", "list"]
+LocalOnly: TypeAlias = Literal["off", "on"]
 QuietKind: TypeAlias = Literal["welcome", "too_old", "edited", "hints", "progress"]
 
 REPLY_PLACES: Final[Sequence[ReplyPlace]] = get_args(ReplyPlace)
 PRESENCES: Final[Sequence[Presence]] = get_args(Presence)
 STREAMINGS: Final[Sequence[Streaming]] = get_args(Streaming)
 TABLE_LOOKS: Final[Sequence[TableLook]] = get_args(TableLook)
+LOCAL_ONLY: Final[Sequence[LocalOnly]] = get_args(LocalOnly)
 QUIET_KINDS: Final[Sequence[QuietKind]] = get_args(QuietKind)
 
 _LANGUAGE: Final = re.compile(r"auto|[a-z]{2}")
+_MODEL: Final = re.compile(r"[a-z][a-z0-9_-]{0,29}")
+_AUTOMATIC: Final = "auto"
 _Chosen = TypeVar("_Chosen", bound=str)
 
 
@@ -51,6 +55,10 @@ class RoomDefaults(Protocol):
         """Of fixed texts: `auto`, or a code."""
 
     @property
+    def local_only(self) -> LocalOnly:
+        """Whether questions go only to models near by."""
+
+    @property
     def quiet(self) -> Iterable[QuietKind]:
         """Kinds of unasked messages that are not wanted."""
 
@@ -64,6 +72,8 @@ class RoomSettings:
     stream: Streaming = "on"
     tables: TableLook = "table"
     language: str = "auto"  # or a code of two letters, perhaps one that the catalogue lacks
+    model: str = _AUTOMATIC  # or a name, perhaps one that is not offered any more
+    local_only: LocalOnly = "off"
     quiet: frozenset[QuietKind] = frozenset()
 
     @classmethod
@@ -78,6 +88,8 @@ class RoomSettings:
             stream=_one_of(STREAMINGS, chosen.get("stream"), defaults.stream),
             tables=_one_of(TABLE_LOOKS, chosen.get("tables"), defaults.tables),
             language=_language(chosen.get("language"), defaults.language),
+            model=_model(chosen.get("model")),
+            local_only=_one_of(LOCAL_ONLY, chosen.get("local_only"), defaults.local_only),
             quiet=_some_of(QUIET_KINDS, chosen.get("quiet"), defaults.quiet),
         )
 
@@ -128,3 +140,8 @@ def _some_of(
 def _language(stored: JSON, default: str) -> str:
     is_language = isinstance(stored, str) and _LANGUAGE.fullmatch(stored) is not None
     return stored if is_language else default
+
+
+def _model(stored: JSON) -> str:
+    is_name = isinstance(stored, str) and _MODEL.fullmatch(stored) is not None
+    return stored if is_name else _AUTOMATIC

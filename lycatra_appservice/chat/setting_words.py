@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from lycatra_appservice.chat.room_settings import (
+    LOCAL_ONLY,
     PRESENCES,
     QUIET_KINDS,
     REPLY_PLACES,
@@ -36,9 +37,11 @@ class Setting:
     also: Mapping[str, str] = field(default_factory=dict)
 
     def shown(self, settings: RoomSettings) -> str:
-        """The value that holds, as it is written."""
+        """The value that holds, as it is written; one that is gone counts as the first."""
         value = getattr(settings, self.name)
-        return (", ".join(sorted(value)) or NONE) if self.several else str(value)
+        if self.several:
+            return ", ".join(sorted(value)) or NONE
+        return value if value in self.values else self.values[0]
 
     def is_chosen(self, chosen: Mapping[str, JSON], settings: RoomSettings) -> bool:
         """Whether what holds was chosen in the room; what nobody can read was not."""
@@ -51,8 +54,13 @@ class Setting:
         return [*self.values, *([NONE] if self.several else []), DEFAULT]
 
 
-def make_settings(languages: Sequence[Language]) -> Sequence[Setting]:
-    """All settings, in the order in which they are shown."""
+def make_settings(languages: Sequence[Language], models: Sequence[str] = ()) -> Sequence[Setting]:
+    """All settings, in the order in which they are shown; `models` are the names offered.
+
+    Where there is nothing to choose from there is no setting.
+    """
+    nearness = [Setting(name="local_only", values=LOCAL_ONLY)] if models else []
+    choice = [Setting(name="model", values=[_AUTOMATIC, *models])] if len(models) > 1 else []
     return (
         Setting(name="reply", values=REPLY_PLACES),
         Setting(name="virtual_users", values=PRESENCES),
@@ -63,6 +71,8 @@ def make_settings(languages: Sequence[Language]) -> Sequence[Setting]:
             values=[_AUTOMATIC, *(language.code for language in languages)],
             also={language.name.casefold(): language.code for language in languages},
         ),
+        *choice,
+        *nearness,
         Setting(name="quiet", values=QUIET_KINDS, several=True),
     )
 

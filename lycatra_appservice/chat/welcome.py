@@ -5,7 +5,7 @@ from typing import Final
 
 from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.language import Tongue
-from lycatra_appservice.chat.model_host import ModelAddress, where_questions_go
+from lycatra_appservice.chat.model_host import ModelAddress, asked_in, where_questions_go
 from lycatra_appservice.chat.room_settings import RoomDefaults, RoomSettings
 from lycatra_appservice.matrix.render import MARKER, render_message
 from lycatra_appservice.matrix.room_view import RoomView
@@ -43,14 +43,14 @@ class Welcome:
         users: VirtualUsers,
         tongue: Tongue,
         defaults: RoomDefaults,
-        model: ModelAddress | None,
+        models: Mapping[str, ModelAddress],
     ) -> None:
         self._gate = gate
         self._registry = registry
         self._users = users
         self._tongue = tongue
         self._defaults = defaults
-        self._model = model
+        self._models = models
 
     def language(self, room: RoomView) -> str:
         """The language of what is said unasked in a room."""
@@ -84,7 +84,7 @@ class Welcome:
         asked = await self._examples(person, speaker, room, language)
         choices = dict(zip(_KEYS, asked, strict=False))
         shown = [(key, _as_markdown(text)) for key, text in choices.items()]
-        lines = [first_line, messages.welcome_examples(shown), where_questions_go(self._model)]
+        lines = [first_line, messages.welcome_examples(shown), self._where(room)]
         said = self._tongue.say(Text("lines", lines=lines), language)
         reply = Reply(markdown=said, sender=speaker, notice=notice)
         [content] = render_message(reply, Address(room_id=room.room_id), marker)
@@ -109,6 +109,10 @@ class Welcome:
         ]
         return [message, *reactions]
 
+    def _where(self, room: RoomView) -> Text:
+        settings = RoomSettings.of(self._defaults, room.chosen)
+        return where_questions_go(asked_in(self._models, settings))
+
     async def _examples(
         self, person: UserID, speaker: UserID, room: RoomView, language: str
     ) -> Sequence[str]:
@@ -118,7 +122,7 @@ class Welcome:
         toolbox = await self._gate.open(caller, namespace=namespace)
         tools = self._best(toolbox.tools())
         examples = [f"!{_shortest(tool)}" for tool in tools]
-        if self._model is not None and toolbox.level >= Level.VIEWER:
+        if self._models and toolbox.level >= Level.VIEWER:
             about = self._registry.namespace_of(tools[0].name).name if tools else None
             question = self._tongue.say(messages.example_question(about), language)
             examples.insert(1, question)

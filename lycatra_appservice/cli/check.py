@@ -30,7 +30,7 @@ def _run(arguments: Namespace) -> int:
 
 
 def _summary(settings: Settings, tools: "FoundTools") -> str:
-    model = settings.model
+    models = [f"{each.model} at {each.base_url}" for each in settings.backends.values()]
     appservice = settings.appservice
     access = settings.access
     rows = {
@@ -39,7 +39,7 @@ def _summary(settings: Settings, tools: "FoundTools") -> str:
         "listens on": f"{appservice.listen.host} port {appservice.listen.port}",
         "Synapse calls": appservice.url,
         "database": urlsplit(settings.database.url.get_secret_value()).scheme,
-        "model": f"{model.model} at {model.base_url}" if model else "none",
+        "model": ", then ".join(models) or "none",
         "admins": ", ".join(access.admin) or "nobody",
         "operators": ", ".join(access.operator) or "nobody",
         "viewers": ", ".join(access.viewer) or "nobody",

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import BaseModel
 
 from lycatra_appservice.actors import ActorKind, read_actor
+from lycatra_appservice.chat.model_host import is_local
 from lycatra_appservice.settings import Settings
 from lycatra_appservice.toolkit.extras import missing_extras
 
@@ -30,6 +31,7 @@ def concerns_about(settings: Settings) -> list[Concern]:
         *_lists_of_rules(settings),
         *_rooms_of_their_own(settings),
         *_addresses(settings),
+        *_models(settings),
         *_tokens(settings),
         *_missing_files(settings),
         *_missing_extras(settings),
@@ -60,7 +62,7 @@ def _people(settings: Settings) -> Iterator[Concern]:
         yield Concern(
             "access.none has '*': nobody can use the assistant at all", "access.none: without '*'"
         )
-    if settings.model is None:
+    if not settings.backends:
         yield Concern(
             "there is no model section: commands work, free questions are not answered",
             "model: a section with base_url and model",
@@ -116,6 +118,37 @@ def _addresses(settings: Settings) -> Iterator[Concern]:
         yield Concern(
             f"appservice.ops and appservice.listen have the same port {appservice.listen.port}",
             "appservice.ops.port: another one",
+        )
+
+
+def _models(settings: Settings) -> Iterator[Concern]:
+    for name, model in settings.backends.items():
+        key = "model" if name == "model" else f"models.{name}"
+        if not urlsplit(model.base_url).path:
+            yield Concern(
+                f"{key}.base_url has no path, and most servers want one: {model.base_url}/v1",
+                f"{key}.base_url: {model.base_url}/v1, if that is what its manual says",
+            )
+        if (model.max_output_tokens or 0) >= model.context_window:
+            yield Concern(
+                f"{key}.max_output_tokens leaves no room in {key}.context_window for a question",
+                f"{key}.context_window: what the model really reads",
+            )
+        if model.ca_file is not None and not model.ca_file.exists():
+            yield Concern(
+                f"{key}.ca_file: {model.ca_file} does not exist",
+                f"{key}.ca_file: a file with certificates in PEM format",
+            )
+    for name, named in settings.models.items():
+        for unknown in sorted(set(named.namespaces) - settings.tool_settings.keys()):
+            yield Concern(
+                f"models.{name}.namespaces has {unknown}, and there are no tools of that name",
+                "`lycatra tool list` shows the names",
+            )
+    if settings.rooms.local_only == "on" and not any(map(is_local, settings.backends.values())):
+        yield Concern(
+            "rooms.local_only is on, and no model is local: no question is answered",
+            "local: true for the model that you mean, or rooms.local_only: off",
         )
 
 

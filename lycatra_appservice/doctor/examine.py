@@ -14,7 +14,7 @@ from lycatra_appservice.doctor.database import check_database
 from lycatra_appservice.doctor.findings import Finding, Level, error, ok, skipped
 from lycatra_appservice.doctor.homeserver import judge_address, judge_clock, judge_encryption
 from lycatra_appservice.doctor.introduction import check_namespace, check_token
-from lycatra_appservice.doctor.model import check_model
+from lycatra_appservice.doctor.model import ModelCheck, no_model
 from lycatra_appservice.doctor.ping import Echo, Ping, judge_ping, ping
 from lycatra_appservice.doctor.port import Holder, who_listens
 from lycatra_appservice.doctor.registration_file import check_registration
@@ -60,7 +60,7 @@ class Examination:
             self._report(skipped("model.reachable", _OFFLINE))
             return
         await self._examine_homeserver()
-        await self._examine_model()
+        await self._examine_models()
 
     async def _tool_databases(self, *, offline: bool) -> Sequence[Finding]:
         asked = {
@@ -124,14 +124,17 @@ class Examination:
             )
         return ok(_PORT, f"port {appservice.listen.port} is free; Lycatra does not run here now")
 
-    async def _examine_model(self) -> None:
-        settings = self._settings.model
-        backend = ChatCompletionsBackend(settings) if settings is not None else None
-        try:
-            for finding in await check_model(settings, backend):
-                self._report(finding)
-        finally:
-            if backend is not None:
+    async def _examine_models(self) -> None:
+        backends = self._settings.backends
+        if not backends:
+            self._report(no_model())
+        for name, settings in backends.items():
+            backend = ChatCompletionsBackend(settings)
+            key = "model" if name == "model" else f"models.{name}"
+            try:
+                for finding in await ModelCheck(key, settings, backend).run():
+                    self._report(finding)
+            finally:
                 await backend.aclose()
 
 

@@ -3,7 +3,7 @@
 Labels hold no user, room, event or made-up name. Help texts use the operator's words.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -18,6 +18,7 @@ from prometheus_client import (
 )
 
 from lycatra_appservice import __version__
+from lycatra_appservice.agent.observing import ModelRequest
 from lycatra_appservice.chat.handlers.invitation import UNKNOWN_USER
 from lycatra_appservice.chat.unasked import Kind
 from lycatra_appservice.chat.unasked import Outcome as UnaskedOutcome
@@ -25,6 +26,7 @@ from lycatra_appservice.matrix.invitations import Outcome as InvitationOutcome
 from lycatra_appservice.model import Face, LaneKind
 from lycatra_appservice.ops.database_figures import DatabaseFigures
 from lycatra_appservice.ops.instruments import Labelled, WithoutCreated
+from lycatra_appservice.ops.model_figures import MeasuredModel, ModelFigures
 from lycatra_appservice.toolkit.observing import UNKNOWN, Outcome
 
 # How a request ends; what else the turn engine reports is a pause.
@@ -32,7 +34,17 @@ _ENDS: Final = ("done", "failed", "cancelled")
 _PAUSES: Final = ("retried", "send_later", "handed_over", "lost")
 _TRANSACTIONS: Final = ("stored", "nothing", "refused", "unreadable", "unavailable")
 _DROPS: Final = ("refused", "room_lost")
-_ANSWERS: Final = ("ok", "busy", "refused", "unreachable", "overflow", "timeout", "cancelled")
+_ANSWERS: Final = (
+    "ok",
+    "truncated",
+    "cut",
+    "busy",
+    "refused",
+    "unreachable",
+    "overflow",
+    "timeout",
+    "cancelled",
+)
 
 _SHORT: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60)
 _LONG: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 360)
@@ -42,10 +54,11 @@ class Metrics:
     """Made once for each process and handed to whoever has something to count.
 
     Each instance has a registry of its own, so that two services in one process do not mix.
-    `tools` are the names of the tools there are; another name counts as `other`.
+    `tools` are the names of the tools there are; another name counts as `other`. `models` are
+    the configured ones.
     """
 
-    def __init__(self, tools: Sequence[str] = ()) -> None:
+    def __init__(self, tools: Sequence[str] = (), models: Sequence[MeasuredModel] = ()) -> None:
         self._registry = CollectorRegistry()
         self._database = DatabaseFigures()
         self._registry.register(self._database)
@@ -55,6 +68,7 @@ class Metrics:
         self._make_turns()
         self._make_sending()
         self._make_tools([*tools, UNKNOWN])
+        self._models = ModelFigures(self._registry, models)
         self._make_upkeep()
 
     def exposition(self) -> tuple[bytes, str]:
@@ -129,9 +143,22 @@ class Metrics:
         if outcome in (Outcome.OK, Outcome.TIMEOUT, Outcome.FAILED, Outcome.CRASHED):
             self._tool_seconds.at(tool).observe(seconds)
 
-    def model_answered(self, outcome: str, seconds: float) -> None:
-        """One request to the language model ended."""
-        self._llm_seconds.at(outcome).observe(seconds)
+    def model_answered(self, request: ModelRequest) -> None:
+        """One request to a language model ended."""
+        self._llm_seconds.at(request.outcome).observe(request.seconds)
+        self._models.answered(request)
+
+    def fell_back(self, backend: str) -> None:
+        """A request went on to the next model, because this one failed."""
+        self._models.fell_back(backend)
+
+    def prompt_cut(self, backend: str) -> None:
+        """A prompt was probably cut silently by the server."""
+        self._models.prompt_cut(backend)
+
+    def show_resting(self, resting: Mapping[str, Callable[[], bool]]) -> None:
+        """Take what tells, by backend, whether a model is left alone now."""
+        self._models.show_resting(resting)
 
     # --- upkeep ---
 

@@ -28,13 +28,13 @@ class Greeter:
         self,
         client: SetupClient,
         users: VirtualUsers,
-        model: ModelAddress | None,
+        models: Sequence[ModelAddress],
         *,
         language: str,
     ) -> None:
         self._client = client
         self._users = users
-        self._model = model
+        self._models = models
         self._language = language
         self._direct = DirectRooms(client, users, self._shared_with)
 
@@ -57,8 +57,8 @@ class Greeter:
     async def _write(self, room_id: RoomID, person: UserID) -> None:
         said = messages.greeting(
             self._users.display_name(self._users.main),
-            where_questions_go(self._model),
-            has_model=self._model is not None,
+            where_questions_go(self._models),
+            has_model=bool(self._models),
         )
         reply = Reply(
             markdown=load_catalogue().say(said, self._language),

@@ -7,6 +7,8 @@ from typing import Final, TypeVar
 
 import aiohttp
 
+from lycatra_appservice.chat.model_host import asked_in
+from lycatra_appservice.chat.room_settings import RoomSettings
 from lycatra_appservice.doctor.findings import Finding, Level, has_errors, lines_of
 from lycatra_appservice.doctor.ours import our_users
 from lycatra_appservice.doctor.ping import Echo, Ping, judge_ping
@@ -110,7 +112,9 @@ class Introduction:
                 session, self._settings.homeserver.url, self._settings.appservice.as_token
             )
             language = self._settings.rooms.language
-            greeter = Greeter(client, self._users, self._settings.model, language=language)
+            settings = RoomSettings.of(self._settings.rooms, {})
+            models = asked_in(self._settings.backends, settings)
+            greeter = Greeter(client, self._users, models, language=language)
             await greeter.greet(admin)
 
         try:

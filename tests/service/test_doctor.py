@@ -77,7 +77,7 @@ async def test_a_healthy_installation_passes_while_the_service_runs(
     stage: Stage, tmp_path: Path
 ) -> None:
     async with model_server() as model:
-        model.will(says("ready"), calls(("get_version", '{"service": "shop"}')))
+        model.will(says("ready"), calls(("get_version", '{"service": "shop"}')), says("pelican"))
         replica = await stage.replica(sqlite_in(tmp_path), model_url=model.base_url)
         await replica.start()
         config = json.loads(replica.config_path.read_text())

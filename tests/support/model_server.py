@@ -194,6 +194,15 @@ def refuses(
     return reply
 
 
+def refuses_plainly(status: int, body: object) -> Reply:
+    """An error whose body is not wrapped as OpenAI's are."""
+
+    async def reply(_: Asked) -> web.StreamResponse:
+        return web.json_response(body, status=status)
+
+    return reply
+
+
 def shows_a_page(status: int = 200) -> Reply:
     """A web page, as a proxy or a wrong address gives it."""
 

@@ -14,11 +14,10 @@ from zoneinfo import ZoneInfo
 import aiohttp
 from pydantic import SecretStr
 
-from lycatra_appservice.agent.backend import Backend
-from lycatra_appservice.agent.chat_completions import ChatCompletionsBackend
-from lycatra_appservice.agent.loop import Agent, Window
+from lycatra_appservice.agent.loop import Agent
 from lycatra_appservice.app.approving import build_approving
 from lycatra_appservice.app.coming_and_going import Ground, build_coming_and_going
+from lycatra_appservice.app.models import RunningModels, measured_models, run_models
 from lycatra_appservice.app.second_thoughts import as_trigger_by, build_second_thoughts
 from lycatra_appservice.app.timing import both, build_timers
 from lycatra_appservice.audit.store import AuditStore
@@ -71,7 +70,8 @@ from lycatra_appservice.matrix.shared_rooms import SharedRooms
 from lycatra_appservice.matrix.standings import Standings
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, EventID, Face, Level, Outgoing, RoomID, UserID
-from lycatra_appservice.settings import Approvals, Invitations, Permission
+from lycatra_appservice.ops.metrics import Metrics
+from lycatra_appservice.settings import Approvals, Invitations, Model, Permission
 from lycatra_appservice.settings import Rooms as RoomDefaults
 from lycatra_appservice.toolkit.access import Access
 from lycatra_appservice.toolkit.approvals import ConfiguredRules
@@ -167,19 +167,12 @@ TOOLS: Final[Mapping[str, Sequence[Tool[ToolArgs]]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelSettings:
-    """What the backend wants to know."""
+class ModelSettings(Model):
+    """A model of a test, which does not wait long."""
 
-    base_url: str
     model: str = "test-model"
-    api_key: SecretStr | None = None
     first_token_timeout: timedelta = timedelta(seconds=5)
     idle_timeout: timedelta = timedelta(seconds=5)
-    max_output_tokens: int | None = None
-    temperature: float | None = None
-    stream: bool = True
-    tool_choice: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +212,8 @@ class Scene:
         self.progress = ProgressTiming()
         self.figures = Figures()
         self.scheduled: list[str] = []
-        self.model: ModelSettings | None = None
+        self.models: Mapping[str, Model] = {}
+        self.metrics = Metrics()  # of the models; the rest is in `figures`
         self._commands = commands
         self._reader = make_reader(users, self._commands)
         classifier = Classifier(users, self._reader, IGNORED)
@@ -279,7 +273,7 @@ class Scene:
         )
         router = Router(self.users, self._reader, has_model=agent is not None)
         settings = SettingsPage(
-            make_settings(load_catalogue().languages),
+            make_settings(load_catalogue().languages, list(self.models)),
             RoomDefaults(),
             RoomSettingsStore(self.database),
             rights,
@@ -341,7 +335,7 @@ class Scene:
             self.users,
             Tongue(load_catalogue()),
             RoomDefaults(),
-            self.model,
+            self.models,
         )
         encrypted = EncryptedRooms(
             self.users,
@@ -511,8 +505,9 @@ async def open_scene(
     progress: ProgressTiming | None = None,
     model_key: SecretStr | None = None,
     conceal: Mask = str,
+    models: Mapping[str, Model] = MappingProxyType({}),
 ) -> AsyncIterator[Scene]:
-    """A scene on SQLite; without `model_url` no model is configured.
+    """A scene on SQLite; without `model_url` or `models` no model is configured.
 
     `beside` shares its homeserver, and its database only where `database_url` says so. By
     `clock` a standing grows old. `conceal` takes the configuration's secrets out of texts.
@@ -546,14 +541,15 @@ async def open_scene(
             timers=StoredTimers(TimerTable(database)),
             conceal=conceal,
         )
-        backend = _backend(model_url, model_key)
-        if backend is not None:
-            stack.push_async_callback(backend.aclose)
+        if model_url is not None:
+            models = {"model": ModelSettings(base_url=model_url, api_key=model_key)}
+        metrics = Metrics(models=measured_models(models))
+        running = run_models(models, metrics, stack)
         commands = CommandWords(tools, ("!", "/")).without(access.off(Face.COMMAND))
         scene = Scene(stub, database, users, client, patience, limits or Invitations(), commands)
         scene.zone = ZoneInfo(zone)
         scene.progress = progress or ProgressTiming()
-        scene.model = ModelSettings(base_url=model_url) if model_url else None
+        scene.models, scene.metrics = models, metrics
         rights = Rights(access, Standings(scene.rooms, client, users, clock))
         gate = Gate(
             registry,
@@ -565,7 +561,7 @@ async def open_scene(
             conceal=conceal,
             rule_for=ConfiguredRules(approvals or Approvals()),
         )
-        scene.build(registry, gate, rights, _agent(backend, conceal), trail)
+        scene.build(registry, gate, rights, _agent(running, conceal), trail)
         yield scene
 
 
@@ -573,18 +569,11 @@ def _mask(text: str) -> str:
     return text.replace(CANARY, "***")
 
 
-def _backend(model_url: str | None, key: SecretStr | None) -> Backend | None:
-    if model_url is None:
-        return None
-    return ChatCompletionsBackend(ModelSettings(base_url=model_url, api_key=key))
-
-
-def _agent(backend: Backend | None, conceal: Mask) -> Agent | None:
-    if backend is None:
+def _agent(running: RunningModels | None, conceal: Mask) -> Agent | None:
+    if running is None:
         return None
 
     async def no_delay(_: float) -> None:
         """Attempts follow each other at once."""
 
-    window = Window(context_tokens=8192, max_output_tokens=None)
-    return Agent(backend, window, delay=no_delay, conceal=conceal)
+    return Agent(running.models, delay=no_delay, conceal=conceal)

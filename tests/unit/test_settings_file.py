@@ -319,6 +319,89 @@ def test_a_section_that_is_text_in_the_file_stays_a_mistake(tmp_path: Path) -> N
     assert problems == ["config.yaml:7: log: should be a section: its keys below it, indented"]
 
 
+# --- several models
+
+SEVERAL = """models:
+  home: {base_url: 'http://gpu.lan/v1', model: small}
+  cloud: {base_url: 'https://api.openai.com/v1', model: big, api_key_file: key}
+"""
+
+
+def test_several_models_are_asked_in_the_order_they_are_written(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("from-the-file")
+    settings = load(tmp_path, SMALLEST + SEVERAL)
+    assert list(settings.backends) == ["home", "cloud"]
+    assert settings.backends["cloud"].api_key == SecretStr("from-the-file")
+
+
+def test_one_model_is_called_like_its_section(tmp_path: Path) -> None:
+    settings = load(tmp_path, SMALLEST + "model: {base_url: 'http://gpu.lan/v1', model: small}\n")
+    assert list(settings.backends) == ["model"]
+    assert not load(tmp_path, SMALLEST).backends
+
+
+def test_a_model_of_several_takes_a_variable(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("from-the-file")
+    environ = {
+        "LYCATRA_MODELS__CLOUD__API_KEY": "from-the-variable",
+        "LYCATRA_MODELS__CLOUD__CONTEXT_WINDOW": "100000",
+    }
+    cloud = load(tmp_path, SMALLEST + SEVERAL, environ=environ).backends["cloud"]
+    assert cloud.api_key == SecretStr("from-the-variable")
+    assert cloud.context_window == 100_000
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            SEVERAL.replace(", api_key_file: key", "") + "model: {base_url: 'http://x', model: m}",
+            "models: should not stand beside model",
+        ),
+        ("models: {auto: {base_url: 'http://x', model: m}}", "should be a name of yours"),
+        ("models: {Big One: {base_url: 'http://x', model: m}}", "should be a name of yours"),
+        (
+            "models: {local: {base_url: 'http://x', model: m}}",
+            "models: should have a name of yours above local",
+        ),
+        ("models: {home: {base_url: 'http://x'}}", "models.home.model: is missing"),
+        (
+            "models: {a: {base_url: 'http://x', model: m, namespaces: [logs]},"
+            " b: {base_url: 'http://x', model: m, namespaces: logs}}",
+            "should have logs in the namespaces of one model only",
+        ),
+    ],
+)
+def test_models_that_cannot_be_told_apart_are_a_mistake(
+    tmp_path: Path, text: str, sentence: str
+) -> None:
+    assert sentence in "\n".join(mistakes(tmp_path, SMALLEST + text + "\n"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("headers", "{'X Y': a}", "should be the name of a header"),
+        ("headers", "{Host: a}", "should be the name of a header"),
+        ("headers", '{X-Y: "a\\nb"}', "should have only ASCII signs"),
+        ("body", "{messages: []}", "should not be here"),
+        ("body", "{max_tokens: 3}", "should not be here"),
+        ("proxy", "socks5://x", "should be an address"),
+        ("max_concurrency", "0", "should be greater"),
+        ("connect_timeout", "1h", "should be less"),
+        ("parallel_tool_calls", "maybe", "should be a valid boolean"),
+        ("max_tokens", "3", "is not a setting"),
+    ],
+)
+def test_what_no_request_can_have_is_a_mistake_of_the_configuration(
+    tmp_path: Path, key: str, value: str, sentence: str
+) -> None:
+    section = f"model: {{base_url: 'http://x', model: m, {key}: {value}}}\n"
+    [problem] = mistakes(tmp_path, SMALLEST + section)
+    assert problem.startswith("config.yaml:7: model.")
+    assert sentence in problem
+
+
 # --- secrets
 
 
@@ -553,7 +636,8 @@ def test_the_example_names_every_setting_and_each_shown_default_is_one(tmp_path:
     assert not tree.problems
     for path, _ in leaves(WrittenSettings):
         assert path in tree.lines, f"{'.'.join(path)} is not in example-config.yaml"
-    write_config(tmp_path, uncommented)
+    of_one = re.sub(r"\nmodels:\n(?: .*\n)+", "\n", uncommented)  # stands instead of `model`
+    write_config(tmp_path, of_one)
     written = load_written_settings(tmp_path / "config.yaml", {})
     plain = load_written_settings(EXAMPLE, {})
     for section in ("access", "commands", "log", "retention", "turns", "timezone"):

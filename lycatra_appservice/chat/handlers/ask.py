@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from lycatra_appservice.agent.loop import Agent, AgentAnswer
+from lycatra_appservice.agent.loop import Agent, AgentAnswer, ModelWish
 from lycatra_appservice.agent.messages import message_from_json, message_to_json
 from lycatra_appservice.agent.prompt import Question
 from lycatra_appservice.chat import messages
@@ -174,7 +174,7 @@ class AskHandler:
         )
         asking = AskingToolbox(toolbox, occasion, self._desk, self._settling)
         offered = {tool.name for tool in toolbox.tools()}
-        given = await agent.answer(question, asking, turn)
+        given = await agent.answer(question, asking, turn, self._wish(route, room))
         own = called_in(given.messages) & {*offered, *given.used}
         is_private = toolbox.has_private(own) or bool(before.get("is_private"))
         answered = await self._placed(given, turn, inbound, is_private=is_private)
@@ -246,6 +246,14 @@ class AskHandler:
         if not begins_thread or "hints" in self._composer.settings(room).quiet:
             return False
         return await self._asides.how_to_go_on(turn, inbound.sender)
+
+    def _wish(self, route: Ask, room: RoomView) -> ModelWish:
+        settings = self._composer.settings(room)
+        return ModelWish(
+            name=settings.model,
+            namespace=route.namespace,
+            local_only=settings.local_only == "on",
+        )
 
     def _about(self, namespace: str | None) -> str | None:
         found = self._registry.namespace(namespace) if namespace else None

@@ -1,27 +1,14 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 import pytest
-from pydantic import SecretStr
 
 from lycatra_appservice.agent.chat_completions import ChatCompletionsBackend
+from lycatra_appservice.settings import Model
 from tests.support.model_server import ModelServer, model_server
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnSettings:
-    base_url: str
-    model: str = "test-model"
-    api_key: SecretStr | None = None
-    first_token_timeout: timedelta = timedelta(seconds=5)
-    idle_timeout: timedelta = timedelta(seconds=5)
-    max_output_tokens: int | None = None
-    temperature: float | None = None
-    stream: bool = True
-    tool_choice: bool = True
+DEFAULTS = {"model": "test-model", "first_token_timeout": "5s", "idle_timeout": "5s"}
 
 
 class OpenBackend(Protocol):
@@ -41,8 +28,8 @@ async def backend_with(
     async with AsyncExitStack() as opened:
 
         def open_backend(**settings: object) -> ChatCompletionsBackend:
-            given: dict[str, Any] = {"base_url": server.base_url, **settings}
-            backend = ChatCompletionsBackend(OwnSettings(**given))
+            given = {"base_url": server.base_url, **DEFAULTS, **settings}
+            backend = ChatCompletionsBackend(Model.model_validate(given))
             opened.push_async_callback(backend.aclose)
             return backend
 

@@ -3,6 +3,7 @@ import logging
 import socket
 from contextlib import aclosing
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,6 +40,7 @@ from tests.support.model_server import (
     is_silent,
     redirects,
     refuses,
+    refuses_plainly,
     says,
     shows_a_page,
     usage,
@@ -188,12 +190,198 @@ async def test_an_unsupported_parameter_is_dropped_once_and_remembered(
 
 
 @pytest.mark.parametrize(
+    ("settings", "refusal", "parameter"),
+    [
+        ({"temperature": 0.1}, {"param": "temperature", "message": "no"}, "temperature"),
+        ({"temperature": 0.1}, {"message": "unexpected keyword: temperature"}, "temperature"),
+        (
+            {"parallel_tool_calls": False},
+            {"message": "Unknown field parallel_tool_calls"},
+            "parallel_tool_calls",
+        ),
+        ({"body": {"think": False}}, {"message": "extra input 'think'"}, "think"),
+        ({}, {"message": "`stream_options` is not permitted"}, "stream_options"),
+        ({"max_output_tokens": 99}, {"param": "max_tokens", "message": "no"}, "max_tokens"),
+    ],
+)
+async def test_whatever_we_can_do_without_is_left_out_after_one_refusal(
+    server: ModelServer,
+    backend_with: OpenBackend,
+    settings: dict[str, Any],
+    refusal: object,
+    parameter: str,
+) -> None:
+    backend = backend_with(**settings)
+    server.will(refuses(400, refusal), says("one"), says("two"))
+    assert [(await ask(backend)).text for _ in range(2)] == ["one", "two"]
+    assert [parameter in asked.body for asked in server.asked] == [True, False, False]
+
+
+async def test_a_refusal_as_fastapi_writes_it_is_understood(
+    server: ModelServer, backend_with: OpenBackend
+) -> None:
+    detail = [{"loc": ["body", "stream_options"], "msg": "Extra inputs are not permitted"}]
+    server.will(refuses_plainly(422, {"detail": detail}), says("hi"))
+    assert (await ask(backend_with())).text == "hi"
+    assert "stream_options" not in server.asked[1].body
+
+
+async def test_a_server_that_cannot_stream_is_asked_for_whole_answers(
+    server: ModelServer, backend: ChatCompletionsBackend
+) -> None:
+    server.will(refuses(400, {"message": "bad", "param": "stream"}), says("hi"))
+    assert (await ask(backend)).text == "hi"
+    assert server.asked[1].body["stream"] is False
+    assert "stream_options" not in server.asked[1].body
+
+
+async def test_a_refusal_that_speaks_of_streams_costs_no_streaming(
+    server: ModelServer, backend: ChatCompletionsBackend
+) -> None:
+    server.will(refuses(400, {"message": "the stream of requests is too strict for this key"}))
+    with pytest.raises(ModelRefusedError):
+        await ask(backend)
+
+
+async def test_what_cannot_be_left_out_is_not_asked_again(
+    server: ModelServer, backend: ChatCompletionsBackend
+) -> None:
+    server.will(refuses(400, {"message": "bad", "param": "messages"}))
+    with pytest.raises(ModelRefusedError):
+        await ask(backend)
+
+
+async def test_the_same_parameter_is_not_dropped_twice(
+    server: ModelServer, backend: ChatCompletionsBackend
+) -> None:
+    refusal = refuses(400, {"message": "bad", "param": "stream_options"})
+    server.will(refusal, refusal)
+    with pytest.raises(ModelRefusedError):
+        await ask(backend)
+
+
+async def test_every_setting_of_a_request_reaches_the_server(
+    server: ModelServer, backend_with: OpenBackend
+) -> None:
+    server.will(says("hi"))
+    backend = backend_with(
+        parallel_tool_calls=False,
+        stream_usage=False,
+        headers={"X-Tenant": "home", "Authorization": "Token other"},
+        body={"reasoning_effort": "low", "options": {"num_ctx": 4096}},
+    )
+    await ask(backend)
+    [asked] = server.asked
+    assert asked.body["parallel_tool_calls"] is False
+    assert "stream_options" not in asked.body
+    assert (asked.body["reasoning_effort"], asked.body["options"]) == ("low", {"num_ctx": 4096})
+    assert asked.headers["X-Tenant"] == "home"
+    assert asked.headers["Authorization"] == "Token other"
+
+
+async def test_without_tools_nothing_is_said_about_calling_them(
+    server: ModelServer, backend_with: OpenBackend
+) -> None:
+    server.will(says("hi"))
+    backend = backend_with(parallel_tool_calls=True)
+    async with aclosing(backend.stream(HELLO, (), tool_choice="auto")) as deltas:
+        assert [each async for each in deltas][-1].answer is not None
+    assert set(server.asked[0].body) == {"model", "messages", "stream", "stream_options"}
+
+
+STRICT_TOOL = ToolSpec(
+    name="list_updates",
+    description="What changed.",
+    schema={
+        "type": "object",
+        "properties": {
+            "service": {"type": "string", "maxLength": 40},
+            "limit": {"type": "integer", "default": 3},
+            "kind": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None},
+        },
+        "required": ["service"],
+        "additionalProperties": False,
+    },
+)
+
+
+async def one_call(backend: ChatCompletionsBackend) -> str:
+    async with aclosing(backend.stream(HELLO, [STRICT_TOOL], tool_choice="auto")) as deltas:
+        answer = [each async for each in deltas][-1].answer
+    assert answer is not None
+    return answer.calls[0].arguments
+
+
+async def test_strict_schemas_ask_for_everything_and_tools_get_what_was_meant(
+    server: ModelServer, backend_with: OpenBackend
+) -> None:
+    server.will(calls(("list_updates", '{"service": "web", "limit": null, "kind": null}')))
+    assert await one_call(backend_with(strict_schemas=True)) == '{"service": "web"}'
+    function = server.asked[0].body["tools"][0]["function"]
+    assert function["strict"] is True
+    assert function["parameters"] == {
+        "type": "object",
+        "properties": {
+            "service": {"type": "string", "maxLength": 40},
+            "limit": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
+            "kind": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        },
+        "required": ["service", "limit", "kind"],
+        "additionalProperties": False,
+    }
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {"message": "Invalid schema for function", "code": "invalid_function_parameters"},
+        {"message": "unknown field 'strict'"},
+    ],
+)
+async def test_a_server_that_is_not_strict_gets_the_schemas_as_they_are(
+    server: ModelServer, backend_with: OpenBackend, refusal: object
+) -> None:
+    server.will(refuses(400, refusal), calls(("list_updates", '{"kind": null}')))
+    assert await one_call(backend_with(strict_schemas=True)) == '{"kind": null}'
+    function = server.asked[1].body["tools"][0]["function"]
+    assert "strict" not in function
+    assert function["parameters"] == STRICT_TOOL.schema
+
+
+async def test_a_file_of_authorities_that_is_none_is_said_as_such(
+    backend_with: OpenBackend, tmp_path: Path
+) -> None:
+    file = tmp_path / "ca.pem"
+    file.write_text("no certificate")
+    with pytest.raises(ModelRefusedError, match="ca_file"):
+        await ask(backend_with(ca_file=file))
+    with pytest.raises(ModelRefusedError, match="ca_file"):
+        await backend_with(ca_file=file).probe()
+
+
+async def test_a_proxy_is_asked_for_the_server_with_its_password(
+    server: ModelServer, backend_with: OpenBackend
+) -> None:
+    proxy = server.base_url.replace("http://", "http://me:word@").removesuffix("/v1")
+    server.will(says("hi"))
+    backend = backend_with(base_url="http://model.invalid/v1", proxy=proxy)
+    assert (await ask(backend)).text == "hi"
+    [asked] = server.asked
+    assert asked.headers["Host"] == "model.invalid"
+    assert asked.headers["Proxy-Authorization"] == "Basic bWU6d29yZA=="
+
+
+@pytest.mark.parametrize(
     ("status", "error"),
     [
         (400, {"message": "x", "code": "context_length_exceeded"}),
         (400, {"message": "x", "type": "exceed_context_size_error", "n_ctx": 4096}),
         (400, {"message": "litellm.ContextWindowExceededError: no", "code": "400"}),
         (500, {"message": "the maximum context length is 4096, max_tokens is 99"}),
+        (400, {"message": "prompt is too long: too many tokens", "param": "max_tokens"}),
+        (413, {"message": "This model's maximum context length is 8192 tokens."}),
+        (400, "Trying to keep the first 9000 tokens, context length is only 4096"),
+        (422, {"message": "inputs exceed the context window"}),
     ],
 )
 async def test_an_overflow_is_known_in_every_dialect(
@@ -292,12 +480,19 @@ async def test_a_refused_connection_is_a_server_that_is_away(backend_with: OpenB
     assert "Connect" in str(raised.value)  # the cause, for the log
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [{"api_key": SecretStr("secret-key-1")}, {"headers": {"X-Key": SecretStr("secret-key-1")}}],
+)
 async def test_a_repeated_key_stays_out_of_log_and_error(
-    server: ModelServer, backend_with: OpenBackend, caplog: pytest.LogCaptureFixture
+    server: ModelServer,
+    backend_with: OpenBackend,
+    caplog: pytest.LogCaptureFixture,
+    settings: dict[str, Any],
 ) -> None:
     server.will(refuses(401, {"message": "Incorrect API key: secret-key-1"}))
     with caplog.at_level(logging.INFO), pytest.raises(ModelRefusedError) as raised:
-        await ask(backend_with(api_key=SecretStr("secret-key-1")))
+        await ask(backend_with(**settings))
     [logged] = [each for each in caplog.records if each.message == "model_request_failed"]
     assert "secret-key-1" not in f"{raised.value} {logged.__dict__}"
 
@@ -318,7 +513,7 @@ async def test_keep_alive_comments_are_no_words(
     server: ModelServer, backend_with: OpenBackend
 ) -> None:
     server.will(writes(b": still here\n\n", delta(role="assistant", content=""), end="hang"))
-    backend = backend_with(first_token_timeout=MOMENT)
+    backend = backend_with(first_token_timeout=MOMENT, idle_timeout=timedelta(minutes=5))
     await backend.warm_up()
     with pytest.raises(ModelSilentError):
         await ask(backend)

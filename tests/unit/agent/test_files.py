@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from lycatra_appservice.agent.asking import Window
 from lycatra_appservice.agent.chat_completions import ChatCompletionsBackend
 from lycatra_appservice.agent.files import MAX_BYTES, MAX_FILES, for_answer
-from lycatra_appservice.agent.loop import Agent
+from lycatra_appservice.agent.loop import Agent, Models
 from lycatra_appservice.model import JSON, File
 from tests.support.model_server import ModelServer, calls, says
 from tests.unit.agent.support import Finding, Journal, Toolbox, question
@@ -33,7 +33,7 @@ async def test_a_file_of_a_tool_comes_with_the_answer(
 ) -> None:
     server.will(calls(("draw_usage", "{}"), ("read_usage", "{}")), says("See the chart."))
 
-    answer = await Agent(backend, WINDOW).answer(
+    answer = await Agent(Models.only(backend, WINDOW)).answer(
         question(), drawing(a_file("usage.png")), Journal()
     )
 
@@ -45,7 +45,9 @@ async def test_the_model_reads_what_the_person_will_see_but_not_its_bytes(
 ) -> None:
     server.will(calls(("draw_usage", "{}")), says("See the chart."))
 
-    await Agent(backend, WINDOW).answer(question(), drawing(a_file("usage.png")), Journal())
+    await Agent(Models.only(backend, WINDOW)).answer(
+        question(), drawing(a_file("usage.png")), Journal()
+    )
 
     read = server.asked[-1].messages[-1]["content"]
     assert "About usage.png." in read
@@ -58,7 +60,7 @@ async def test_a_turn_that_is_run_again_shows_the_files_of_the_first_run(
 ) -> None:
     server.will(calls(("draw_usage", "{}")), says("See the chart."))
     journal = Journal()
-    agent = Agent(backend, WINDOW)
+    agent = Agent(Models.only(backend, WINDOW))
     first = await agent.answer(question(), drawing(a_file("usage.png")), journal)
 
     resumed = Journal(done=json.loads(json.dumps(journal.done)))
@@ -73,7 +75,7 @@ async def test_a_turn_whose_journal_knows_no_files_is_resumed(
 ) -> None:
     server.will(calls(("read_usage", "{}")), says("Read."))
     journal = Journal()
-    agent = Agent(backend, WINDOW)
+    agent = Agent(Models.only(backend, WINDOW))
     await agent.answer(question(), drawing(), journal)
 
     assert "files" not in json.dumps(journal.done)

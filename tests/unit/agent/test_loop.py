@@ -15,7 +15,7 @@ from lycatra_appservice.agent.backend import (
     ModelUnreachableError,
 )
 from lycatra_appservice.agent.chat_completions import ChatCompletionsBackend
-from lycatra_appservice.agent.loop import Agent, AgentAnswer
+from lycatra_appservice.agent.loop import Agent, AgentAnswer, Models
 from lycatra_appservice.agent.messages import (
     AssistantMessage,
     Message,
@@ -78,7 +78,7 @@ def waiting() -> Waiting:
 
 @pytest.fixture
 def agent(backend: ChatCompletionsBackend, waiting: Waiting) -> Agent:
-    return Agent(backend, ROOMY, delay=waiting)
+    return Agent(Models.only(backend, ROOMY), delay=waiting)
 
 
 @pytest.fixture
@@ -533,7 +533,7 @@ async def test_a_small_window_is_never_overfilled(
         return ["x" * 100] * 1000
 
     server.will(calls(*(("chatty", f'{{"n":{n}}}') for n in range(4))), says("Much."))
-    agent = Agent(backend, Window(context_tokens=4096))
+    agent = Agent(Models.only(backend, Window(context_tokens=4096)))
     await ask(agent, Toolbox({"chatty": chatty}), history=[UserMessage(text="y" * 9000)])
     assert len(json.dumps(server.asked[1].body)) / 3.5 < 4096 * 0.75
     assert [call_id for call_id, _ in results_in(server.asked[1])] == [

@@ -1,10 +1,12 @@
 """Where questions go, as people read it in the welcome."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
 
-from lycatra_appservice.chat.model_host import where_questions_go
+from lycatra_appservice.chat.model_host import asked_in, is_local, where_questions_go
+from lycatra_appservice.chat.room_settings import LocalOnly, RoomSettings
 from lycatra_appservice.words.catalogue import in_english
 
 
@@ -12,6 +14,7 @@ from lycatra_appservice.words.catalogue import in_english
 class Model:
     base_url: str
     model: str = "llama3.1"
+    local: bool | None = None
 
 
 HERE = "Questions go to a model on this server."
@@ -71,14 +74,56 @@ def at(host: str) -> str:
     ],
 )
 def test_people_read_where_questions_go(base_url: str, said: str) -> None:
-    assert in_english(where_questions_go(Model(base_url))) == said
+    assert in_english(where_questions_go([Model(base_url)])) == said
 
 
 def test_a_local_server_that_only_passes_them_on_is_not_called_local() -> None:
     for name in ("gpt-oss:120b-cloud", "minimax-m2:cloud"):
-        said = in_english(where_questions_go(Model("http://localhost:11434/v1", name)))
+        said = in_english(where_questions_go([Model("http://localhost:11434/v1", name)]))
         assert said == cloud("Ollama", "ollama.com")
 
 
 def test_without_a_model_they_go_nowhere() -> None:
-    assert "only commands" in in_english(where_questions_go(None))
+    assert "only commands" in in_english(where_questions_go([]))
+
+
+CHOICES: Sequence[tuple[str, LocalOnly]] = (("auto", "off"), ("cloud", "off"), ("cloud", "on"))
+OLLAMA = "http://localhost:11434/v1"
+OPENAI = "https://api.openai.com/v1"
+
+
+@pytest.mark.parametrize(
+    ("model", "local"),
+    [
+        (Model(OLLAMA), True),
+        (Model("http://10.0.0.7/v1"), True),
+        (Model("http://ollama:11434/v1"), True),
+        (Model(OPENAI), False),
+        (Model("http://8.8.8.8/v1"), False),
+        (Model("https://llm.example.org/v1"), False),
+        (Model(OLLAMA, "gpt-oss:120b-cloud"), False),
+        (Model("https://llm.example.org/v1", local=True), True),
+        (Model(OLLAMA, local=False), False),
+    ],
+)
+def test_what_is_local_is_near_or_said_to_be(model: Model, local: bool) -> None:
+    assert is_local(model) is local
+
+
+def test_with_several_people_read_all_places_in_order_and_each_once() -> None:
+    models = [Model(OLLAMA), Model(OLLAMA, "big"), Model(OPENAI), Model("http://gpu.lan/v1")]
+    assert in_english(where_questions_go(models)) == (
+        "Questions go to a model on this server. "
+        "If that fails, they go to OpenAI (api.openai.com), a cloud service. "
+        "If that fails, they go to a model in this server's own network (gpu.lan)."
+    )
+
+
+def test_people_read_where_the_questions_of_their_room_go() -> None:
+    models = {"home": Model(OLLAMA), "cloud": Model(OPENAI)}
+    places = [
+        list(asked_in(models, RoomSettings(model=model, local_only=local_only)))
+        for model, local_only in CHOICES
+    ]
+    home, cloud = models.values()
+    assert places == [[home, cloud], [cloud, home], [home]]

@@ -21,7 +21,7 @@ from lycatra_appservice.model import JSON
 from lycatra_appservice.settings import Rooms
 from lycatra_appservice.words.catalogue import load_catalogue
 
-SETTINGS = make_settings(load_catalogue().languages)
+SETTINGS = make_settings(load_catalogue().languages, ["home", "cloud"])
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 ROOMS_PAGE = Path(__file__).parents[3] / "docs" / "ROOMS.md"
 
@@ -58,6 +58,10 @@ ROOMS_PAGE = Path(__file__).parents[3] / "docs" / "ROOMS.md"
         ("quiet welcome,", "quiet", ["welcome"]),
         ("quiet none", "quiet", []),
         ("quiet default", "quiet", None),
+        ("model cloud", "model", "cloud"),
+        ("model: auto", "model", "auto"),
+        ("local_only on", "local_only", "on"),
+        ("local only off", "local_only", "off"),
     ],
 )
 def test_people_write_a_change_in_many_ways(written: str, name: str, value: JSON) -> None:
@@ -98,6 +102,8 @@ def test_an_unknown_name_gets_the_likely_one(written: str, word: str, likely: st
         ("language fr", "language", "fr", None),
         ("language germn", "language", "germn", None),
         ("quiet welcom", "quiet", "welcom", "welcome"),
+        ("model clowd", "model", "clowd", "cloud"),
+        ("model gpt-9", "model", "gpt-9", None),
         ("quiet welcome, hint", "quiet", "hint", "hints"),
         ("stream `a` b", "stream", "a' b", None),
     ],
@@ -126,9 +132,10 @@ def test_each_setting_can_hold_each_of_its_values(setting: Setting) -> None:
 
 
 def test_the_configuration_knows_the_same_settings_values_and_defaults() -> None:
-    assert set(BY_NAME) == set(Rooms.model_fields)
+    # The first of the configured models is the default already.
+    assert set(BY_NAME) - {"model"} == set(Rooms.model_fields)
     assert RoomSettings.of(Rooms(), {}) == RoomSettings()
-    for setting in SETTINGS:
+    for setting in (each for each in SETTINGS if each.name != "model"):
         for value in setting.values:
             rooms = Rooms.model_validate({setting.name: [value] if setting.several else value})
             assert setting.shown(RoomSettings.of(rooms, {})) == value
@@ -141,6 +148,7 @@ def test_the_configuration_knows_the_same_settings_values_and_defaults() -> None
         {"reply": "of a newer version", "quiet": "welcome", "tables": None},
         {"reply": 3, "virtual_users": [], "stream": {}, "language": "german"},
         {"quiet": {"welcome": True}, "language": ["de"]},
+        {"model": 3, "local_only": True},
         {"a_setting_of_a_newer_version": "on"},
     ],
 )
@@ -151,6 +159,22 @@ def test_what_cannot_be_read_is_the_default(chosen: dict[str, JSON]) -> None:
 
     assert holds == defaults
     assert not any(setting.is_chosen(chosen, holds) for setting in SETTINGS)
+
+
+def test_without_a_choice_of_models_there_is_nothing_to_choose() -> None:
+    languages = load_catalogue().languages
+    names = [
+        {each.name for each in make_settings(languages, models)} & {"model", "local_only"}
+        for models in ([], ["model"], ["home", "cloud"])
+    ]
+    assert names == [set(), {"local_only"}, {"model", "local_only"}]
+
+
+def test_a_model_that_is_not_offered_any_more_counts_as_not_chosen() -> None:
+    chosen = {"model": "gone"}
+    holds = RoomSettings.of(RoomSettings(), chosen)
+    assert BY_NAME["model"].shown(holds) == "auto"
+    assert not BY_NAME["model"].is_chosen(chosen, holds)
 
 
 def test_of_several_values_those_that_are_known_hold() -> None:

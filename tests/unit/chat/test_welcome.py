@@ -193,7 +193,7 @@ async def test_the_examples_are_what_this_person_may_do_with_this_user(
             users,
             Tongue(load_catalogue()),
             RoomSettings(),
-            model,
+            {"model": model} if model else {},
         )
         marker = {"to": "$x", "kind": "message"}
         [said, *reactions] = await welcome.rows(

@@ -2,10 +2,14 @@ from datetime import timedelta
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from lycatra_appservice.agent.models import FallbackObserver
+from lycatra_appservice.agent.observing import ModelObserver, ModelRequest
+from lycatra_appservice.agent.silent_cut import CutObserver
 from lycatra_appservice.chat.unasked import UnaskedObserver
 from lycatra_appservice.intake.routes import IntakeObserver
 from lycatra_appservice.model import Face, LaneKind
 from lycatra_appservice.ops.metrics import Metrics
+from lycatra_appservice.ops.model_figures import MeasuredModel
 from lycatra_appservice.toolkit.observing import CallObserver, Outcome
 from lycatra_appservice.turns.runner import TurnObserver
 from lycatra_appservice.turns.worker import WorkerObserver
@@ -14,6 +18,7 @@ from lycatra_appservice.turns.worker import WorkerObserver
 _: tuple[TurnObserver, WorkerObserver, CallObserver, IntakeObserver, UnaskedObserver] = (
     Metrics(),
 ) * 5
+_of_models: tuple[ModelObserver, FallbackObserver, CutObserver] = (Metrics(),) * 3
 
 
 def samples(metrics: Metrics) -> dict[str, float]:
@@ -118,3 +123,55 @@ def test_help_texts_use_the_words_of_operators() -> None:
     for ours in ("lane", "outbox", "ghost", "fence"):
         assert not [line for line in helps if ours in line.split()], ours
     assert "_created" not in text
+
+
+MODELS = (
+    MeasuredModel(backend="home", provider="openai_compatible", model="qwen3:8b"),
+    MeasuredModel(backend="cloud", provider="openai", model="gpt"),
+)
+HOME = (
+    "backend=home|gen_ai_operation_name=chat|gen_ai_provider_name=openai_compatible"
+    "|gen_ai_request_model=qwen3:8b"
+)
+
+
+def test_each_model_shows_as_zero_before_it_was_asked() -> None:
+    seen = samples(Metrics(models=MODELS))
+    ending = HOME.replace("backend=home|", "backend=home|error_type=timeout|")
+    assert seen[f"gen_ai_client_operation_duration_seconds_count|{ending}"] == 0
+    assert seen[f"gen_ai_client_operation_time_to_first_chunk_seconds_count|{HOME}"] == 0
+    for name in ("fallbacks_total", "prompts_cut_total", "resting"):
+        assert seen[f"lycatra_llm_{name}|backend=cloud"] == 0
+
+
+def test_a_request_counts_with_the_names_of_opentelemetry() -> None:
+    metrics = Metrics(models=MODELS)
+    metrics.model_answered(
+        ModelRequest(
+            backend="home",
+            outcome="ok",
+            seconds=2.5,
+            first_chunk=0.5,
+            input_tokens=700,
+            output_tokens=30,
+        )
+    )
+    metrics.model_answered(ModelRequest(backend="home", outcome="timeout", seconds=60))
+    seen = samples(metrics)
+    duration = "gen_ai_client_operation_duration_seconds"
+    well = HOME.replace("backend=home|", "backend=home|error_type=|")
+    assert seen[f"{duration}_sum|{well}"] == 2.5
+    assert seen[f"{duration}_count|{well.replace('error_type=', 'error_type=timeout')}"] == 1
+    assert seen[f"gen_ai_client_operation_time_to_first_chunk_seconds_sum|{HOME}"] == 0.5
+    assert seen[f"gen_ai_client_token_usage_sum|{HOME}|gen_ai_token_type=input"] == 700
+    assert seen[f"gen_ai_client_token_usage_sum|{HOME}|gen_ai_token_type=output"] == 30
+    assert seen["lycatra_llm_seconds_count|outcome=ok"] == 1
+
+
+def test_a_model_that_was_not_announced_makes_no_new_series() -> None:
+    metrics = Metrics(models=MODELS)
+    before = len(samples(metrics))
+    metrics.model_answered(ModelRequest(backend="other", outcome="ok", seconds=1))
+    metrics.fell_back("other")
+    metrics.prompt_cut("other")
+    assert len(samples(metrics)) == before

@@ -1,0 +1,137 @@
+"""The models that there are, and which of them a question goes to, one after the other."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from lycatra_appservice.agent.asking import Asker, Delay, Window
+from lycatra_appservice.agent.backend import (
+    Backend,
+    ContextOverflowError,
+    ModelCutError,
+    NoLocalModelError,
+    ToolChoice,
+    ToolSpec,
+)
+from lycatra_appservice.agent.messages import Message, ModelAnswer
+from lycatra_appservice.agent.silent_cut import CutWatch
+from lycatra_appservice.errors import ModelError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferedModel:
+    """A model of the configuration. `name` is the operator's for it, not the server's."""
+
+    name: str
+    backend: Backend
+    window: Window
+    watch: CutWatch
+    is_local: bool = False
+    namespaces: frozenset[str] = frozenset()  # whose questions go to it first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelWish:
+    """What a question asks of the model: by the room that it was asked in, and whom.
+
+    A `name` that is not offered any more wishes for nothing.
+    """
+
+    name: str | None = None
+    namespace: str | None = None
+    local_only: bool = False
+
+
+class FallbackObserver(Protocol):
+    """Where it is counted that a model could not do it."""
+
+    def fell_back(self, backend: str) -> None:
+        """A request went on to the next model, because this one failed."""
+
+
+class Models:
+    """All models, in the operator's order. Shared by all turns of the process."""
+
+    def __init__(
+        self, offered: Sequence[OfferedModel], observer: FallbackObserver | None = None
+    ) -> None:
+        """`offered` is not empty."""
+        self._offered = tuple(offered)
+        self._observer = observer
+
+    @classmethod
+    def only(cls, backend: Backend, window: Window) -> "Models":
+        """A single model, which is called as its section."""
+        return cls(
+            [OfferedModel(name="model", backend=backend, window=window, watch=CutWatch("model"))]
+        )
+
+    def line_up(self, wish: ModelWish) -> Sequence[OfferedModel]:
+        """Those that may be asked, the wished one first. Raises NoLocalModelError."""
+        usable = [model for model in self._offered if model.is_local or not wish.local_only]
+        if not usable:
+            raise NoLocalModelError("no model is local")
+        return sorted(
+            usable,
+            key=lambda model: (model.name != wish.name, wish.namespace not in model.namespaces),
+        )
+
+    def asker(self, wish: ModelWish, tools: Sequence[ToolSpec], delay: Delay) -> "FallingBack":
+        """Whoever asks on behalf of one turn. Raises NoLocalModelError."""
+        return FallingBack(self.line_up(wish), tools, delay, self._observer)
+
+
+class FallingBack:
+    """Asks one model after the other until one answers; for one turn.
+
+    A model that failed is not asked again in the same turn: the person has waited enough for it.
+    What was shown of an answer is never begun anew by another model.
+    """
+
+    def __init__(
+        self,
+        line: Sequence[OfferedModel],
+        tools: Sequence[ToolSpec],
+        delay: Delay,
+        observer: FallbackObserver | None,
+    ) -> None:
+        self._line = [
+            (model, Asker(model.backend, model.window, tools, delay, model.watch))
+            for model in line
+        ]
+        self._observer = observer
+        self.forgot = False  # whether whole turns had to be left out
+
+    async def ask(self, messages: Sequence[Message], tool_choice: ToolChoice) -> ModelAnswer:
+        """See `Asker.ask`. Raises the first model's error if none can do it."""
+        first: ModelError | None = None
+        while True:
+            model, asker = self._line[0]
+            try:
+                answer = await asker.ask(messages, tool_choice)
+            except ModelCutError:
+                raise
+            except ModelError as failed:
+                first = first or failed
+                if not self._goes_on_without(model, failed):
+                    raise first from failed
+            else:
+                self.forgot = self.forgot or asker.forgot
+                return replace(answer, backend=model.name)
+
+    def _goes_on_without(self, failed: OfferedModel, error: ModelError) -> bool:
+        rest = self._line[1:]
+        if isinstance(error, ContextOverflowError):
+            room = failed.window.context_tokens
+            rest = [each for each in rest if each[0].window.context_tokens > room]
+        if not rest:
+            return False
+        self._line = rest
+        extra = {"backend": failed.name, "next": rest[0][0].name, "error": repr(error)}
+        logger.warning("model_fell_back", extra=extra)
+        if self._observer is not None:
+            self._observer.fell_back(failed.name)
+        return True

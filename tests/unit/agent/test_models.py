@@ -1,0 +1,146 @@
+"""What one process does with several models: limits, windows, and what it tells the operator."""
+
+import asyncio
+import logging
+from contextlib import aclosing
+
+import pytest
+
+from lycatra_appservice.agent.asking import Window
+from lycatra_appservice.agent.backend import Backend
+from lycatra_appservice.agent.limiting import LimitedBackend
+from lycatra_appservice.agent.loop import Agent, Models
+from lycatra_appservice.agent.messages import AssistantMessage, Message, Usage, UserMessage
+from lycatra_appservice.agent.models import ModelWish, OfferedModel
+from lycatra_appservice.agent.silent_cut import CutWatch, SilentCut
+from tests.support.model_server import (
+    ModelServer,
+    calls,
+    delta,
+    model_server,
+    refuses,
+    says,
+    writes,
+)
+from tests.unit.agent.conftest import OpenBackend
+from tests.unit.agent.support import Journal, Toolbox, question
+
+OVERFLOW = refuses(400, {"message": "x", "code": "context_length_exceeded"})
+LONG: list[Message] = [UserMessage(text="x" * 9000), AssistantMessage(text="I see.")]
+
+
+class Counting:
+    def __init__(self) -> None:
+        self.cuts: list[str] = []
+
+    def prompt_cut(self, backend: str) -> None:
+        self.cuts.append(backend)
+
+
+def offered(name: str, backend: Backend, window: int = 8192, **more: object) -> OfferedModel:
+    return OfferedModel(
+        name=name,
+        backend=backend,
+        window=Window(context_tokens=window),
+        watch=CutWatch(f"models.{name}"),
+        is_local=bool(more.get("is_local")),
+        namespaces=frozenset(),
+    )
+
+
+async def test_what_overflows_one_model_goes_to_one_with_a_larger_window(
+    server: ModelServer, backend_with: OpenBackend
+) -> None:
+    async with model_server() as smaller, model_server() as larger:
+        models = Models(
+            [
+                offered("middle", backend_with()),
+                offered("small", backend_with(base_url=smaller.base_url), 4096),
+                offered("large", backend_with(base_url=larger.base_url), 100_000),
+            ]
+        )
+        server.will(OVERFLOW, OVERFLOW)
+        larger.will(says("It fits."))
+        given = await Agent(models).answer(question(history=LONG), Toolbox(), Journal())
+        assert given.said == "It fits."
+        assert smaller.asked == []
+        assert "x" * 9000 in str(larger.asked[0].body)  # shortened for its own window only
+
+
+async def test_a_model_that_failed_is_not_waited_for_again_in_the_same_turn(
+    server: ModelServer, backend_with: OpenBackend
+) -> None:
+    async def look(_: object) -> object:
+        return "found"
+
+    async with model_server() as second:
+        backends = [backend_with(), backend_with(base_url=second.base_url)]
+        models = Models([offered("a", backends[0]), offered("b", backends[1])])
+        server.will(refuses(401, {"message": "no"}))
+        second.will(calls(("look", "{}")), says("Done."))
+        journal = Journal()
+        given = await Agent(models).answer(question(), Toolbox({"look": look}), journal)
+    assert given.said == "Done."
+    assert [journal.done[f"{n}:model"]["backend"] for n in (1, 2)] == ["b", "b"]
+
+
+def test_the_wished_model_comes_first_and_the_others_keep_their_order(
+    backend_with: OpenBackend,
+) -> None:
+    models = Models([offered(name, backend_with()) for name in ("a", "b", "c")])
+    assert [each.name for each in models.line_up(ModelWish(name="c"))] == ["c", "a", "b"]
+    assert [each.name for each in models.line_up(ModelWish(name="gone"))] == ["a", "b", "c"]
+
+
+async def test_no_more_requests_run_at_once_than_configured_and_leaving_frees_the_place(
+    server: ModelServer, backend_with: OpenBackend
+) -> None:
+    limited = LimitedBackend(backend_with(), 1)
+    server.will(writes(delta(content="one"), end="hang"), says("two"))
+
+    async def ask() -> str:
+        stream = limited.stream([UserMessage(text="hi")], (), tool_choice="auto")
+        async with aclosing(stream) as deltas:
+            return "".join([each.text async for each in deltas])
+
+    async with asyncio.timeout(10):
+        first = limited.stream([UserMessage(text="hi")], (), tool_choice="auto")
+        assert (await anext(first)).text == "one"
+        second = asyncio.create_task(ask())
+        await backend_with().probe()  # so the second one had the time to be sent
+        assert len(server.asked) == 1
+        await first.aclose()
+        assert await second == "two"
+
+
+@pytest.mark.parametrize(
+    ("estimated", "usage", "suspected"),
+    [
+        (5000, Usage(prompt=2048, completion=5), True),
+        (5000, Usage(prompt=2999, completion=5), True),
+        (5000, Usage(prompt=3000, completion=5), False),
+        (5000, Usage(prompt=0, completion=5), False),  # a server that does not count
+        (5000, None, False),
+        (900, Usage(prompt=10, completion=5), False),  # too little to know
+    ],
+)
+def test_a_silent_cut_is_suspected_by_the_servers_own_count(
+    estimated: int, usage: Usage | None, suspected: bool
+) -> None:
+    cut = CutWatch("model").look(estimated, usage)
+    counted = usage.prompt if usage else 0
+    expected = SilentCut(estimated_tokens=estimated, counted_tokens=counted)
+    assert cut == (expected if suspected else None)
+
+
+def test_the_operator_is_told_once_with_the_line_to_change_and_each_one_counts(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    counting = Counting()
+    watch = CutWatch("models.home", counting)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            assert watch.look(9000, Usage(prompt=4000, completion=5)) is not None
+    [logged] = caplog.records
+    assert logged.__dict__["change"].startswith("models.home.context_window: 4096")
+    assert counting.cuts == ["home"] * 3

@@ -1,0 +1,88 @@
+"""The models of a process as its health and its figures show them."""
+
+from contextlib import AsyncExitStack, aclosing
+
+import pytest
+
+from lycatra_appservice.agent.backend import Backend
+from lycatra_appservice.agent.messages import UserMessage
+from lycatra_appservice.agent.models import ModelWish
+from lycatra_appservice.app.models import measured_models, run_models
+from lycatra_appservice.app.parts import secrets_of
+from lycatra_appservice.errors import ModelError
+from lycatra_appservice.ops.health import UnwellError
+from lycatra_appservice.ops.metrics import Metrics
+from lycatra_appservice.settings import Model, NamedModel, Settings
+from tests.support.model_server import model_server, refuses
+
+
+async def _ask(backend: Backend) -> None:
+    async with aclosing(
+        backend.stream([UserMessage(text="hi")], (), tool_choice="auto")
+    ) as deltas:
+        async for _ in deltas:
+            pass
+
+
+async def test_health_shows_each_model_and_one_that_is_left_alone() -> None:
+    async with model_server() as server, AsyncExitStack() as stack:
+        server.models = ["m"]
+        section = {"base_url": server.base_url, "model": "m"}
+        configured = {name: NamedModel.model_validate(section) for name in ("home", "cloud")}
+        running = run_models(configured, Metrics(models=measured_models(configured)), stack)
+        assert running is not None
+        assert list(running.probes) == ["model home", "model cloud"]
+        assert await running.probes["model home"]() == "reachable; it has m"
+
+        server.will(*[refuses(500, {"message": "no"})] * 5)
+        [home, _] = running.models.line_up(ModelWish())
+        for _ in range(5):
+            with pytest.raises(ModelError):
+                await _ask(home.backend)
+
+        with pytest.raises(UnwellError, match="left alone for 15 s, because it failed"):
+            await running.probes["model home"]()
+        assert await running.probes["model cloud"]() == "reachable; it has m"
+
+
+async def test_one_model_is_called_as_its_section_and_none_is_none() -> None:
+    async with AsyncExitStack() as stack:
+        one = {"model": Model(base_url="http://127.0.0.1:9/v1", model="m")}
+        running = run_models(one, Metrics(), stack)
+        assert running is not None
+        assert list(running.probes) == ["model"]
+        assert run_models({}, Metrics(), stack) is None
+
+
+@pytest.mark.parametrize(
+    ("base_url", "provider"),
+    [
+        ("https://api.openai.com/v1", "openai"),
+        ("https://mine.openai.azure.com/v1", "azure.ai.openai"),
+        ("https://api.mistral.ai/v1", "mistral_ai"),
+        ("https://notopenai.com/v1", "openai_compatible"),
+        ("http://localhost:11434/v1", "openai_compatible"),
+    ],
+)
+def test_figures_name_the_provider_as_opentelemetry_does(base_url: str, provider: str) -> None:
+    [measured] = measured_models({"model": Model(base_url=base_url, model="m")})
+    assert (measured.backend, measured.provider, measured.model) == ("model", provider, "m")
+
+
+def test_keys_headers_and_the_proxys_password_are_known_as_secrets() -> None:
+    section = {
+        "base_url": "http://127.0.0.1:9/v1",
+        "model": "m",
+        "api_key": "the-key-1",
+        "headers": {"X-Key": "the-header-2"},
+        "proxy": "http://me:the-word-3@proxy.test:3128",
+    }
+    settings = Settings.model_validate(
+        {
+            "homeserver": {"url": "http://127.0.0.1:9", "server_name": "hs.test"},
+            "appservice": {"as_token": "a" * 32, "hs_token": "h" * 32},
+            "models": {"home": section},
+        }
+    )
+    assert {"the-key-1", "the-header-2", "the-word-3"} <= set(secrets_of(settings))
+    assert not any(each in repr(settings) for each in ("the-key-1", "the-header-2", "the-word-3"))
