@@ -18,7 +18,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 .PHONY: help demo test check lint format bench measure lock clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1|/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1|/p' Makefile | awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.demo $(SYNAPSE)/.ready ## Talk to @lycatra on a real Synapse; SCRIPT=file types the file's lines
 	@$(BIN)/lycatra demo --synapse-python $(SYNAPSE_PYTHON) $${SCRIPT:+--script "$$SCRIPT"}
