@@ -21,6 +21,7 @@ from benchmarks import (
     command_over_synapse,
     drain,
     ingest,
+    questions_at_once,
     start,
 )
 from benchmarks.measuring import CannotMeasureError, Figure, WrongWorkError
@@ -38,6 +39,7 @@ QUESTIONS: Final = (
     command_over_synapse.QUESTION,
     start.QUESTION,
     agent_turn.QUESTION,
+    questions_at_once.QUESTION,
 )
 
 
