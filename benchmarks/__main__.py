@@ -40,6 +40,7 @@ QUESTIONS: Final = (
     start.QUESTION,
     agent_turn.QUESTION,
     questions_at_once.QUESTION,
+    questions_at_once.FAIRNESS,
 )
 
 

@@ -9,19 +9,20 @@ import asyncio
 import itertools
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
 import aiohttp
 
-from benchmarks.measuring import Figure, at_most, in_time, percentile, require
+from benchmarks.measuring import CannotMeasureError, Figure, at_most, in_time, percentile, require
 from benchmarks.programs import resident_mb
 from benchmarks.question import Bench, Question
 from benchmarks.scripted_server import running_model
 from benchmarks.servers.scripted_model import AFTER_300_MS, ANSWER, ASKED, AT_ONCE, NEVER
 from lycatra_appservice.matrix.events import REPLY_MARKER
 from lycatra_appservice.model import JSON
+from lycatra_appservice.settings import Model
 from tests.support.homeserver_stub import (
     AS_TOKEN,
     SERVER_NAME,
@@ -32,6 +33,9 @@ from tests.support.lycatra import Lycatra, lycatra_config
 
 PEOPLE: Final = 10
 _ROUNDS: Final = 8
+_ANSWER_MS: Final = 300
+_LIMIT: Final = "max_concurrency"
+_AT_ONCE: Final = 2
 _COMMANDS: Final = 20  # a round
 _CONVERSATIONS: Final = 1000
 _KNOWN: Final = 100  # conversations after which every cache is as full as it gets
@@ -171,16 +175,26 @@ async def _ask_all(chat: Chat, rooms: Sequence[str]) -> Sequence[float]:
 
 async def _until_hanging(base_url: str) -> None:
     """Return when the model has been asked by as many as it will be."""
-    async with asyncio.timeout(_SECONDS), aiohttp.ClientSession() as http:
-        now = 0
-        while now < PEOPLE:
-            async with http.get(base_url.removesuffix("/v1") + ASKED) as answer:
-                now = (await answer.json())["now"]
+    async with asyncio.timeout(_SECONDS):
+        while (await _asked(base_url))["now"] < PEOPLE:  # noqa: ASYNC110 (another process)
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+
+
+async def _asked(base_url: str) -> Mapping[str, int]:
+    """How often the model was asked since this was asked last."""
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(base_url.removesuffix("/v1") + ASKED) as answer,
+    ):
+        counts: Mapping[str, int] = await answer.json()
+        return counts
 
 
 @asynccontextmanager
-async def opened_chat(bench: Bench, model: str) -> AsyncIterator[tuple[Chat, str]]:
-    """A replica with this model, and the model's address."""
+async def opened_chat(
+    bench: Bench, model: str, **settings: JSON
+) -> AsyncIterator[tuple[Chat, str]]:
+    """A replica with this model and these settings of it, and the model's address."""
     async with (
         bench.postgres.fresh_database() as dsn,
         running_homeserver_stub() as stub,
@@ -198,7 +212,7 @@ async def opened_chat(bench: Bench, model: str) -> AsyncIterator[tuple[Chat, str
             model_url=base_url,
             more={"log": {"level": "INFO"}, "access": {"viewer": [f"*:{SERVER_NAME}"]}},
         )
-        config["model"]["model"] = model
+        config["model"] |= {"model": model, **settings}
         config["appservice"] |= {"as_token": AS_TOKEN, "hs_token": _HS_TOKEN}
         del config["appservice"]["registration_file"]
         async with Lycatra(bench.folder, config, f"questions-{model}") as lycatra:
@@ -210,6 +224,34 @@ def _body(content: JSON) -> str:
     return json.dumps(new.get("body", ""), ensure_ascii=False)
 
 
+async def measure_fairness(bench: Bench) -> Sequence[Figure]:
+    """Ten people, and a model that takes two requests at once: how late is the last, and who."""
+    if _LIMIT not in Model.model_fields:
+        raise CannotMeasureError(f"a model has no setting {_LIMIT!r} yet")
+    lasts: list[float] = []
+    behind: list[float] = []
+    async with opened_chat(bench, AFTER_300_MS, ) as (chat, base_url):
+        rooms = [chat.direct_room(n) for n in range(PEOPLE)]
+        await _ask_all(chat, rooms)
+        await _asked(base_url)
+        for _ in in_time(_ROUNDS, _SECONDS):
+            waits = sorted(await _ask_all(chat, rooms))
+            lasts.append(waits[-1] / 1000)
+            # In a fair order everybody has the first of two answers before anybody the second.
+            behind.append((waits[-1] - waits[0]) / (_ANSWER_MS * PEOPLE / _AT_ONCE))
+        most = (await _asked(base_url))["most"]
+    require(most == _AT_ONCE, f"{most} requests were under way at once, not {_AT_ONCE}")
+    return [
+        Figure(name="two_at_once_last", unit="s", rounds=lasts, goal=at_most(3.45)),
+        Figure(name="two_at_once_rounds_behind", unit="rounds", rounds=behind, goal=at_most(1)),
+    ]
+
+
+FAIRNESS = Question(
+    name="two_at_once",
+    figures=("two_at_once_last", "two_at_once_rounds_behind"),
+    measure=measure_fairness,
+)
 QUESTION = Question(
     name="questions_at_once",
     figures=("ten_people_p95", "command_while_hanging_p95", "rss_over_1000_conversations"),

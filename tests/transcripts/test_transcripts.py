@@ -2,14 +2,12 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
 
 import pytest
-from pydantic import SecretStr
 
 from lycatra_appservice.agent.chat_completions import ChatCompletionsBackend
 from lycatra_appservice.demo.offline_model import OFFLINE_MODEL, OfflineModel
+from lycatra_appservice.settings import Model
 from lycatra_appservice.toolkit.discovery import discover
 from tests.support.model_server import Asked, ModelServer, model_server
 from tests.transcripts.judging import differences
@@ -42,19 +40,6 @@ KINDS = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    base_url: str
-    model: str = "test-model"
-    api_key: SecretStr | None = None
-    first_token_timeout: timedelta = timedelta(seconds=10)
-    idle_timeout: timedelta = timedelta(seconds=10)
-    max_output_tokens: int | None = None
-    temperature: float | None = None
-    stream: bool = True
-    tool_choice: bool = True
-
-
 @pytest.fixture
 async def server() -> AsyncIterator[ModelServer]:
     async with model_server() as running:
@@ -66,7 +51,7 @@ async def test_a_model_that_follows_is_given_all_it_needs_and_its_answer_is_righ
     transcript: Transcript, server: ModelServer
 ) -> None:
     script(server, transcript)
-    backend = ChatCompletionsBackend(Settings(base_url=server.base_url))
+    backend = ChatCompletionsBackend(Model(base_url=server.base_url, model="scripted"))
     try:
         async with asyncio.timeout(20):
             played = await play(transcript, backend)
@@ -142,7 +127,7 @@ def _check_approvals(transcript: Transcript, asked_people: Sequence[str]) -> Non
 async def _differences_offline(transcript: Transcript) -> Sequence[str]:
     today = transcript.now.astimezone(transcript.zone).date()
     async with OfflineModel(today=lambda: today) as model:
-        backend = ChatCompletionsBackend(Settings(base_url=model.base_url, model=OFFLINE_MODEL))
+        backend = ChatCompletionsBackend(Model(base_url=model.base_url, model=OFFLINE_MODEL))
         try:
             async with asyncio.timeout(20):
                 return differences(transcript, await play(transcript, backend))
