@@ -230,7 +230,10 @@ async def measure_fairness(bench: Bench) -> Sequence[Figure]:
         raise CannotMeasureError(f"a model has no setting {_LIMIT!r} yet")
     lasts: list[float] = []
     behind: list[float] = []
-    async with opened_chat(bench, AFTER_300_MS, ) as (chat, base_url):
+    async with opened_chat(
+        bench,
+        AFTER_300_MS,
+    ) as (chat, base_url):
         rooms = [chat.direct_room(n) for n in range(PEOPLE)]
         await _ask_all(chat, rooms)
         await _asked(base_url)
