@@ -230,10 +230,8 @@ async def measure_fairness(bench: Bench) -> Sequence[Figure]:
         raise CannotMeasureError(f"a model has no setting {_LIMIT!r} yet")
     lasts: list[float] = []
     behind: list[float] = []
-    async with opened_chat(
-        bench,
-        AFTER_300_MS,
-    ) as (chat, base_url):
+    limit = {_LIMIT: _AT_ONCE}
+    async with opened_chat(bench, AFTER_300_MS, **limit) as (chat, base_url):
         rooms = [chat.direct_room(n) for n in range(PEOPLE)]
         await _ask_all(chat, rooms)
         await _asked(base_url)
