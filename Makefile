@@ -17,10 +17,10 @@ PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header
 
-.PHONY: help demo test check lint format bench lock clean
+.PHONY: help demo test check lint format bench measure lock clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1|/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1|/p' Makefile | awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.demo $(SYNAPSE)/.ready ## Talk to @lycatra on a real Synapse; SCRIPT=file types the file's lines
 	@$(BIN)/lycatra demo --synapse-python $(SYNAPSE_PYTHON) $${SCRIPT:+--script "$$SCRIPT"}
@@ -43,6 +43,9 @@ format: $(VENV)/.dev ## Repair what the linter can repair
 
 bench: $(VENV)/.bench $(SYNAPSE)/.ready ## Measure against baselines of the same run; ONLY=name for one
 	@LYCATRA_SYNAPSE_PYTHON="$(CURDIR)/$(SYNAPSE_PYTHON)" $(BIN)/python -m benchmarks $${ONLY:+--only "$$ONLY"}
+
+measure: $(VENV)/.dev ## How often a model is right: URL=http://localhost:11434/v1 MODEL=name ONLY=kind
+	@$(BIN)/python -m tests.transcripts.record --base-url "$(URL)" --model "$(MODEL)" $(if $(ONLY),--only "$(ONLY)")
 
 lock: $(VENV)/.tools ## Write requirements/*.txt anew from pyproject.toml; UPGRADE=1 takes newer versions
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements/base.txt

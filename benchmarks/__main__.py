@@ -15,7 +15,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from benchmarks import claim_to_start, command_over_synapse, drain, ingest, start
+from benchmarks import (
+    agent_turn,
+    claim_to_start,
+    command_over_synapse,
+    drain,
+    ingest,
+    questions_at_once,
+    start,
+)
 from benchmarks.measuring import CannotMeasureError, Figure, WrongWorkError
 from benchmarks.postgres import DurablePostgres
 from benchmarks.question import Bench, Question
@@ -30,6 +38,9 @@ QUESTIONS: Final = (
     drain.QUESTION,
     command_over_synapse.QUESTION,
     start.QUESTION,
+    agent_turn.QUESTION,
+    questions_at_once.QUESTION,
+    questions_at_once.FAIRNESS,
 )
 
 

@@ -16,7 +16,18 @@ from benchmarks.question import REPOSITORY
 from lycatra_appservice.model import JSON
 
 RESULTS: Final = REPOSITORY / "benchmarks" / "results"
-_PACKAGES: Final = ("aiohttp", "asyncpg", "mautrix", "openai", "procrastinate", "psycopg")
+_PACKAGES: Final = (
+    "aiohttp",
+    "asyncpg",
+    "langchain",
+    "langgraph",
+    "mautrix",
+    "openai",
+    "openai-agents",
+    "procrastinate",
+    "psycopg",
+    "pydantic-ai-slim",
+)
 _MARKS: Final = (0.25, 0.5, 1, 2, 4)
 _COLOURS: Final = {"ok": "tab:green", "short": "tab:red"}
 

@@ -33,6 +33,13 @@ def test_the_model_is_to_answer_in_the_language_of_the_question() -> None:
     )
 
 
+def test_the_model_is_to_ask_back_rather_than_guess_and_to_answer_all_that_was_asked() -> None:
+    # What it is good for: transcripts `restart-which` and `compare-and-approvers-are-not-known`.
+    how = system_message(question(), "Lycatra").text.partition("Tools:")[0]
+    assert "ask back in one short question instead of guessing" in how
+    assert "To every part of the question" in how
+
+
 def test_results_names_and_the_words_of_others_are_data() -> None:
     text = " ".join(system_message(question(), "Lycatra").text.split())
 

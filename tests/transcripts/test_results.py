@@ -1,0 +1,81 @@
+"""What transcripts say that tools give has the shape of what the tools really give."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from lycatra_appservice.model import JSON
+from lycatra_appservice.toolkit.discovery import discover
+from tests.support.toolbench import bench
+from tests.transcripts.transcript import shipped
+
+_DEPLOYMENT = {
+    "date": "2026-11-21T09:12:00Z",
+    "service": "shop",
+    "version": "2.3.0",
+    "title": "Invoices",
+}
+
+
+@pytest.fixture
+async def real(tmp_path: Path) -> Mapping[str, JSON]:
+    """What the reading tools give when they are run."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text="Welcome")
+
+    app = web.Application()
+    app.router.add_get("/", answer)
+    (tmp_path / "deploys.jsonl").write_text(json.dumps(_DEPLOYMENT), encoding="utf-8")
+    registry = discover()
+    async with TestServer(app, host="127.0.0.1") as server:
+        url = str(server.make_url("/"))
+        sections: Mapping[str, JSON] = {
+            "updates": {"sources": [{"name": "d", "kind": "deploy_log", "path": "deploys.jsonl"}]},
+            "services": {"checks": [{"name": "shop", "kind": "http", "url": url}]},
+        }
+        settings = {
+            each.name: each.settings.model_validate(sections.get(each.name, {}))
+            for each in registry.namespaces
+        }
+        async with bench(registry=registry, settings=settings, folder=tmp_path) as on:
+            return {
+                tool.name: (await on.toolbox().call(tool.name, {})).data
+                for tool in registry.tools
+                if not tool.changes
+            }
+
+
+async def test_results_have_the_shape_that_the_tools_give(real: Mapping[str, JSON]) -> None:
+    for transcript in shipped():
+        made = [*transcript.calls, *(call for each in transcript.history for call in each.calls)]
+        for call in made:
+            if call.call in real and call.result is not None:
+                assert _odd(call.result, real[call.call]) == [], transcript.name
+
+
+def test_a_restart_tells_at_least_what_every_restart_tells() -> None:
+    restarts = [
+        call.result
+        for each in shipped()
+        for call in each.calls
+        if call.call == "restart_service" and call.result is not None
+    ]
+    assert restarts
+    assert all({"service", "restarted", "took_ms"} <= result.keys() for result in restarts)
+
+
+def _odd(given: JSON, real: JSON, place: str = "result") -> list[str]:
+    """Where `given` has other keys, or another kind of value, than `real`."""
+    if isinstance(real, dict) and isinstance(given, dict):
+        if given.keys() != real.keys():
+            return [f"{place}: {sorted(given)} instead of {sorted(real)}"]
+        return [odd for key in real for odd in _odd(given[key], real[key], f"{place}.{key}")]
+    if isinstance(real, list) and isinstance(given, list):
+        return [odd for entry in given for odd in _odd(entry, real[0], place)] if real else []
+    same = given is None or real is None or isinstance(given, type(real))
+    return [] if same else [f"{place}: {given!r} instead of {real!r}"]
