@@ -18,6 +18,7 @@ from lycatra_appservice.agent.messages import (
     message_from_json,
     message_to_json,
 )
+from lycatra_appservice.agent.models import Models
 from lycatra_appservice.model import JSON
 from lycatra_appservice.settings import Model
 from lycatra_appservice.toolkit.base import Field, ToolArgs, ToolContext, ToolResult
@@ -72,7 +73,7 @@ class AgentTools:
 async def ours(base_url: str, model: str) -> AsyncIterator[Callable[[], Awaitable[str]]]:
     """A turn, from the rows of its history to the rows that it adds."""
     backend = ChatCompletionsBackend(Model(base_url=base_url, model=model))
-    agent = Agent(backend, Window(context_tokens=32_000))
+    agent = Agent(Models.only(backend, Window(context_tokens=32_000)))
     rows = [row for said in SAID_BEFORE for row in _rows(*said)]
     tool = a_tool(name=TOOL, args=StatusArgs, run=_status, summary=TOOL_WORDS)
 

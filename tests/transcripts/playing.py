@@ -14,6 +14,7 @@ from lycatra_appservice.agent.messages import (
     ToolMessage,
     UserMessage,
 )
+from lycatra_appservice.agent.models import Models
 from lycatra_appservice.agent.prompt import Question, system_message
 from lycatra_appservice.agent.results import found
 from lycatra_appservice.errors import LycatraError
@@ -63,7 +64,7 @@ class Notebook:
 async def play(transcript: Transcript, backend: Backend, window: Window = WINDOW) -> Played:
     """Ask the agent the question, with the stand-ins for tools; never raises for a bad answer."""
     question = question_of(transcript)
-    agent = Agent(backend, window, name=NAME)
+    agent = Agent(Models.only(backend, window), name=NAME)
     began = time.monotonic()
     async with rehearsed(transcript) as (toolbox, stand_ins):
         answer: AgentAnswer | None = None

@@ -122,7 +122,7 @@ class RehearsedToolbox:
         args = tool.args.model_validate(dict(needed.arguments))
         expected = on.next_for(tool, args)
         if expected is not None and expected.people == "approve":
-            approved = Approved(args_hash=needed.args_hash, code="abc", by=(OPERATOR,))
+            approved = Approved(number=1, args_hash=needed.args_hash, code="abc", by=(OPERATOR,))
             return await self._toolbox.call(needed.tool, needed.arguments, approved=approved)
         given = args.model_dump(mode="json", exclude_defaults=True)
         on.made.append(Made(tool=needed.tool, arguments=given, expected=expected))
