@@ -2,8 +2,8 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeAlias
 
@@ -18,8 +18,10 @@ from lycatra_appservice.agent.backend import (
     ToolSpec,
 )
 from lycatra_appservice.agent.messages import Message, ModelAnswer
+from lycatra_appservice.agent.ports import HearerPort, SlotsPort
 from lycatra_appservice.agent.silent_cut import CutWatch, SilentCut
 from lycatra_appservice.agent.trimming import CHARS_PER_TOKEN, chars_of, chars_of_tools, fitted
+from lycatra_appservice.model import UserID
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +49,29 @@ class Window:
         return max(int(usable) - chars_of_tools(tools), _LEAST_BUDGET_CHARS)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behalf:
+    """On whose behalf a model is asked, who hears of it, and how waiting is done."""
+
+    person: UserID
+    hearer: HearerPort
+    delay: Delay
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """All that a model is given for one answer."""
+
+    messages: Sequence[Message]
+    tools: Sequence[ToolSpec]
+    tool_choice: ToolChoice = "auto"
+
+    @property
+    def tokens(self) -> float:
+        """How many they are, about."""
+        return (chars_of(self.messages) + chars_of_tools(self.tools)) / CHARS_PER_TOKEN
+
+
 class Asker:
     """Asks one model on behalf of one turn."""
 
@@ -54,61 +79,71 @@ class Asker:
         self,
         backend: Backend,
         window: Window,
-        tools: Sequence[ToolSpec],
-        delay: Delay,
         watch: CutWatch,
+        slots: SlotsPort | None,
+        behalf: Behalf,
     ) -> None:
         self._backend = backend
-        self._tools = tools
-        self._delay = delay
+        self._window = window
         self._watch = watch
-        self._budget_chars = window.budget_chars(tools)
+        self._slots = slots
+        self._behalf = behalf
+        self._share = 1.0  # of the window's budget, which may turn out to be smaller
         self.forgot = False  # whether whole turns had to be left out
         self.silent_cut: SilentCut | None = None  # of the last answer, which is then not to trust
 
-    async def ask(self, messages: Sequence[Message], tool_choice: ToolChoice) -> ModelAnswer:
-        """One answer to these messages, of which old ones are left out if there are too many.
+    async def ask(self, prompt: Prompt) -> ModelAnswer:
+        """One answer to this prompt, of which old messages are left out if there are too many.
 
         A lost connection in the middle of a text gives what had come. Raises ModelError.
         """
         try:
-            return await self._ask_fitted(messages, tool_choice)
+            return await self._ask_fitted(prompt)
         except ContextOverflowError:
-            self._budget_chars = min(self._budget_chars, chars_of(messages)) // 2
+            budget = self._window.budget_chars(prompt.tools)
+            held = min(self._share, chars_of(prompt.messages) / budget)
+            self._share = held / 2
             logger.warning("model_context_overflow", extra={"model": self._backend.name})
-            return await self._ask_fitted(messages, tool_choice)
+            return await self._ask_fitted(prompt)
 
-    async def _ask_fitted(
-        self, messages: Sequence[Message], tool_choice: ToolChoice
-    ) -> ModelAnswer:
-        fit = fitted(messages, self._budget_chars)
+    async def _ask_fitted(self, prompt: Prompt) -> ModelAnswer:
+        budget = int(self._share * self._window.budget_chars(prompt.tools))
+        fit = fitted(prompt.messages, budget)
         self.forgot = self.forgot or fit.forgot
-        answer = await self._ask_again(fit.messages, tool_choice)
-        self._look_for_silent_cut(fit.messages, answer)
+        asked = replace(prompt, messages=fit.messages)
+        answer = await self._ask_again(asked)
+        self.silent_cut = self._watch.look(asked.tokens, answer.usage)
         return answer
 
-    async def _ask_again(
-        self, messages: Sequence[Message], tool_choice: ToolChoice
-    ) -> ModelAnswer:
+    async def _ask_again(self, prompt: Prompt) -> ModelAnswer:
         for backoff in _BACKOFF:
             try:
-                return await self._ask_once(messages, tool_choice)
+                return await self._ask_once(prompt)
             except (ModelUnreachableError, ModelBusyError) as failed:
                 wait = _wait(failed, backoff)
                 if wait > LONGEST_WAIT:
                     raise
                 extra = {"model": self._backend.name, "seconds": wait.total_seconds()}
                 logger.info("model_asked_again", extra=extra)
-                await self._delay(wait.total_seconds())
-        return await self._ask_once(messages, tool_choice)
+                await self._behalf.delay(wait.total_seconds())
+        return await self._ask_once(prompt)
 
-    async def _ask_once(self, messages: Sequence[Message], tool_choice: ToolChoice) -> ModelAnswer:
+    async def _ask_once(self, prompt: Prompt) -> ModelAnswer:
         answer: ModelAnswer | None = None
-        deltas = self._backend.stream(messages, self._tools, tool_choice=tool_choice)
+        hearer = self._behalf.hearer
         try:
-            async with aclosing(deltas):
-                async for delta in deltas:
+            async with AsyncExitStack() as until_read:
+                if self._slots is not None:
+                    slot = self._slots.held(self._behalf.person, hearer)
+                    await until_read.enter_async_context(slot)
+                hearer.asks()
+                deltas = self._backend.stream(
+                    prompt.messages, prompt.tools, tool_choice=prompt.tool_choice
+                )
+                async for delta in await until_read.enter_async_context(aclosing(deltas)):
                     answer = delta.answer or answer
+                    if delta.text:
+                        hearer.wrote(delta.text)
         except ModelCutError as cut:
             if not cut.partial:
                 raise
@@ -116,10 +151,6 @@ class Asker:
         if answer is None:
             raise ModelUnreachableError("the backend ended without an answer")
         return answer
-
-    def _look_for_silent_cut(self, messages: Sequence[Message], answer: ModelAnswer) -> None:
-        estimate = (chars_of(messages) + chars_of_tools(self._tools)) / CHARS_PER_TOKEN
-        self.silent_cut = self._watch.look(estimate, answer.usage)
 
 
 def _wait(failed: ModelUnreachableError | ModelBusyError, backoff: timedelta) -> timedelta:

@@ -6,14 +6,15 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from lycatra_appservice.agent.accumulator import storable
 from lycatra_appservice.agent.files import file_from_json, file_to_json, for_answer
 from lycatra_appservice.agent.messages import ModelAnswer, ToolCall, ToolMessage
-from lycatra_appservice.agent.ports import StepsPort, ToolboxPort
+from lycatra_appservice.agent.ports import HearerPort, StepsPort, ToolboxPort
 from lycatra_appservice.agent.results import Mistake, failed, found, mistake_in, problem
 from lycatra_appservice.errors import ToolError
 from lycatra_appservice.model import JSON, File
@@ -50,9 +51,11 @@ class _Outcome:
 class CallDesk:
     """Handles the calls of one turn, and remembers them."""
 
-    def __init__(self, toolbox: ToolboxPort, steps: StepsPort) -> None:
+    def __init__(self, toolbox: ToolboxPort, steps: StepsPort, hearer: HearerPort) -> None:
         self._toolbox = toolbox
         self._steps = steps
+        self._hearer = hearer
+        self._at_work: list[str] = []
         tools = toolbox.tools()
         self._offered = ", ".join(sorted(tool.name for tool in tools))
         self._changing = frozenset(tool.name for tool in tools if tool.changes)
@@ -132,6 +135,16 @@ class CallDesk:
                 found[place] = await self._outcome(number, call, arguments)
         return [found[place] for place in range(len(asked))]
 
+    @contextmanager
+    def _heard(self, tool: str) -> Iterator[None]:
+        self._at_work.append(tool)
+        self._hearer.calls(tuple(self._at_work))
+        try:
+            yield
+        finally:
+            self._at_work.remove(tool)
+            self._hearer.calls(tuple(self._at_work))
+
     async def _outcome(
         self, number: int, call: ToolCall, arguments: dict[str, JSON] | _Outcome
     ) -> _Outcome:
@@ -141,7 +154,8 @@ class CallDesk:
         name = step_of_call(number, call)
 
         async def run() -> JSON:
-            return await self._call(call.name, arguments, key=name)
+            with self._heard(call.name):
+                return await self._call(call.name, arguments, key=name)
 
         async with self._slots:
             journaled = await self._steps.step(name, run, args=arguments)

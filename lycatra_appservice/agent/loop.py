@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lycatra_appservice.agent.asking import CONNECTION_LOST, Delay, Window
+from lycatra_appservice.agent.asking import CONNECTION_LOST, Behalf, Delay, Prompt, Window
 from lycatra_appservice.agent.backend import ToolChoice, ToolSpec
 from lycatra_appservice.agent.calls import CallDesk
 from lycatra_appservice.agent.messages import (
@@ -20,7 +20,7 @@ from lycatra_appservice.agent.messages import (
     with_note,
 )
 from lycatra_appservice.agent.models import FallingBack, Models, ModelWish
-from lycatra_appservice.agent.ports import StepsPort, ToolboxPort
+from lycatra_appservice.agent.ports import HearerPort, StepsPort, ToolboxPort
 from lycatra_appservice.agent.prompt import Question, system_message, with_speakers
 from lycatra_appservice.agent.trimming import intact
 from lycatra_appservice.model import JSON, File
@@ -42,6 +42,25 @@ __all__ = [
 MAX_REQUESTS = 8  # and one more, in which the model must answer
 
 _ANY_MODEL = ModelWish()
+
+
+class _Unheard:
+    """Nobody is shown anything before the answer."""
+
+    def waits(self, ahead: int) -> None:
+        """See HearerPort."""
+
+    def asks(self) -> None:
+        """See HearerPort."""
+
+    def wrote(self, text: str) -> None:
+        """See HearerPort."""
+
+    def calls(self, tools: Sequence[str]) -> None:
+        """See HearerPort."""
+
+
+_UNHEARD: HearerPort = _Unheard()
 _BE_VISIBLE = "Your answer was empty. Answer the person now, in plain words."
 
 
@@ -92,6 +111,7 @@ class Agent:
         toolbox: ToolboxPort,
         steps: StepsPort,
         wish: ModelWish = _ANY_MODEL,
+        hearer: HearerPort = _UNHEARD,
     ) -> AgentAnswer:
         """Answer, asking the toolbox as often as it takes.
 
@@ -103,10 +123,11 @@ class Agent:
             ToolSpec(name=tool.name, description=tool.summary, schema=tool.schema())
             for tool in toolbox.tools()
         ]
-        asker = self._models.asker(wish, tools, self._delay)
+        behalf = Behalf(person=question.asker, hearer=hearer, delay=self._delay)
+        asker = self._models.asker(wish, behalf)
         system = system_message(question, self._name)
-        desk = CallDesk(toolbox, steps)
-        return await _Turn(system, question, asker, desk, steps, self._conceal).run()
+        desk = CallDesk(toolbox, steps, hearer)
+        return await _Turn(system, question, tools, asker, desk, steps, self._conceal).run()
 
 
 def step_of_answer(number: int) -> str:
@@ -121,11 +142,13 @@ class _Turn:
         self,
         system: SystemMessage,
         question: Question,
+        tools: Sequence[ToolSpec],
         asker: FallingBack,
         desk: CallDesk,
         steps: StepsPort,
         conceal: Mask,
     ) -> None:
+        self._tools = tools
         self._asker = asker
         self._desk = desk
         self._steps = steps
@@ -160,7 +183,8 @@ class _Turn:
 
         async def run() -> JSON:
             asked = with_note(messages, note) if note else messages
-            answer = await self._asker.ask(asked, tool_choice)
+            prompt = Prompt(messages=asked, tools=self._tools, tool_choice=tool_choice)
+            answer = await self._asker.ask(prompt)
             return answer_to_json(concealed(answer, self._conceal))
 
         journaled = await self._steps.step(step_of_answer(len(self._answers) + 1), run)

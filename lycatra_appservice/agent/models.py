@@ -5,16 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from lycatra_appservice.agent.asking import Asker, Delay, Window
+from lycatra_appservice.agent.asking import Asker, Behalf, Prompt, Window
 from lycatra_appservice.agent.backend import (
     Backend,
     ContextOverflowError,
     ModelCutError,
     NoLocalModelError,
-    ToolChoice,
-    ToolSpec,
 )
-from lycatra_appservice.agent.messages import Message, ModelAnswer
+from lycatra_appservice.agent.messages import ModelAnswer
+from lycatra_appservice.agent.ports import SlotsPort
 from lycatra_appservice.agent.silent_cut import CutWatch
 from lycatra_appservice.errors import ModelError
 
@@ -29,6 +28,7 @@ class OfferedModel:
     backend: Backend
     window: Window
     watch: CutWatch
+    slots: SlotsPort | None = None  # None: as many requests at a time as there are
     is_local: bool = False
     namespaces: frozenset[str] = frozenset()  # whose questions go to it first
 
@@ -79,9 +79,9 @@ class Models:
             key=lambda model: (model.name != wish.name, wish.namespace not in model.namespaces),
         )
 
-    def asker(self, wish: ModelWish, tools: Sequence[ToolSpec], delay: Delay) -> "FallingBack":
+    def asker(self, wish: ModelWish, behalf: Behalf) -> "FallingBack":
         """Whoever asks on behalf of one turn. Raises NoLocalModelError."""
-        return FallingBack(self.line_up(wish), tools, delay, self._observer)
+        return FallingBack(self.line_up(wish), behalf, self._observer)
 
 
 class FallingBack:
@@ -94,24 +94,23 @@ class FallingBack:
     def __init__(
         self,
         line: Sequence[OfferedModel],
-        tools: Sequence[ToolSpec],
-        delay: Delay,
+        behalf: Behalf,
         observer: FallbackObserver | None,
     ) -> None:
         self._line = [
-            (model, Asker(model.backend, model.window, tools, delay, model.watch))
+            (model, Asker(model.backend, model.window, model.watch, model.slots, behalf))
             for model in line
         ]
         self._observer = observer
         self.forgot = False  # whether whole turns had to be left out
 
-    async def ask(self, messages: Sequence[Message], tool_choice: ToolChoice) -> ModelAnswer:
+    async def ask(self, prompt: Prompt) -> ModelAnswer:
         """See `Asker.ask`. Raises the first model's error if none can do it."""
         first: ModelError | None = None
         while True:
             model, asker = self._line[0]
             try:
-                answer = await asker.ask(messages, tool_choice)
+                answer = await asker.ask(prompt)
             except ModelCutError:
                 raise
             except ModelError as failed:

@@ -1,9 +1,10 @@
 """What the agent needs from its surroundings for one turn: tools, and a journal."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
-from lycatra_appservice.model import JSON, File
+from lycatra_appservice.model import JSON, File, UserID
 from lycatra_appservice.words.text import Said
 
 
@@ -65,4 +66,35 @@ class StepsPort(Protocol):
         """What `run` returns, or what it returned when this step was done before.
 
         Several steps may be under way at once. A step whose `run` raises is not journaled.
+        """
+
+
+class HearerPort(Protocol):
+    """Whoever shows the person how an answer is coming along.
+
+    Called in the middle of reading: stores what it hears, and neither waits nor raises. What a
+    journal replays is not heard.
+    """
+
+    def waits(self, ahead: int) -> None:
+        """The model is busy; so many requests are answered before this one."""
+
+    def asks(self) -> None:
+        """The model is being asked: what it wrote before was not the answer."""
+
+    def wrote(self, text: str) -> None:
+        """A further piece of what it writes, as a `Delta` brings it; a preview."""
+
+    def calls(self, tools: Sequence[str]) -> None:
+        """The tools that are at work now, by name; none any more when it is empty."""
+
+
+class SlotsPort(Protocol):
+    """How many requests one model takes at a time, and who is next."""
+
+    def held(self, person: UserID, hearer: HearerPort) -> AbstractAsyncContextManager[None]:
+        """A slot for one request, waited for; given back when the block ends.
+
+        Held only during a request, not while tools run or people approve. Raises ModelError when
+        too many are waiting already.
         """

@@ -18,6 +18,7 @@ from lycatra_appservice.app.second_thoughts import build_second_thoughts
 from lycatra_appservice.app.timing import both, build_timers
 from lycatra_appservice.audit.store import AuditStore
 from lycatra_appservice.audit.trail import AuditTrail
+from lycatra_appservice.chat.answering import Answering
 from lycatra_appservice.chat.arrival import Arrival
 from lycatra_appservice.chat.asides import Asides
 from lycatra_appservice.chat.asking import AsTrigger
@@ -109,20 +110,29 @@ async def build_chat(
     ground = _ground(parts, rooms, rights, gate)
     approving = build_approving(ground, composer, tongue, trail, parts.settings.zone, utc_now)
     calls = ProgressNotices(composer)
+    agent = _agent(parts, models)
+    answering = None
+    if agent is not None:
+        answering = Answering(
+            agent,
+            parts.registry,
+            conversations,
+            composer,
+            private,
+            parts.settings.zone,
+            utc_now,
+            approving.desk,
+            approving.settling,
+        )
     ask = AskHandler(
-        _agent(parts, models),
+        answering,
         gate,
-        parts.registry,
         conversations,
         composer,
         private,
         asides,
         TypingNotice(parts.client),
-        parts.settings.zone,
-        utc_now,
         models.patience if models else timedelta(0),
-        approving.desk,
-        approving.settling,
         calls,
     )
     sources = _sources(parts, gate, trail, conversations, private)

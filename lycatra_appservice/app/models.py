@@ -13,7 +13,7 @@ from lycatra_appservice.agent.asking import Window
 from lycatra_appservice.agent.backend import Backend
 from lycatra_appservice.agent.breaker import Breaker, GuardedBackend
 from lycatra_appservice.agent.chat_completions import ChatCompletionsBackend
-from lycatra_appservice.agent.limiting import LimitedBackend
+from lycatra_appservice.agent.limiting import ProcessSlots
 from lycatra_appservice.agent.models import Models, OfferedModel
 from lycatra_appservice.agent.observing import ObservedBackend
 from lycatra_appservice.agent.silent_cut import CutWatch
@@ -59,9 +59,7 @@ def run_models(
         stack.push_async_callback(client.aclose)
         breaker = breakers[name] = Breaker(name, monotonic)
         counted = ObservedBackend(name, client, metrics, monotonic)
-        backend: Backend = GuardedBackend(counted, breaker)
-        if each.max_concurrency is not None:
-            backend = LimitedBackend(backend, each.max_concurrency)
+        backend = GuardedBackend(counted, breaker)
         offered.append(_offered(name, each, backend, metrics))
         probes["model" if name == "model" else f"model {name}"] = _probe(client, breaker)
     if not offered:
@@ -90,6 +88,7 @@ def _offered(name: str, model: Model, backend: Backend, metrics: Metrics) -> Off
         backend=backend,
         window=window,
         watch=CutWatch(key, metrics),
+        slots=ProcessSlots(model.max_concurrency) if model.max_concurrency else None,
         is_local=is_local(model),
         namespaces=frozenset(model.namespaces if isinstance(model, NamedModel) else ()),
     )

@@ -22,6 +22,7 @@ from lycatra_appservice.app.second_thoughts import as_trigger_by, build_second_t
 from lycatra_appservice.app.timing import both, build_timers
 from lycatra_appservice.audit.store import AuditStore
 from lycatra_appservice.audit.trail import AuditTrail
+from lycatra_appservice.chat.answering import Answering
 from lycatra_appservice.chat.arrival import Arrival
 from lycatra_appservice.chat.asides import Asides
 from lycatra_appservice.chat.audit_page import AuditPage
@@ -255,20 +256,28 @@ class Scene:
         )
         approving = build_approving(ground, composer, tongue, trail, self.zone, lambda: self.now)
         calls = ProgressNotices(composer, self.progress)
+        answering = None
+        if agent is not None:
+            answering = Answering(
+                agent,
+                registry,
+                ConversationStore(self.database),
+                composer,
+                private,
+                ZoneInfo("UTC"),
+                lambda: NOW,
+                approving.desk,
+                approving.settling,
+            )
         ask = AskHandler(
-            agent,
+            answering,
             gate,
-            registry,
             ConversationStore(self.database),
             composer,
             private,
             asides,
             TypingNotice(self.client),
-            ZoneInfo("UTC"),
-            lambda: NOW,
             self.patience,
-            approving.desk,
-            approving.settling,
             calls,
         )
         router = Router(self.users, self._reader, has_model=agent is not None)

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from contextlib import aclosing
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from lycatra_appservice.agent.asking import Window
 from lycatra_appservice.agent.backend import Backend
-from lycatra_appservice.agent.limiting import LimitedBackend
+from lycatra_appservice.agent.limiting import ProcessSlots
 from lycatra_appservice.agent.loop import Agent, Models
 from lycatra_appservice.agent.messages import AssistantMessage, Message, Usage, UserMessage
 from lycatra_appservice.agent.models import ModelWish, OfferedModel
@@ -35,6 +36,20 @@ class Counting:
 
     def prompt_cut(self, backend: str) -> None:
         self.cuts.append(backend)
+
+
+class Hearer:
+    def __init__(self) -> None:
+        self.has_heard = asyncio.Event()
+
+    def waits(self, ahead: int) -> None: ...
+
+    def asks(self) -> None: ...
+
+    def wrote(self, text: str) -> None:
+        self.has_heard.set()
+
+    def calls(self, tools: Sequence[str]) -> None: ...
 
 
 def offered(name: str, backend: Backend, window: int = 8192, **more: object) -> OfferedModel:
@@ -95,22 +110,20 @@ def test_the_wished_model_comes_first_and_the_others_keep_their_order(
 async def test_no_more_requests_run_at_once_than_configured_and_leaving_frees_the_place(
     server: ModelServer, backend_with: OpenBackend
 ) -> None:
-    limited = LimitedBackend(backend_with(), 1)
+    limited = replace(offered("home", backend_with()), slots=ProcessSlots(1))
+    agent = Agent(Models([limited]))
     server.will(writes(delta(content="one"), end="hang"), says("two"))
 
-    async def ask() -> str:
-        stream = limited.stream([UserMessage(text="hi")], (), tool_choice="auto")
-        async with aclosing(stream) as deltas:
-            return "".join([each.text async for each in deltas])
-
     async with asyncio.timeout(10):
-        first = limited.stream([UserMessage(text="hi")], (), tool_choice="auto")
-        assert (await anext(first)).text == "one"
-        second = asyncio.create_task(ask())
+        hearer = Hearer()
+        asking = agent.answer(question(), Toolbox(), Journal(), hearer=hearer)
+        first = asyncio.create_task(asking)
+        await hearer.has_heard.wait()
+        second = asyncio.create_task(agent.answer(question(), Toolbox(), Journal()))
         await backend_with().probe()  # so the second one had the time to be sent
         assert len(server.asked) == 1
-        await first.aclose()
-        assert await second == "two"
+        first.cancel()
+        assert (await second).said == "two"
 
 
 @pytest.mark.parametrize(

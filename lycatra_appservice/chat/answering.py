@@ -1,0 +1,168 @@
+"""An answer by the agent: with what was said before, with the asker's tools, and remembered."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from lycatra_appservice.agent.loop import Agent, AgentAnswer, ModelWish
+from lycatra_appservice.agent.messages import message_from_json, message_to_json
+from lycatra_appservice.agent.prompt import Question
+from lycatra_appservice.chat.approvals.asking_toolbox import AskingToolbox
+from lycatra_appservice.chat.approvals.desk import ApprovalDesk
+from lycatra_appservice.chat.approvals.occasion import Occasion
+from lycatra_appservice.chat.approvals.settling import Settling
+from lycatra_appservice.chat.compose import Composer
+from lycatra_appservice.chat.conversation import ConversationStore, conversation_of
+from lycatra_appservice.chat.memory import SURROUNDINGS, called_in, recall
+from lycatra_appservice.chat.private_answers import PrivateAnswers
+from lycatra_appservice.chat.routes import Ask
+from lycatra_appservice.matrix.room_view import RoomView
+from lycatra_appservice.model import JSON, Face, Inbound, RoomID
+from lycatra_appservice.toolkit.registry import Registry
+from lycatra_appservice.toolkit.toolbox import Toolbox
+from lycatra_appservice.turns.turn import Turn
+
+_ATTACHED: Final = "{question}\n\n[Attached, and not visible to you: {kind}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the agent gave; `direct` is where it goes if it is for the asker alone."""
+
+    given: AgentAnswer
+    is_for_asker_alone: bool
+    direct: RoomID | None = None
+
+
+class Answering:
+    """What a question is surrounded by, and what is kept of its answer."""
+
+    def __init__(
+        self,
+        agent: Agent,
+        registry: Registry,
+        conversations: ConversationStore,
+        composer: Composer,
+        private: PrivateAnswers,
+        zone: ZoneInfo,
+        now: Callable[[], datetime],
+        desk: ApprovalDesk,
+        settling: Settling,
+    ) -> None:
+        self._agent = agent
+        self._registry = registry
+        self._conversations = conversations
+        self._composer = composer
+        self._private = private
+        self._zone = zone
+        self._now = now
+        self._desk = desk
+        self._settling = settling
+
+    async def answer(
+        self, toolbox: Toolbox, route: Ask, turn: Turn, inbound: Inbound, room: RoomView
+    ) -> Answered:
+        """Ask the agent. Raises ModelError, and whatever the turn's journal raises."""
+        before = await self._surroundings(toolbox, turn, inbound)
+        question = Question(
+            text=_with_attachment(route),
+            asker=inbound.sender,
+            display_name=room.people.get(inbound.sender) or inbound.sender,
+            now=datetime.fromisoformat(before["now"]),
+            zone=self._zone,
+            room_name=None if room.is_direct else room.name,
+            history=[message_from_json(row) for row in before["history"]],
+            rights=toolbox.level.name.lower(),
+            only_namespace=self._about(route.namespace),
+        )
+        occasion = Occasion(
+            turn=turn, inbound=inbound, room=room, speaker=route.speaker, face=Face.AGENT
+        )
+        asking = AskingToolbox(toolbox, occasion, self._desk, self._settling)
+        offered = {tool.name for tool in toolbox.tools()}
+        given = await self._agent.answer(question, asking, turn, self._wish(route, room))
+        own = called_in(given.messages) & {*offered, *given.used}
+        is_private = toolbox.has_private(own) or bool(before.get("is_private"))
+        answered = await self._placed(given, turn, inbound, is_private=is_private)
+        rests_on = own.union(before.get("rests_on", ()))
+        await self._remember(turn, inbound, answered, rests_on, is_private=is_private)
+        return answered
+
+    async def _placed(
+        self, given: AgentAnswer, turn: Turn, inbound: Inbound, *, is_private: bool
+    ) -> Answered:
+        # By who is there now: somebody may have come in while the model was thinking.
+        asker = inbound.sender
+        if not is_private or await self._private.is_alone(asker, inbound.room_id):
+            return Answered(given, is_for_asker_alone=False)
+        direct = await self._private.room_with(turn, asker)
+        return Answered(given, is_for_asker_alone=True, direct=direct)
+
+    async def _surroundings(
+        self, toolbox: Toolbox, turn: Turn, inbound: Inbound
+    ) -> Mapping[str, JSON]:
+        async def read() -> JSON:
+            turns = await self._conversations.load(conversation_of(inbound))
+            has_private = any(each.only_for is not None for each in turns)
+            known = recall(
+                turns,
+                inbound.sender,
+                is_alone=has_private
+                and await self._private.is_alone(inbound.sender, inbound.room_id),
+                may_use_all=toolbox.may_use_all,
+            )
+            return {
+                "now": self._now().isoformat(),
+                "history": [message_to_json(message) for message in known.messages],
+                "rests_on": sorted(known.rests_on),
+                "is_private": known.is_private,
+            }
+
+        # A step: a resumed turn must ask with the very words that its journal answers.
+        found: Mapping[str, JSON] = await turn.step(SURROUNDINGS, read)
+        return found
+
+    async def _remember(
+        self,
+        turn: Turn,
+        inbound: Inbound,
+        answered: Answered,
+        rests_on: frozenset[str],
+        *,
+        is_private: bool,
+    ) -> None:
+        """In the conversation that the answer goes into, where the asker goes on with it."""
+        conversation: str | None = conversation_of(inbound)
+        if answered.is_for_asker_alone:
+            conversation = answered.direct
+        if conversation is None:
+            return
+        await self._conversations.append(
+            conversation,
+            turn.trigger_id,
+            answered.given.messages,
+            run=turn.first_n,
+            rests_on=rests_on,
+            only_for=inbound.sender if is_private else None,
+        )
+
+    def _wish(self, route: Ask, room: RoomView) -> ModelWish:
+        settings = self._composer.settings(room)
+        return ModelWish(
+            name=settings.model,
+            namespace=route.namespace,
+            local_only=settings.local_only == "on",
+        )
+
+    def _about(self, namespace: str | None) -> str | None:
+        found = self._registry.namespace(namespace) if namespace else None
+        return f"{found.display_name}: {found.summary}" if found else None
+
+
+def _with_attachment(route: Ask) -> str:
+    if route.unseen is None:
+        return route.question
+    kind = route.unseen.removeprefix("m.")
+    return _ATTACHED.format(question=route.question, kind=kind)
