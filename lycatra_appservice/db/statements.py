@@ -5,8 +5,10 @@ hold the statements that exist only in a form of their own.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 
@@ -49,21 +51,26 @@ def parse_statement(name: str, text: str) -> Statement:
 class Statements:
     """The statements of one store, by name."""
 
-    def __init__(self, statements: dict[str, Statement]) -> None:
+    def __init__(self, statements: Mapping[str, Statement]) -> None:
         self._statements = statements
 
     @classmethod
     def load(cls, package: str, stem: str, dialect: Dialect) -> "Statements":
         """Read `<stem>.sql` and, where it exists, `<stem>.<dialect>.sql` of a package."""
-        folder = resources.files(package)
-        statements: dict[str, Statement] = {}
-        for file in (folder / f"{stem}.sql", folder / f"{stem}.{dialect}.sql"):
-            if file.is_file():
-                _read(file, statements)
-        return cls(statements)
+        return cls(_read_all(package, stem, dialect))
 
     def __getitem__(self, name: str) -> Statement:
         return self._statements[name]
+
+
+@cache  # the files are part of the package, and some stores live for one turn only
+def _read_all(package: str, stem: str, dialect: Dialect) -> Mapping[str, Statement]:
+    folder = resources.files(package)
+    statements: dict[str, Statement] = {}
+    for file in (folder / f"{stem}.sql", folder / f"{stem}.{dialect}.sql"):
+        if file.is_file():
+            _read(file, statements)
+    return statements
 
 
 def _read(file: Traversable, into: dict[str, Statement]) -> None:

@@ -1,6 +1,5 @@
 """Statements: how the text in a .sql file becomes what each driver wants."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -41,11 +40,11 @@ def test_a_parameter_after_a_quoted_text_is_found() -> None:
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "statements_of_a_test"
+    # A name of its own, because what was read of a package is kept.
+    folder = tmp_path / f"statements_{tmp_path.name}"
     folder.mkdir()
     (folder / "__init__.py").touch()
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(sys.modules, folder.name, raising=False)
     return folder
 
 
