@@ -10,6 +10,7 @@ import pytest
 
 from lycatra_appservice.db.migrate import UpgradableDatabase, migrate
 from lycatra_appservice.db.open import open_database
+from tests.support.migrated import lay_out
 from tests.support.postgres import (
     NoPostgresError,
     OwnPostgresServer,
@@ -72,6 +73,7 @@ async def database_pair(
 
 @asynccontextmanager
 async def _migrated(url: str) -> AsyncIterator[UpgradableDatabase]:
+    await lay_out(url)
     database = (await open_database(url, pool_size=4)).database
     try:
         await migrate(database)

@@ -108,6 +108,7 @@ from tests.support.homeserver_stub import (
     HomeserverStub,
     running_homeserver_stub,
 )
+from tests.support.migrated import lay_out
 from tests.support.toolbench import CANARY, Calls, Lists, a_tool, all_well
 from tests.support.turns import Engine, Figures
 
@@ -532,6 +533,7 @@ async def open_scene(
         for user in (users.sender, *users.all):
             stub.add_user(user)
         url = database_url or f"sqlite:///{folder / 'lycatra.db'}"
+        await lay_out(url)
         database = (await open_database(url)).database
         stack.push_async_callback(database.close)
         await migrate(database)
