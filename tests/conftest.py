@@ -45,13 +45,37 @@ async def postgres_dsn(postgres_server: PostgresServer) -> AsyncIterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
+def engine(request: pytest.FixtureRequest) -> str:
+    """Each engine once."""
+    engine: str = request.param
+    return engine
+
+
+@pytest.fixture
+async def empty_database_url(
+    engine: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[str]:
     """An empty database, once of each engine."""
-    if request.param == "sqlite":
+    if engine == "sqlite":
         yield f"sqlite:///{tmp_path / 'lycatra.db'}"
         return
     server: PostgresServer = request.getfixturevalue("postgres_server")
     async with server.fresh_database() as dsn:
+        yield dsn
+
+
+@pytest.fixture
+async def database_url(
+    engine: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[str]:
+    """A migrated database, once of each engine."""
+    if engine == "sqlite":
+        url = f"sqlite:///{tmp_path / 'lycatra.db'}"
+        await lay_out(url)
+        yield url
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    async with server.migrated_database() as dsn:
         yield dsn
 
 
@@ -73,7 +97,6 @@ async def database_pair(
 
 @asynccontextmanager
 async def _migrated(url: str) -> AsyncIterator[UpgradableDatabase]:
-    await lay_out(url)
     database = (await open_database(url, pool_size=4)).database
     try:
         await migrate(database)

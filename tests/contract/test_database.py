@@ -21,8 +21,8 @@ COUNT = parse_statement("count", "SELECT count(*) AS n FROM note")
 
 
 @pytest.fixture
-async def opened(database_url: str) -> AsyncIterator[OpenedDatabase]:
-    opened = await open_database(database_url, pool_size=2)
+async def opened(empty_database_url: str) -> AsyncIterator[OpenedDatabase]:
+    opened = await open_database(empty_database_url, pool_size=2)
     async with opened.database.upgrade() as connection:
         await connection.run_script(TABLE)
     yield opened
@@ -46,9 +46,9 @@ async def count(source: Database) -> int:
 
 
 async def test_a_finished_transaction_is_there_for_everyone(
-    notes: UpgradableDatabase, database_url: str
+    notes: UpgradableDatabase, empty_database_url: str
 ) -> None:
-    other = (await open_database(database_url)).database
+    other = (await open_database(empty_database_url)).database
     async with notes.transaction() as connection:
         await connection.execute(ADD, id=1, body="a")
         await connection.execute_many(ADD, [{"id": 3, "body": "c"}, {"id": 2, "body": "b"}])

@@ -57,9 +57,9 @@ async def opened(url: str) -> AsyncIterator[UpgradableDatabase]:
 
 
 async def test_an_empty_database_gets_every_step_in_order_and_once(
-    database_url: str, release: Folder
+    empty_database_url: str, release: Folder
 ) -> None:
-    async with opened(database_url) as database:
+    async with opened(empty_database_url) as database:
         assert await read_schema(database) == Schema(version=0, compat=0)
         assert await migrate(database, release(3)) == 3
         assert await migrate(database, release(3)) == 3
@@ -69,40 +69,40 @@ async def test_an_empty_database_gets_every_step_in_order_and_once(
 
 
 async def test_a_newer_release_adds_only_what_is_missing(
-    database_url: str, release: Folder
+    empty_database_url: str, release: Folder
 ) -> None:
-    async with opened(database_url) as database:
+    async with opened(empty_database_url) as database:
         assert await migrate(database, release(1)) == 1
         assert await migrate(database, release(3)) == 3
 
 
 @pytest.mark.parametrize("attempt", range(3))
 async def test_replicas_that_start_together_on_an_empty_database_all_come_up(
-    database_url: str, release: Folder, attempt: int
+    empty_database_url: str, release: Folder, attempt: int
 ) -> None:
     async def start(steps: int) -> int:
-        async with opened(database_url) as database:
+        async with opened(empty_database_url) as database:
             return await migrate(database, release(steps))
 
     async with asyncio.timeout(30):
         assert set(await asyncio.gather(start(3), start(3), start(3))) == {3}
-    async with opened(database_url) as database:
+    async with opened(empty_database_url) as database:
         assert await database.fetch(TAGS) == [{"name": "a;b"}]
 
 
 async def test_the_release_before_starts_on_a_newer_schema_it_can_use(
-    database_url: str, release: Folder
+    empty_database_url: str, release: Folder
 ) -> None:
-    async with opened(database_url) as database:
+    async with opened(empty_database_url) as database:
         await migrate(database, release(3))
 
         assert await migrate(database, release(2)) == 3
 
 
 async def test_a_release_too_old_for_the_schema_is_refused_and_told_what_it_needs(
-    database_url: str, release: Folder
+    empty_database_url: str, release: Folder
 ) -> None:
-    async with opened(database_url) as database:
+    async with opened(empty_database_url) as database:
         await migrate(database, release(3))
 
         with pytest.raises(SchemaTooNewError, match=r"schema 3 and needs .* schema 2 or newer"):
@@ -111,11 +111,11 @@ async def test_a_release_too_old_for_the_schema_is_refused_and_told_what_it_need
 
 
 async def test_the_release_before_need_not_wait_for_a_migration_under_way(
-    database_url: str, release: Folder
+    empty_database_url: str, release: Folder
 ) -> None:
     async with AsyncExitStack() as stack:
-        newer = await stack.enter_async_context(opened(database_url))
-        older = await stack.enter_async_context(opened(database_url))
+        newer = await stack.enter_async_context(opened(empty_database_url))
+        older = await stack.enter_async_context(opened(empty_database_url))
         await migrate(older, release(2))
         async with asyncio.timeout(10), newer.upgrade() as connection:
             await connection.run_script("CREATE TABLE slow (id integer)")
@@ -123,14 +123,14 @@ async def test_the_release_before_need_not_wait_for_a_migration_under_way(
 
 
 async def test_a_step_that_fails_leaves_nothing_of_itself_and_runs_when_mended(
-    database_url: str, release: Folder
+    empty_database_url: str, release: Folder
 ) -> None:
     folder = release(3)
     (folder / "0003_two.sql").write_text(
         "-- compat: 2\nCREATE TABLE tag (name text);\nINSERT INTO nowhere VALUES (1);\n",
         encoding="utf-8",
     )
-    async with opened(database_url) as database:
+    async with opened(empty_database_url) as database:
         with pytest.raises(Exception, match="nowhere"):
             await migrate(database, folder)
         assert await read_schema(database) == Schema(version=2, compat=1)
@@ -140,9 +140,9 @@ async def test_a_step_that_fails_leaves_nothing_of_itself_and_runs_when_mended(
 
 
 async def test_a_cancelled_migration_leaves_a_database_that_can_be_migrated(
-    database_url: str, release: Folder
+    empty_database_url: str, release: Folder
 ) -> None:
-    async with asyncio.timeout(30), opened(database_url) as database:
+    async with asyncio.timeout(30), opened(empty_database_url) as database:
         for steps in range(0, 60, 3):
             task = asyncio.create_task(migrate(database, release(3)))
             for _ in range(steps):

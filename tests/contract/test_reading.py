@@ -29,9 +29,9 @@ def dialect_of(url: str) -> Dialect:
 
 
 @pytest.fixture
-async def crm_url(database_url: str) -> str:
+async def crm_url(empty_database_url: str) -> str:
     """A database of somebody else, with three people in it; its folder's name needs quoting."""
-    url = database_url
+    url = empty_database_url
     file = sqlite_path(url)
     if file is not None:
         folder = file.parent / "with space #1? 100%"

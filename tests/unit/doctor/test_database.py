@@ -39,9 +39,9 @@ async def test_a_database_of_this_version_is_well_and_stays_as_it_is(
     assert await database.fetch(TABLES) == before
 
 
-async def test_an_empty_database_will_be_brought_up_to_date(database_url: str) -> None:
-    await (await open_database(database_url)).database.close()
-    findings = await found(database_url)
+async def test_an_empty_database_will_be_brought_up_to_date(empty_database_url: str) -> None:
+    await (await open_database(empty_database_url)).database.close()
+    findings = await found(empty_database_url)
     assert "the next start brings it to" in findings["database.schema"].what
 
 
