@@ -79,6 +79,7 @@ class ModelRestingError(ModelError):
 
     def __init__(self, detail: str, busy_for: timedelta | None = None) -> None:
         super().__init__(detail)
+        self.busy_for = busy_for
         if busy_for is not None:
             self.said = Text("model_busy", wait=at_least(busy_for))
 

@@ -56,6 +56,7 @@ from lycatra_appservice.chat.typing import TypingNotice
 from lycatra_appservice.chat.unasked import NoticeStore, Unasked
 from lycatra_appservice.chat.welcome import Welcome
 from lycatra_appservice.chat.whoami import WhoAmI
+from lycatra_appservice.chat.without_model import WithoutModel, plain_questions
 from lycatra_appservice.db.connection import Database
 from lycatra_appservice.db.migrate import migrate
 from lycatra_appservice.db.open import open_database
@@ -279,6 +280,7 @@ class Scene:
             TypingNotice(self.client),
             self.patience,
             calls,
+            WithoutModel(gate, registry, self.users, private, asides, plain_questions(registry)),
         )
         router = Router(self.users, self._reader, has_model=agent is not None)
         settings = SettingsPage(
