@@ -51,6 +51,10 @@ class ModelUnreachableError(ModelError):
     """Nothing came back: no connection, or the server failed before its first word."""
 
 
+class ModelGoneError(ModelUnreachableError):
+    """Not even a connection: its server is down, or on its way up."""
+
+
 class ModelSilentError(ModelError):
     """The server took the request and did not begin to answer in time."""
 

@@ -1,5 +1,6 @@
 """Wiring of the language models: each counted, behind its breaker, and within its limit."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -18,10 +19,13 @@ from lycatra_appservice.agent.models import Models, OfferedModel
 from lycatra_appservice.agent.observing import ObservedBackend
 from lycatra_appservice.agent.silent_cut import CutWatch
 from lycatra_appservice.chat.model_host import is_local
+from lycatra_appservice.errors import ModelError
 from lycatra_appservice.ops.health import Probe, UnwellError
 from lycatra_appservice.ops.metrics import Metrics
 from lycatra_appservice.ops.model_figures import MeasuredModel
 from lycatra_appservice.settings import Model, NamedModel
+
+logger = logging.getLogger(__name__)
 
 # By the ends of their hosts' names, the values that OpenTelemetry has for gen_ai.provider.name.
 _PROVIDERS: Final = {
@@ -47,16 +51,26 @@ class RunningModels:
     models: Models
     probes: Mapping[str, Probe]
     patience: timedelta  # for a whole answer, whichever model gives it
+    clients: Sequence[ChatCompletionsBackend] = ()
+
+    async def warm_up(self) -> None:
+        """Do now what would slow the first question; asks nobody anything, and never raises."""
+        for client in self.clients:
+            try:
+                await client.warm_up()
+            except ModelError as error:  # the first question tells it to people, too
+                logger.warning("model_not_warmed_up", extra={"error": repr(error)})
 
 
 def run_models(
     configured: Mapping[str, Model], metrics: Metrics, stack: AsyncExitStack
 ) -> RunningModels | None:
     """Build them, without a connection yet; None where none is configured."""
-    offered, probes, breakers = [], {}, {}
+    offered, probes, breakers, clients = [], {}, {}, []
     for name, each in configured.items():
         client = ChatCompletionsBackend(each)
         stack.push_async_callback(client.aclose)
+        clients.append(client)
         breaker = breakers[name] = Breaker(name, monotonic)
         counted = ObservedBackend(name, client, metrics, monotonic)
         backend = GuardedBackend(counted, breaker)
@@ -68,6 +82,7 @@ def run_models(
     return RunningModels(
         models=Models(offered, metrics),
         probes=probes,
+        clients=clients,
         patience=max(each.turn_timeout for each in configured.values()),
     )
 
@@ -96,7 +111,12 @@ def _offered(name: str, model: Model, backend: Backend, metrics: Metrics) -> Off
 
 def _probe(backend: Backend, breaker: Breaker) -> Probe:
     async def probe() -> str:
-        seen = await backend.probe()
+        try:
+            seen = await backend.probe()
+        except ModelError:
+            breaker.looked(is_there=False)
+            raise
+        breaker.looked(is_there=True)
         if breaker.is_open:
             seconds = ceil(breaker.rest.total_seconds())
             raise UnwellError(f"left alone for {seconds} s, because it failed; {seen}")

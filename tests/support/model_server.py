@@ -31,7 +31,9 @@ class Asked:
 class ModelServer:
     """Answers each request with the next reply of its script; owned by `model_server`."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
+        """`port` is that of an earlier one which has stopped; 0 for any that is free."""
+        self.port = port  # where it listens, or listened
         self.asked: list[Asked] = []
         self.unscripted: list[Asked] = []
         self.models: list[str] | int = ["test-model"]  # a number is an HTTP status
@@ -39,7 +41,7 @@ class ModelServer:
         self.hanging = asyncio.Event()
         self.connections: set[Any] = set()  # every connection that a request came on
         self._script: deque[Reply] = deque()
-        self._server = TestServer(self._app(), host="127.0.0.1")
+        self._server = TestServer(self._app(), host="127.0.0.1", port=port)
 
     @property
     def base_url(self) -> str:
@@ -69,6 +71,7 @@ class ModelServer:
     async def start(self) -> None:
         # Cancelled handlers are how a server sees that its client has gone.
         await self._server.start_server()
+        self.port = self._server.port or 0
 
     async def stop(self) -> None:
         await self._server.close()
@@ -99,9 +102,9 @@ class ModelServer:
 
 
 @asynccontextmanager
-async def model_server() -> AsyncIterator[ModelServer]:
+async def model_server(port: int = 0) -> AsyncIterator[ModelServer]:
     """A running server; leaving fails unless exactly what was scripted has been asked."""
-    server = ModelServer()
+    server = ModelServer(port)
     await server.start()
     try:
         yield server
