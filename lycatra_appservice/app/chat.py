@@ -358,7 +358,7 @@ def _agent(parts: Parts, models: RunningModels | None) -> Agent | None:
     if models is None:
         return None
     name = parts.settings.bot.display_name
-    return Agent(models.models, name=name, conceal=parts.conceal)
+    return Agent(models.models, name=name, conceal=parts.conceal, watch=models.watch)
 
 
 def _worker(parts: Parts, rooms: RoomStore, dispatcher: Dispatcher) -> tuple[Worker, Upkeep]:

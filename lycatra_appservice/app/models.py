@@ -18,6 +18,8 @@ from lycatra_appservice.agent.limiting import ProcessSlots
 from lycatra_appservice.agent.models import Models, OfferedModel
 from lycatra_appservice.agent.observing import ObservedBackend
 from lycatra_appservice.agent.silent_cut import CutWatch
+from lycatra_appservice.agent.tracing import MODEL, NO_TRACES, PROVIDER, Attribute, Tracer
+from lycatra_appservice.agent.watching import AgentWatch
 from lycatra_appservice.chat.model_host import is_local
 from lycatra_appservice.errors import ModelError
 from lycatra_appservice.ops.health import Probe, UnwellError
@@ -51,7 +53,8 @@ class RunningModels:
     models: Models
     probes: Mapping[str, Probe]
     patience: timedelta  # for a whole answer, whichever model gives it
-    clients: Sequence[ChatCompletionsBackend] = ()
+    clients: Sequence[ChatCompletionsBackend]
+    watch: AgentWatch
 
     async def warm_up(self) -> None:
         """Do now what would slow the first question; asks nobody anything, and never raises."""
@@ -63,7 +66,10 @@ class RunningModels:
 
 
 def run_models(
-    configured: Mapping[str, Model], metrics: Metrics, stack: AsyncExitStack
+    configured: Mapping[str, Model],
+    metrics: Metrics,
+    stack: AsyncExitStack,
+    tracer: Tracer = NO_TRACES,
 ) -> RunningModels | None:
     """Build them, without a connection yet; None where none is configured."""
     offered, probes, breakers, clients = [], {}, {}, []
@@ -72,7 +78,7 @@ def run_models(
         stack.push_async_callback(client.aclose)
         clients.append(client)
         breaker = breakers[name] = Breaker(name, monotonic)
-        counted = ObservedBackend(name, client, metrics, monotonic)
+        counted = ObservedBackend(name, client, metrics, monotonic, tracer, _described(each))
         backend = GuardedBackend(counted, breaker)
         offered.append(_offered(name, each, backend, metrics))
         probes["model" if name == "model" else f"model {name}"] = _probe(client, breaker)
@@ -83,6 +89,7 @@ def run_models(
         models=Models(offered, metrics),
         probes=probes,
         clients=clients,
+        watch=AgentWatch(metrics, tracer),
         patience=max(each.turn_timeout for each in configured.values()),
     )
 
@@ -123,6 +130,18 @@ def _probe(backend: Backend, breaker: Breaker) -> Probe:
         return seen
 
     return probe
+
+
+def _described(model: Model) -> Mapping[str, Attribute]:
+    """What spans say of each request to it; `server.*` as in all conventions."""
+    address = urlsplit(model.base_url)
+    port = address.port or (443 if address.scheme == "https" else 80)
+    return {
+        PROVIDER: _provider(model.base_url),
+        MODEL: model.model,
+        "server.address": address.hostname or "",
+        "server.port": port,
+    }
 
 
 def _provider(base_url: str) -> str:
