@@ -24,6 +24,7 @@ from lycatra_appservice.app.parts import Parts, build_parts
 from lycatra_appservice.app.probes import make_probes
 from lycatra_appservice.app.second_thoughts import as_trigger_by
 from lycatra_appservice.app.tools_watch import ToolsWatch
+from lycatra_appservice.app.traces import open_traces
 from lycatra_appservice.audit.trail import AuditTrail
 from lycatra_appservice.chat.handlers.dispatch import Job
 from lycatra_appservice.chat.room_jobs import RoomJobs
@@ -113,7 +114,10 @@ class Service:
                 return
 
     async def _serve(self, parts: Parts, stack: AsyncExitStack) -> None:
-        models = run_models(self._settings.backends, parts.metrics, stack)
+        tracer = open_traces(
+            self._settings.otlp, stack, instance=self.owner, conceal=parts.conceal
+        )
+        models = run_models(self._settings.backends, parts.metrics, stack, tracer)
         tools = ToolsWatch(parts.tools, Replicas(parts.database))
         board = HealthBoard(make_probes(parts, models.probes if models else {}, tools))
         stack.push_async_callback(board.close)
