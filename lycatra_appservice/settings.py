@@ -206,6 +206,20 @@ class NamedModel(Model):
     )
 
 
+class Otlp(Section):
+    """Where traces of questions go: a collector that takes OTLP over HTTP."""
+
+    endpoint: BaseUrl = Field(description="e.g. http://localhost:4318")
+    headers: dict[HeaderName, HeaderValue] = Field(
+        default_factory=dict, description="a section of header: value"
+    )
+    content: bool = Field(False, description="true sends questions, answers and results, too")
+    sample_ratio: float = Field(1.0, ge=0, le=1, description="0 to 1, of the questions")
+    ca_file: OwnPath | None = Field(
+        None, description="a PEM file, if its certificate comes from an authority of your own"
+    )
+
+
 class Access(Section):
     """Who may do how much; `none` wins over everything, an empty list is nobody."""
 
@@ -398,6 +412,7 @@ class WrittenSettings(Section):
     models: dict[ModelName, NamedModel] = Field(
         default_factory=dict, description="a section for each model, by a name of yours"
     )
+    otlp: Otlp | None = None
     access: Access = Access()
     permissions: Annotated[tuple[Permission, ...], JsonList] = Field(
         (), description="a list of rules, each with tools and level, who or hidden"

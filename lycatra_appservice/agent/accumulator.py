@@ -41,6 +41,7 @@ class AnswerAccumulator:
         self._slots: list[_Slot] = []
         self._finish: str | None = None
         self._usage: Usage | None = None
+        self._model = ""
 
     @property
     def text(self) -> str:
@@ -58,6 +59,7 @@ class AnswerAccumulator:
         Thinking and pieces of calls are something said, with no visible text.
         """
         self._note_usage(chunk.get("usage"))
+        self._model = self._model or _plain(chunk.get("model"))
         choice = _first_choice(chunk.get("choices"))
         if choice is None:
             return None
@@ -81,6 +83,7 @@ class AnswerAccumulator:
             finish=self._finish,
             usage=self._usage,
             truncated=cut,
+            model=storable(self._model)[:100],
         )
 
     def _hear(self, said: Mapping[str, JSON]) -> str | None:

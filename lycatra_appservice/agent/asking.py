@@ -21,6 +21,7 @@ from lycatra_appservice.agent.messages import Message, ModelAnswer
 from lycatra_appservice.agent.ports import HearerPort, SlotsPort
 from lycatra_appservice.agent.silent_cut import CutWatch, SilentCut
 from lycatra_appservice.agent.trimming import CHARS_PER_TOKEN, chars_of, chars_of_tools, fitted
+from lycatra_appservice.agent.watching import UNWATCHED, AgentWatch
 from lycatra_appservice.model import UserID
 
 logger = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class Behalf:
     person: UserID
     hearer: HearerPort
     delay: Delay
+    watch: AgentWatch = UNWATCHED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +112,8 @@ class Asker:
         budget = int(self._share * self._window.budget_chars(prompt.tools))
         fit = fitted(prompt.messages, budget)
         self.forgot = self.forgot or fit.forgot
+        if fit.forgot or chars_of(fit.messages) < chars_of(prompt.messages):
+            self._behalf.watch.observer.prompt_trimmed("turns" if fit.forgot else "results")
         asked = replace(prompt, messages=fit.messages)
         answer = await self._ask_again(asked)
         self.silent_cut = self._watch.look(asked.tokens, answer.usage)

@@ -51,6 +51,10 @@ class ModelUnreachableError(ModelError):
     """Nothing came back: no connection, or the server failed before its first word."""
 
 
+class ModelGoneError(ModelUnreachableError):
+    """Not even a connection: its server is down, or on its way up."""
+
+
 class ModelSilentError(ModelError):
     """The server took the request and did not begin to answer in time."""
 
@@ -79,6 +83,7 @@ class ModelRestingError(ModelError):
 
     def __init__(self, detail: str, busy_for: timedelta | None = None) -> None:
         super().__init__(detail)
+        self.busy_for = busy_for
         if busy_for is not None:
             self.said = Text("model_busy", wait=at_least(busy_for))
 

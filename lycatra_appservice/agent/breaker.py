@@ -1,5 +1,6 @@
 """Leaves a model alone that fails, for all conversations of the process, and tries it again."""
 
+import asyncio
 import logging
 import math
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -12,6 +13,7 @@ from lycatra_appservice.agent.backend import (
     Backend,
     ModelBusyError,
     ModelCutError,
+    ModelGoneError,
     ModelRestingError,
     ModelSilentError,
     ModelUnreachableError,
@@ -27,12 +29,14 @@ FAILURES: Final = 5  # in a row; a question makes up to three requests, so it ta
 _SILENCE: Final = 3  # counts as many: nobody asks again after that, and it took a minute
 FIRST_PAUSE: Final = timedelta(seconds=15)  # a model server needs about that to start again
 LONGEST_PAUSE: Final = timedelta(minutes=5)
+_A_LOOK: Final = timedelta(seconds=1)  # that somebody waits who would be turned away otherwise
 
 
 class Breaker:
     """How one model has done lately. Closed: asked; open: left alone; then one request tries it.
 
-    The pause doubles each time the try fails.
+    The pause doubles each time the try fails. It ends early for a server that was gone and is
+    there again; one that is there and fails is left alone all the same.
     """
 
     def __init__(self, name: str, monotonic: Callable[[], float]) -> None:
@@ -43,6 +47,7 @@ class Breaker:
         self._until = -math.inf
         self._trying = False
         self._is_busy = False
+        self._was_gone = False
         self.is_open = False
         self.last_error = ""
 
@@ -56,6 +61,19 @@ class Breaker:
     def has_opened(self) -> bool:
         """Whether the model is left alone, or is being tried again."""
         return self.is_open
+
+    @property
+    def may_return(self) -> bool:
+        """Whether it is worth a look if the server is there again."""
+        return bool(self.rest) and not self._is_busy and not self._trying
+
+    def looked(self, *, is_there: bool) -> None:
+        """Somebody looked, without using the model, whether its server is there."""
+        if not self.may_return:
+            return
+        if is_there and self._was_gone:
+            self._until = self._monotonic()
+        self._was_gone = not is_there
 
     def enter(self) -> bool:
         """Begin a request; True for the one that tries an open breaker. Raises ModelRestingError.
@@ -88,6 +106,7 @@ class Breaker:
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
         if tried or (not self.is_open and self._failures >= FAILURES):
             self._open(self._pause, error)
+            self._was_gone = isinstance(error, ModelGoneError) and not tried
 
     def told_to_wait(self, span: timedelta, error: ModelError) -> None:
         """The server itself says for how long it wants to be left alone."""
@@ -112,6 +131,7 @@ class GuardedBackend:
     def __init__(self, backend: Backend, breaker: Breaker) -> None:
         self._backend = backend
         self._breaker = breaker
+        self._looking = False
 
     @property
     def name(self) -> str:
@@ -121,8 +141,8 @@ class GuardedBackend:
     async def stream(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec], *, tool_choice: ToolChoice
     ) -> AsyncGenerator[Delta, None]:
-        """See `Backend.stream`. While the model is left alone: at once ModelRestingError."""
-        tries = self._breaker.enter()
+        """See `Backend.stream`. While the model is left alone: soon ModelRestingError."""
+        tries = await self._enter()
         try:
             async with aclosing(
                 self._backend.stream(messages, tools, tool_choice=tool_choice)
@@ -136,6 +156,28 @@ class GuardedBackend:
         finally:
             if tries:
                 self._breaker.leave()
+
+    async def _enter(self) -> bool:
+        try:
+            return self._breaker.enter()
+        except ModelRestingError:
+            # Only one at a time looks, however many are waiting.
+            if self._looking or not self._breaker.may_return:
+                raise
+            await self._look()
+            return self._breaker.enter()
+
+    async def _look(self) -> None:
+        self._looking = True
+        try:
+            async with asyncio.timeout(_A_LOOK.total_seconds()):
+                await self._backend.probe()
+        except (ModelError, TimeoutError):
+            self._breaker.looked(is_there=False)
+        else:
+            self._breaker.looked(is_there=True)
+        finally:
+            self._looking = False
 
     def _note(self, error: ModelError, *, tried: bool) -> None:
         match error:

@@ -16,6 +16,18 @@ from lycatra_appservice.agent.files import file_from_json, file_to_json, for_ans
 from lycatra_appservice.agent.messages import ModelAnswer, ToolCall, ToolMessage
 from lycatra_appservice.agent.ports import HearerPort, StepsPort, ToolboxPort
 from lycatra_appservice.agent.results import Mistake, failed, found, mistake_in, problem
+from lycatra_appservice.agent.tracing import (
+    ARGUMENTS,
+    CALL,
+    NO_TRACES,
+    OPERATION,
+    RESULT,
+    TOOL,
+    Span,
+    Tracer,
+    error_type,
+    told,
+)
 from lycatra_appservice.errors import ToolError
 from lycatra_appservice.model import JSON, File
 
@@ -32,9 +44,11 @@ class Handled:
     """What came of the calls of one answer, in their order.
 
     `hopeless` names the tool that the model cannot call rightly; `repeating`: it goes in circles.
+    `mistakes` are the kinds of those that it was told of.
     """
 
     messages: Sequence[ToolMessage]
+    mistakes: Sequence[str]
     hopeless: str | None
     repeating: bool
 
@@ -51,7 +65,14 @@ class _Outcome:
 class CallDesk:
     """Handles the calls of one turn, and remembers them."""
 
-    def __init__(self, toolbox: ToolboxPort, steps: StepsPort, hearer: HearerPort) -> None:
+    def __init__(
+        self,
+        toolbox: ToolboxPort,
+        steps: StepsPort,
+        hearer: HearerPort,
+        tracer: Tracer = NO_TRACES,
+    ) -> None:
+        self._tracer = tracer
         self._toolbox = toolbox
         self._steps = steps
         self._hearer = hearer
@@ -88,6 +109,7 @@ class CallDesk:
                 ToolMessage(call_id=call.id, text=done.text)
                 for call, done in zip(answer.calls, outcomes, strict=True)
             ],
+            mistakes=[done.mistake for done in outcomes if done.mistake],
             hopeless=self._count_mistakes(answer.calls, outcomes),
             repeating=any(done.repeated for done in outcomes),
         )
@@ -155,7 +177,7 @@ class CallDesk:
 
         async def run() -> JSON:
             with self._heard(call.name):
-                return await self._call(call.name, arguments, key=name)
+                return await self._traced(call, arguments, key=name)
 
         async with self._slots:
             journaled = await self._steps.step(name, run, args=arguments)
@@ -168,10 +190,22 @@ class CallDesk:
             files=[file_from_json(row) for row in journaled.get("files", ())],
         )
 
-    async def _call(self, name: str, arguments: dict[str, JSON], *, key: str) -> JSON:
+    async def _traced(self, call: ToolCall, arguments: dict[str, JSON], *, key: str) -> JSON:
+        attributes = {OPERATION: "execute_tool", TOOL: call.name, CALL: call.id}
+        if self._tracer.with_contents:
+            attributes[ARGUMENTS] = json.dumps(arguments, ensure_ascii=False)
+        name = f"execute_tool {call.name}"
+        with self._tracer.span(name, attributes) as span, told(span):
+            made = await self._call(call.name, arguments, span, key=key)
+            if self._tracer.with_contents:
+                span.put({RESULT: made["text"]})
+            return made
+
+    async def _call(self, name: str, arguments: dict[str, JSON], span: Span, *, key: str) -> JSON:
         try:
             finding = await self._toolbox.call(name, arguments, key=key)
         except ToolError as error:
+            span.failed(mistake_in(error) or error_type(error))
             text = failed(name, error, offered=self._offered)
             return {"text": text, "mistake": mistake_in(error), "ran": False}
         shown = {"files": [file_to_json(file) for file in finding.files]} if finding.files else {}

@@ -18,6 +18,7 @@ import openai
 from openai import AsyncOpenAI, DefaultAioHttpClient
 
 from lycatra_appservice.agent.backend import (
+    ModelGoneError,
     ModelRefusedError,
     ModelUnreachableError,
     ToolChoice,
@@ -119,7 +120,7 @@ class ChatCompletionsBackend:
             except openai.APIStatusError as refused:
                 self._drop_parameter(refused, body)
             except openai.APIConnectionError as failed:
-                raise ModelUnreachableError(causes(failed)) from failed
+                raise ModelGoneError(causes(failed)) from failed
             else:
                 response: httpx2.Response = opened.http_response
                 return response

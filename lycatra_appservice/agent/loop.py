@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lycatra_appservice.agent.asking import CONNECTION_LOST, Behalf, Delay, Prompt, Window
 from lycatra_appservice.agent.backend import ToolChoice, ToolSpec
-from lycatra_appservice.agent.calls import CallDesk
+from lycatra_appservice.agent.calls import CallDesk, Handled
 from lycatra_appservice.agent.messages import (
     AssistantMessage,
     Message,
@@ -23,6 +23,7 @@ from lycatra_appservice.agent.models import FallingBack, Models, ModelWish
 from lycatra_appservice.agent.ports import HearerPort, StepsPort, ToolboxPort
 from lycatra_appservice.agent.prompt import Question, system_message, with_speakers
 from lycatra_appservice.agent.trimming import intact
+from lycatra_appservice.agent.watching import UNWATCHED, AgentObserver, AgentWatch
 from lycatra_appservice.model import JSON, File
 from lycatra_appservice.toolkit.redaction import Mask
 from lycatra_appservice.words.catalogue import in_english
@@ -94,6 +95,7 @@ class Agent:
         name: str = "Lycatra",
         delay: Delay = asyncio.sleep,
         conceal: Mask = str,
+        watch: AgentWatch = UNWATCHED,
     ) -> None:
         """`name` is what the assistant is called; `delay` waits between attempts, in seconds.
 
@@ -104,6 +106,7 @@ class Agent:
         self._name = name
         self._delay = delay
         self._conceal = conceal
+        self.watch = watch
 
     async def answer(
         self,
@@ -123,11 +126,14 @@ class Agent:
             ToolSpec(name=tool.name, description=tool.summary, schema=tool.schema())
             for tool in toolbox.tools()
         ]
-        behalf = Behalf(person=question.asker, hearer=hearer, delay=self._delay)
+        behalf = Behalf(person=question.asker, hearer=hearer, delay=self._delay, watch=self.watch)
         asker = self._models.asker(wish, behalf)
         system = system_message(question, self._name)
-        desk = CallDesk(toolbox, steps, hearer)
-        return await _Turn(system, question, tools, asker, desk, steps, self._conceal).run()
+        desk = CallDesk(toolbox, steps, hearer, self.watch.tracer)
+        turn = _Turn(
+            system, question, tools, asker, desk, steps, self._conceal, self.watch.observer
+        )
+        return await turn.run()
 
 
 def step_of_answer(number: int) -> str:
@@ -147,7 +153,10 @@ class _Turn:
         desk: CallDesk,
         steps: StepsPort,
         conceal: Mask,
+        observer: AgentObserver,
     ) -> None:
+        self._observer = observer
+        self._is_replayed = False  # the last answer: then it was counted before
         self._tools = tools
         self._asker = asker
         self._desk = desk
@@ -171,17 +180,23 @@ class _Turn:
             note = None
             self._new.append(AssistantMessage(text=said.text, calls=said.calls))
             handled = await self._desk.handle(len(self._answers), said)
+            self._count(handled)
             self._new += handled.messages
             if handled.hopeless:
                 return self._ended(Text("could_not_call", tool=handled.hopeless))
             if handled.repeating:
                 break
+        else:
+            self._count_stop("requests")
         return self._finished(await self._ask("none", None))
 
     async def _ask(self, tool_choice: ToolChoice, note: str | None) -> ModelAnswer:
         messages = [self._system, *with_speakers([*self._history, *self._new])]
 
+        self._is_replayed = True
+
         async def run() -> JSON:
+            self._is_replayed = False
             asked = with_note(messages, note) if note else messages
             prompt = Prompt(messages=asked, tools=self._tools, tool_choice=tool_choice)
             answer = await self._asker.ask(prompt)
@@ -190,6 +205,20 @@ class _Turn:
         journaled = await self._steps.step(step_of_answer(len(self._answers) + 1), run)
         self._answers.append(answer_from_json(journaled))
         return self._answers[-1]
+
+    def _count(self, handled: Handled) -> None:
+        if self._is_replayed:
+            return
+        for kind in handled.mistakes:
+            self._observer.call_mistaken(kind)
+        if handled.hopeless:
+            self._count_stop("mistakes")
+        elif handled.repeating:
+            self._count_stop("same_call")
+
+    def _count_stop(self, reason: str) -> None:
+        if not self._is_replayed:
+            self._observer.agent_stopped(reason)
 
     def _finished(self, said: ModelAnswer) -> AgentAnswer:
         if not said.text:

@@ -64,7 +64,7 @@ class ModelAnswer:
 
     `finish` is the server's own word and often wrong: look at `calls` instead. In a `truncated`
     answer the arguments of the last call may be incomplete JSON, or empty. `backend` is the
-    operator's name for the model that gave it.
+    operator's name for the model that gave it, `model` the server's; no journal keeps that.
     """
 
     text: str
@@ -73,6 +73,7 @@ class ModelAnswer:
     usage: Usage | None = None
     truncated: bool = False
     backend: str = ""
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

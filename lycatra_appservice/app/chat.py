@@ -50,6 +50,7 @@ from lycatra_appservice.chat.typing import TypingNotice
 from lycatra_appservice.chat.unasked import NoticeStore, Unasked
 from lycatra_appservice.chat.welcome import Welcome
 from lycatra_appservice.chat.whoami import WhoAmI
+from lycatra_appservice.chat.without_model import WithoutModel, plain_questions
 from lycatra_appservice.db.connection import Database
 from lycatra_appservice.matrix.delivery import MatrixDeliverer
 from lycatra_appservice.matrix.direct_rooms import DirectRooms
@@ -134,6 +135,7 @@ async def build_chat(
         TypingNotice(parts.client),
         models.patience if models else timedelta(0),
         calls,
+        _without_model(parts, gate, private, asides),
     )
     sources = _sources(parts, gate, trail, conversations, private)
     control = _control(
@@ -198,6 +200,13 @@ async def build_chat(
     dispatcher = Dispatcher(parts.users, handlers)
     worker, upkeep = _worker(parts, rooms, dispatcher)
     return Chat(worker=worker, upkeep=upkeep, conversations=conversations)
+
+
+def _without_model(
+    parts: Parts, gate: Gate, private: PrivateAnswers, asides: Asides
+) -> WithoutModel:
+    questions = plain_questions(parts.registry)
+    return WithoutModel(gate, parts.registry, parts.users, private, asides, questions)
 
 
 def _sources(
@@ -349,7 +358,7 @@ def _agent(parts: Parts, models: RunningModels | None) -> Agent | None:
     if models is None:
         return None
     name = parts.settings.bot.display_name
-    return Agent(models.models, name=name, conceal=parts.conceal)
+    return Agent(models.models, name=name, conceal=parts.conceal, watch=models.watch)
 
 
 def _worker(parts: Parts, rooms: RoomStore, dispatcher: Dispatcher) -> tuple[Worker, Upkeep]:

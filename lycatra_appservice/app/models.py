@@ -1,5 +1,6 @@
 """Wiring of the language models: each counted, behind its breaker, and within its limit."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -17,11 +18,16 @@ from lycatra_appservice.agent.limiting import ProcessSlots
 from lycatra_appservice.agent.models import Models, OfferedModel
 from lycatra_appservice.agent.observing import ObservedBackend
 from lycatra_appservice.agent.silent_cut import CutWatch
+from lycatra_appservice.agent.tracing import MODEL, NO_TRACES, PROVIDER, Attribute, Tracer
+from lycatra_appservice.agent.watching import AgentWatch
 from lycatra_appservice.chat.model_host import is_local
+from lycatra_appservice.errors import ModelError
 from lycatra_appservice.ops.health import Probe, UnwellError
 from lycatra_appservice.ops.metrics import Metrics
 from lycatra_appservice.ops.model_figures import MeasuredModel
 from lycatra_appservice.settings import Model, NamedModel
+
+logger = logging.getLogger(__name__)
 
 # By the ends of their hosts' names, the values that OpenTelemetry has for gen_ai.provider.name.
 _PROVIDERS: Final = {
@@ -47,18 +53,32 @@ class RunningModels:
     models: Models
     probes: Mapping[str, Probe]
     patience: timedelta  # for a whole answer, whichever model gives it
+    clients: Sequence[ChatCompletionsBackend]
+    watch: AgentWatch
+
+    async def warm_up(self) -> None:
+        """Do now what would slow the first question; asks nobody anything, and never raises."""
+        for client in self.clients:
+            try:
+                await client.warm_up()
+            except ModelError as error:  # the first question tells it to people, too
+                logger.warning("model_not_warmed_up", extra={"error": repr(error)})
 
 
 def run_models(
-    configured: Mapping[str, Model], metrics: Metrics, stack: AsyncExitStack
+    configured: Mapping[str, Model],
+    metrics: Metrics,
+    stack: AsyncExitStack,
+    tracer: Tracer = NO_TRACES,
 ) -> RunningModels | None:
     """Build them, without a connection yet; None where none is configured."""
-    offered, probes, breakers = [], {}, {}
+    offered, probes, breakers, clients = [], {}, {}, []
     for name, each in configured.items():
         client = ChatCompletionsBackend(each)
         stack.push_async_callback(client.aclose)
+        clients.append(client)
         breaker = breakers[name] = Breaker(name, monotonic)
-        counted = ObservedBackend(name, client, metrics, monotonic)
+        counted = ObservedBackend(name, client, metrics, monotonic, tracer, _described(each))
         backend = GuardedBackend(counted, breaker)
         offered.append(_offered(name, each, backend, metrics))
         probes["model" if name == "model" else f"model {name}"] = _probe(client, breaker)
@@ -68,6 +88,8 @@ def run_models(
     return RunningModels(
         models=Models(offered, metrics),
         probes=probes,
+        clients=clients,
+        watch=AgentWatch(metrics, tracer),
         patience=max(each.turn_timeout for each in configured.values()),
     )
 
@@ -96,13 +118,30 @@ def _offered(name: str, model: Model, backend: Backend, metrics: Metrics) -> Off
 
 def _probe(backend: Backend, breaker: Breaker) -> Probe:
     async def probe() -> str:
-        seen = await backend.probe()
+        try:
+            seen = await backend.probe()
+        except ModelError:
+            breaker.looked(is_there=False)
+            raise
+        breaker.looked(is_there=True)
         if breaker.is_open:
             seconds = ceil(breaker.rest.total_seconds())
             raise UnwellError(f"left alone for {seconds} s, because it failed; {seen}")
         return seen
 
     return probe
+
+
+def _described(model: Model) -> Mapping[str, Attribute]:
+    """What spans say of each request to it; `server.*` as in all conventions."""
+    address = urlsplit(model.base_url)
+    port = address.port or (443 if address.scheme == "https" else 80)
+    return {
+        PROVIDER: _provider(model.base_url),
+        MODEL: model.model,
+        "server.address": address.hostname or "",
+        "server.port": port,
+    }
 
 
 def _provider(base_url: str) -> str:

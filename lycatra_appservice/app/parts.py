@@ -112,12 +112,14 @@ def utc_now() -> datetime:
 def secrets_of(settings: Settings) -> list[str]:
     """Every secret value of the configuration, for the log's mask; those of tools, too."""
     appservice, models = settings.appservice, settings.backends.values()
+    traces = settings.otlp.headers.values() if settings.otlp else ()
     secrets: list[SecretStr | None] = [
         appservice.as_token,
         appservice.hs_token,
         appservice.hs_token_previous,
         *(model.api_key for model in models),
         *(value for model in models for value in model.headers.values()),
+        *traces,
     ]
     proxies = [model.proxy for model in models if model.proxy]
     databases = [each.url for each in settings.databases.values()]

@@ -19,11 +19,12 @@ from lycatra_appservice.app.duties import (
     make_withdrawal,
 )
 from lycatra_appservice.app.listeners import Listeners
-from lycatra_appservice.app.models import run_models
+from lycatra_appservice.app.models import RunningModels, run_models
 from lycatra_appservice.app.parts import Parts, build_parts
 from lycatra_appservice.app.probes import make_probes
 from lycatra_appservice.app.second_thoughts import as_trigger_by
 from lycatra_appservice.app.tools_watch import ToolsWatch
+from lycatra_appservice.app.traces import open_traces
 from lycatra_appservice.audit.trail import AuditTrail
 from lycatra_appservice.chat.handlers.dispatch import Job
 from lycatra_appservice.chat.room_jobs import RoomJobs
@@ -113,7 +114,10 @@ class Service:
                 return
 
     async def _serve(self, parts: Parts, stack: AsyncExitStack) -> None:
-        models = run_models(self._settings.backends, parts.metrics, stack)
+        tracer = open_traces(
+            self._settings.otlp, stack, instance=self.owner, conceal=parts.conceal
+        )
+        models = run_models(self._settings.backends, parts.metrics, stack, tracer)
         tools = ToolsWatch(parts.tools, Replicas(parts.database))
         board = HealthBoard(make_probes(parts, models.probes if models else {}, tools))
         stack.push_async_callback(board.close)
@@ -146,7 +150,7 @@ class Service:
         )
         listeners = await stack.enter_async_context(Listeners())
         await self._listen(listeners, intake, board, readiness, parts)
-        await self._work(parts, chat, leader, readiness, pinger)
+        await self._work(parts, chat, leader, readiness, pinger, models)
 
     def _leader(
         self,
@@ -195,7 +199,13 @@ class Service:
             await listeners.open(appservice.ops, ops)
 
     async def _work(
-        self, parts: Parts, chat: Chat, leader: Leader, readiness: Readiness, pinger: Pinger
+        self,
+        parts: Parts,
+        chat: Chat,
+        leader: Leader,
+        readiness: Readiness,
+        pinger: Pinger,
+        models: RunningModels | None,
     ) -> None:
         async with asyncio.TaskGroup() as group:
             signals = group.create_task(parts.opened.signals.run(), name="signals")
@@ -205,6 +215,8 @@ class Service:
             logger.info("ready", extra={"port": self.port})
             pinging = group.create_task(_ping(pinger), name="ping")
             leading = group.create_task(leader.run(), name="leader")
+            if models is not None:
+                group.create_task(models.warm_up(), name="model-warm-up")
             await self._stopping.wait()
             await self._drain(chat, readiness, parts)
             await working

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from lycatra_appservice.agent.loop import Agent, AgentAnswer, ModelWish
 from lycatra_appservice.agent.messages import message_from_json, message_to_json
 from lycatra_appservice.agent.prompt import Question
+from lycatra_appservice.agent.tracing import INPUT_TOKENS, OUTPUT_TOKENS
 from lycatra_appservice.chat.approvals.asking_toolbox import AskingToolbox
 from lycatra_appservice.chat.approvals.desk import ApprovalDesk
 from lycatra_appservice.chat.approvals.occasion import Occasion
@@ -65,6 +66,15 @@ class Answering:
         self, toolbox: Toolbox, route: Ask, turn: Turn, inbound: Inbound, room: RoomView
     ) -> Answered:
         """Ask the agent. Raises ModelError, and whatever the turn's journal raises."""
+        with self._agent.watch.invocation(turn.trigger_id, conversation_of(inbound)) as span:
+            answered = await self._answer(toolbox, route, turn, inbound, room)
+            usage = answered.given.usage
+            span.put({INPUT_TOKENS: usage.prompt, OUTPUT_TOKENS: usage.completion})
+            return answered
+
+    async def _answer(
+        self, toolbox: Toolbox, route: Ask, turn: Turn, inbound: Inbound, room: RoomView
+    ) -> Answered:
         before = await self._surroundings(toolbox, turn, inbound)
         question = Question(
             text=_with_attachment(route),

@@ -8,6 +8,7 @@ from lycatra_appservice.model import RoomID, UserID
 from lycatra_appservice.turns.turn import Turn
 
 _BETWEEN_PICTURES: Final = timedelta(minutes=5)  # a whole album is one thing to speak about
+_LONGEST_OUTAGE: Final = timedelta(days=7)  # after that a room is told once more
 _BETWEEN_SIGNPOSTS: Final = timedelta(hours=1)  # who has read it goes there
 
 
@@ -42,3 +43,29 @@ class Asides:
             return await self._notices.take_once(f"thread|{person}", turn.trigger_id)
 
         return bool(await turn.step("aside:thread", take))
+
+    async def model_is_away(self, turn: Turn, room_id: RoomID, *, local_only: bool) -> bool:
+        """Whether to say at length that no model answers: once in a room and outage.
+
+        Rooms that ask local models only have outages of their own.
+        """
+
+        async def take() -> bool:
+            outage = await self._notices.holder(_outage(local_only=local_only), turn.trigger_id)
+            key = f"model_away|{room_id}|{outage}"
+            return await self._notices.take_for(key, turn.trigger_id, _LONGEST_OUTAGE)
+
+        return bool(await turn.step("aside:model_away", take))
+
+    async def model_is_back(self, *, local_only: bool) -> None:
+        """A model has answered in such a room: the outage is over, in all of them.
+
+        A local model answers in every room.
+        """
+        await self._notices.forget(_outage(local_only=False))
+        if local_only:
+            await self._notices.forget(_outage(local_only=True))
+
+
+def _outage(*, local_only: bool) -> str:
+    return f"model_outage|{'local' if local_only else 'any'}"

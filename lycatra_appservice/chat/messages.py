@@ -83,6 +83,29 @@ def failed(sentence: Said) -> Text:
     return Text("failed", sentence=sentence)
 
 
+def model_down(why: Said, examples: Sequence[str]) -> Said:
+    """For the first question of a room that no model answers, with commands that still work."""
+    if not examples:
+        return why
+    return Text("model_down", why=why, commands=", ".join(f"`!{each}`" for each in examples))
+
+
+def model_still_down() -> Text:
+    """For further ones, while that lasts."""
+    return Text("model_still_down")
+
+
+def model_failed_after_change(why: Said, tools: Sequence[str]) -> Text:
+    """For a model that failed after something approved was carried out."""
+    names = ", ".join(f"`{tool.replace('_', ' ')}`" for tool in tools)
+    return Text("model_failed_after_change", why=why, tools=names)
+
+
+def facts_without_model(command: str, facts: Said) -> Text:
+    """What a command finds, in place of an answer by a model."""
+    return Text("facts_without_model", command=command, facts=facts)
+
+
 def refused_invitation() -> Text:
     """The reason for leaving a room to which somebody invited us who may not."""
     return Text("refused_invitation")

@@ -90,6 +90,15 @@ class NoticeStore:
         )
         return row is not None
 
+    async def holder(self, key: str, asker: str) -> str:
+        """Who holds a notice: the first who asked since it was forgotten."""
+        row = await self._database.fetch_one(self._sql["say_once"], key=key, holder=asker)
+        return asker if row is None else str(row["holder"])
+
+    async def forget(self, key: str) -> None:
+        """Let a notice be taken anew. Writes nothing where nobody holds it."""
+        await self._database.execute(self._sql["forget"], key=key)
+
     async def forget_expired(self) -> None:
         """Erase the hours that are over; once-only notices stay."""
         await self._database.execute(self._sql["forget_expired"])

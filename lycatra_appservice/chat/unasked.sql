@@ -26,3 +26,6 @@ RETURNING holder
 
 -- name: forget_expired
 DELETE FROM notice WHERE expires_at <= lycatra_now()
+
+-- name: forget
+DELETE FROM notice WHERE key = :key

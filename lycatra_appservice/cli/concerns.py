@@ -9,8 +9,9 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import BaseModel
 
 from lycatra_appservice.actors import ActorKind, read_actor
+from lycatra_appservice.app.traces import OTLP
 from lycatra_appservice.chat.model_host import is_local
-from lycatra_appservice.settings import Settings
+from lycatra_appservice.settings import Otlp, Settings
 from lycatra_appservice.toolkit.extras import missing_extras
 
 _SHORT_TOKEN = 32  # hexadecimal signs: 128 bits
@@ -32,6 +33,7 @@ def concerns_about(settings: Settings) -> list[Concern]:
         *_rooms_of_their_own(settings),
         *_addresses(settings),
         *_models(settings),
+        *_traces(settings.otlp),
         *_tokens(settings),
         *_missing_files(settings),
         *_missing_extras(settings),
@@ -149,6 +151,28 @@ def _models(settings: Settings) -> Iterator[Concern]:
         yield Concern(
             "rooms.local_only is on, and no model is local: no question is answered",
             "local: true for the model that you mean, or rooms.local_only: off",
+        )
+
+
+def _traces(otlp: Otlp | None) -> Iterator[Concern]:
+    if otlp is None:
+        return
+    if otlp.content:
+        yield Concern(
+            "otlp.content is on: what people ask, models answer and tools find is sent to "
+            f"{otlp.endpoint} and kept there",
+            "otlp.content: false",
+        )
+    if not OTLP.is_installed:
+        yield Concern(
+            f"otlp needs the extra {OTLP.name!r}, which is not installed, so there are no traces: "
+            f"run {OTLP.install}",
+            f"`{OTLP.install}`, then start Lycatra again",
+        )
+    if otlp.ca_file is not None and not otlp.ca_file.exists():
+        yield Concern(
+            f"otlp.ca_file: {otlp.ca_file} does not exist",
+            "otlp.ca_file: a file with certificates in PEM format",
         )
 
 

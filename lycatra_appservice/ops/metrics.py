@@ -24,6 +24,7 @@ from lycatra_appservice.chat.unasked import Kind
 from lycatra_appservice.chat.unasked import Outcome as UnaskedOutcome
 from lycatra_appservice.matrix.invitations import Outcome as InvitationOutcome
 from lycatra_appservice.model import Face, LaneKind
+from lycatra_appservice.ops.agent_figures import AgentFigures
 from lycatra_appservice.ops.database_figures import DatabaseFigures
 from lycatra_appservice.ops.instruments import Labelled, WithoutCreated
 from lycatra_appservice.ops.model_figures import MeasuredModel, ModelFigures
@@ -69,6 +70,7 @@ class Metrics:
         self._make_sending()
         self._make_tools([*tools, UNKNOWN])
         self._models = ModelFigures(self._registry, models)
+        self._agent = AgentFigures(self._registry, [*tools, UNKNOWN])
         self._make_upkeep()
 
     def exposition(self) -> tuple[bytes, str]:
@@ -142,6 +144,24 @@ class Metrics:
         self._tool_calls.at(tool, face, outcome).inc()
         if outcome in (Outcome.OK, Outcome.TIMEOUT, Outcome.FAILED, Outcome.CRASHED):
             self._tool_seconds.at(tool).observe(seconds)
+            if face is Face.AGENT:
+                self._agent.tool_ran(tool, outcome, seconds)
+
+    def agent_invoked(self, seconds: float, error: str) -> None:
+        """A question was worked on to its end."""
+        self._agent.invoked(seconds, error)
+
+    def call_mistaken(self, kind: str) -> None:
+        """The model called wrongly: arguments, unknown_tool."""
+        self._agent.mistaken(kind)
+
+    def agent_stopped(self, reason: str) -> None:
+        """The model had to be ended: same_call, mistakes, requests."""
+        self._agent.stopped(reason)
+
+    def prompt_trimmed(self, what: str) -> None:
+        """A prompt was too long: results, turns."""
+        self._agent.trimmed(what)
 
     def model_answered(self, request: ModelRequest) -> None:
         """One request to a language model ended."""

@@ -64,6 +64,13 @@ class ModelFigures:
             registry=registry,
             buckets=_SECONDS,
         )
+        self._gaps = Histogram(
+            "gen_ai_client_operation_time_per_output_chunk_seconds",
+            "From one chunk of a streamed answer to the next",
+            _WHICH,
+            registry=registry,
+            buckets=_SECONDS,
+        )
         self._tokens = Histogram(
             "gen_ai_client_token_usage",
             "Tokens of a request and of its answer, as the server counts them",
@@ -97,6 +104,7 @@ class ModelFigures:
             for error in ("", *_OUTCOMES):
                 self._duration.labels(*which, error)
             self._first.labels(*which)
+            self._gaps.labels(*which)
             for kind in ("input", "output"):
                 self._tokens.labels(*which, kind)
             for instrument in (self._fallbacks, self._cuts, self._resting):
@@ -116,6 +124,9 @@ class ModelFigures:
         self._duration.labels(*which, error).observe(request.seconds)
         if request.first_chunk is not None:
             self._first.labels(*which).observe(request.first_chunk)
+        gaps = self._gaps.labels(*which)
+        for gap in request.chunk_gaps:
+            gaps.observe(gap)
         counted = {"input": request.input_tokens, "output": request.output_tokens}
         for kind, tokens in counted.items():
             if tokens is not None:

@@ -25,7 +25,10 @@ class Extra:
     @property
     def is_installed(self) -> bool:
         """Whether it can be imported; it is not imported for that."""
-        return find_spec(self.module) is not None
+        try:
+            return find_spec(self.module) is not None
+        except ModuleNotFoundError:  # of what the module is in
+            return False
 
     @contextmanager
     def needed(self) -> Iterator[None]:

@@ -6,7 +6,7 @@ from typing import NoReturn, Protocol
 
 from lycatra_appservice.errors import LycatraError, OutcomeUnknownError
 from lycatra_appservice.model import JSON, EventID, LaneKind, Outgoing
-from lycatra_appservice.turns.approvals import Approval, NewApproval, Withdrawal
+from lycatra_appservice.turns.approvals import Approval, ApprovalState, NewApproval, Withdrawal
 from lycatra_appservice.turns.journal import Journal, hash_arguments
 from lycatra_appservice.turns.progress import ProgressRows
 from lycatra_appservice.turns.records import (
@@ -168,6 +168,13 @@ class Turn:
             (each.tool for each in self._approvals.values() if each.why == Withdrawal.TOOL_GONE),
             None,
         )
+
+    @property
+    def approved_tools(self) -> Sequence[str]:
+        """The tools whose calls people have let through in this run, each once, as asked."""
+        through = (ApprovalState.APPROVED, ApprovalState.USED)
+        asked = self._approvals.values()
+        return list(dict.fromkeys(each.tool for each in asked if each.state in through))
 
     def approval(self, step_name: str) -> Approval | None:
         """What was asked before this step, as it stood when this run began."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
-from typing import Final
+from typing import Any, Final
 
 from lycatra_appservice.words.text import Said, Text, Value
 
@@ -32,6 +32,7 @@ class Language:
     """One file: its own name, frequent words by which it is recognised, and its texts by key.
 
     `phrases` are what people say to us in few words, by what is meant: `thanks`, `greetings`.
+    `questions` are the words in which they ask, for when no model reads them.
     """
 
     code: str
@@ -39,6 +40,7 @@ class Language:
     frequent: frozenset[str]
     texts: Mapping[str, str]
     phrases: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    questions: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Catalogue:
@@ -118,4 +120,5 @@ def _read(code: str, source: str) -> Language:
         frequent=frozenset(about["frequent"]),
         texts={key: table["text"].strip("\n") for key, table in tables.items()},
         phrases=about.get("phrases", {}),
+        questions=about.get("questions", {}),
     )

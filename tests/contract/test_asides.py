@@ -31,3 +31,12 @@ async def test_what_is_said_once_beside_an_answer_needs_no_hour_of_its_room(
     assert await notices.take_once("thread|@ann:hs.test", "$1")
     assert not await notices.take_once("thread|@ann:hs.test", "$2")
     assert await notices.take_once("thread|@ben:hs.test", "$2")
+
+
+async def test_the_first_holds_a_notice_until_it_is_forgotten(database: Database) -> None:
+    notices = NoticeStore(database)
+
+    assert await notices.holder("model_outage|any", "$1") == "$1"
+    assert await notices.holder("model_outage|any", "$2") == "$1"
+    await notices.forget("model_outage|any")
+    assert await notices.holder("model_outage|any", "$2") == "$2"

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -31,7 +32,10 @@ class Asked:
 class ModelServer:
     """Answers each request with the next reply of its script; owned by `model_server`."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0, encrypted: ssl.SSLContext | None = None) -> None:
+        """`port` is that of an earlier one which has stopped; 0 for any that is free."""
+        self._encrypted = encrypted
+        self.port = port  # where it listens, or listened
         self.asked: list[Asked] = []
         self.unscripted: list[Asked] = []
         self.models: list[str] | int = ["test-model"]  # a number is an HTTP status
@@ -39,7 +43,9 @@ class ModelServer:
         self.hanging = asyncio.Event()
         self.connections: set[Any] = set()  # every connection that a request came on
         self._script: deque[Reply] = deque()
-        self._server = TestServer(self._app(), host="127.0.0.1")
+        self._server = TestServer(
+            self._app(), host="127.0.0.1", port=port, scheme="https" if encrypted else "http"
+        )
 
     @property
     def base_url(self) -> str:
@@ -68,7 +74,8 @@ class ModelServer:
 
     async def start(self) -> None:
         # Cancelled handlers are how a server sees that its client has gone.
-        await self._server.start_server()
+        await self._server.start_server(ssl=self._encrypted)
+        self.port = self._server.port or 0
 
     async def stop(self) -> None:
         await self._server.close()
@@ -99,9 +106,11 @@ class ModelServer:
 
 
 @asynccontextmanager
-async def model_server() -> AsyncIterator[ModelServer]:
+async def model_server(
+    port: int = 0, encrypted: ssl.SSLContext | None = None
+) -> AsyncIterator[ModelServer]:
     """A running server; leaving fails unless exactly what was scripted has been asked."""
-    server = ModelServer()
+    server = ModelServer(port, encrypted)
     await server.start()
     try:
         yield server

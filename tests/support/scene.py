@@ -15,6 +15,7 @@ import aiohttp
 from pydantic import SecretStr
 
 from lycatra_appservice.agent.loop import Agent
+from lycatra_appservice.agent.tracing import NO_TRACES, Tracer
 from lycatra_appservice.app.approving import build_approving
 from lycatra_appservice.app.coming_and_going import Ground, build_coming_and_going
 from lycatra_appservice.app.models import RunningModels, measured_models, run_models
@@ -56,6 +57,7 @@ from lycatra_appservice.chat.typing import TypingNotice
 from lycatra_appservice.chat.unasked import NoticeStore, Unasked
 from lycatra_appservice.chat.welcome import Welcome
 from lycatra_appservice.chat.whoami import WhoAmI
+from lycatra_appservice.chat.without_model import WithoutModel, plain_questions
 from lycatra_appservice.db.connection import Database
 from lycatra_appservice.db.migrate import migrate
 from lycatra_appservice.db.open import open_database
@@ -280,6 +282,7 @@ class Scene:
             TypingNotice(self.client),
             self.patience,
             calls,
+            WithoutModel(gate, registry, self.users, private, asides, plain_questions(registry)),
         )
         router = Router(self.users, self._reader, has_model=agent is not None)
         settings = SettingsPage(
@@ -516,6 +519,7 @@ async def open_scene(
     model_key: SecretStr | None = None,
     conceal: Mask = str,
     models: Mapping[str, Model] = MappingProxyType({}),
+    tracer: Tracer = NO_TRACES,
 ) -> AsyncIterator[Scene]:
     """A scene on SQLite; without `model_url` or `models` no model is configured.
 
@@ -555,7 +559,7 @@ async def open_scene(
         if model_url is not None:
             models = {"model": ModelSettings(base_url=model_url, api_key=model_key)}
         metrics = Metrics(models=measured_models(models))
-        running = run_models(models, metrics, stack)
+        running = run_models(models, metrics, stack, tracer)
         commands = CommandWords(tools, ("!", "/")).without(access.off(Face.COMMAND))
         scene = Scene(stub, database, users, client, patience, limits or Invitations(), commands)
         scene.zone = ZoneInfo(zone)
@@ -587,4 +591,4 @@ def _agent(running: RunningModels | None, conceal: Mask) -> Agent | None:
     async def no_delay(_: float) -> None:
         """Attempts follow each other at once."""
 
-    return Agent(running.models, delay=no_delay, conceal=conceal)
+    return Agent(running.models, delay=no_delay, conceal=conceal, watch=running.watch)

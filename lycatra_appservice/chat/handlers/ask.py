@@ -16,9 +16,10 @@ from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.chat.progress import ProgressNotices
 from lycatra_appservice.chat.routes import Ask, Control
 from lycatra_appservice.chat.typing import TypingNotice
+from lycatra_appservice.chat.without_model import Instead, WithoutModel
 from lycatra_appservice.errors import ModelError
 from lycatra_appservice.matrix.room_view import RoomView
-from lycatra_appservice.model import Caller, Face, Inbound, Level, Outgoing, Reply
+from lycatra_appservice.model import Caller, Face, Inbound, Level, Outgoing, Reply, UserID
 from lycatra_appservice.toolkit.toolbox import Gate, Toolbox
 from lycatra_appservice.turns.turn import Turn
 from lycatra_appservice.words.text import Text
@@ -40,6 +41,7 @@ class AskHandler:
         typing: TypingNotice,
         patience: timedelta,
         notices: ProgressNotices,
+        without_model: WithoutModel,
     ) -> None:
         """`patience` is for a whole answer, tools included."""
         self._answering = answering
@@ -51,6 +53,7 @@ class AskHandler:
         self._typing = typing
         self._patience = patience
         self._notices = notices
+        self._without_model = without_model
 
     async def handle(
         self, route: Ask, turn: Turn, inbound: Inbound, room: RoomView
@@ -61,6 +64,8 @@ class AskHandler:
         """
         answer = await self._try(route, turn, inbound, room)
         mentions = () if room.is_direct else (inbound.sender,)
+        if isinstance(answer, Instead):
+            return self._said_instead(answer, inbound, room, mentions)
         if not isinstance(answer, Answered):
             reply = Reply(markdown=answer, sender=route.speaker, mentions=mentions)
             return self._composer.answer(reply, inbound, room)
@@ -81,6 +86,13 @@ class AskHandler:
             said = messages.with_thread_hint(said)
         return self._composer.answer(replace(reply, markdown=said), inbound, room)
 
+    def _said_instead(
+        self, instead: Instead, inbound: Inbound, room: RoomView, mentions: Sequence[UserID]
+    ) -> Sequence[Outgoing]:
+        if instead.is_for_asker_alone:
+            return self._private.rows(instead.reply, instead.direct, inbound, room)
+        return self._composer.answer(replace(instead.reply, mentions=mentions), inbound, room)
+
     async def reset(
         self, route: Control, turn: Turn, inbound: Inbound, room: RoomView
     ) -> Sequence[Outgoing]:
@@ -97,7 +109,7 @@ class AskHandler:
 
     async def _try(
         self, route: Ask, turn: Turn, inbound: Inbound, room: RoomView
-    ) -> Answered | Text:
+    ) -> Answered | Instead | Text:
         """The answer, or why there is none."""
         async with self._notices.open(turn, inbound, room, route.speaker) as notice:
             toolbox = await self._gate.open(
@@ -107,23 +119,28 @@ class AskHandler:
 
     async def _try_with(
         self, toolbox: Toolbox, route: Ask, turn: Turn, inbound: Inbound, room: RoomView
-    ) -> Answered | Text:
+    ) -> Answered | Instead | Text:
         if toolbox.level < Level.VIEWER:
             return messages.may_not_ask()
         if self._answering is None:
             return messages.no_model()
+        local_only = self._composer.settings(room).local_only == "on"
         try:
             async with (
                 asyncio.timeout(self._patience.total_seconds()),
                 self._typing.shown(inbound.room_id, route.speaker),
             ):
-                return await self._answering.answer(toolbox, route, turn, inbound, room)
+                answered = await self._answering.answer(toolbox, route, turn, inbound, room)
         except TimeoutError:
             logger.warning("turn_took_too_long", extra={"patience": str(self._patience)})
             return messages.failed(messages.took_too_long(self._patience))
         except ModelError as error:
             logger.warning("model_failed", extra={"error": repr(error)}, exc_info=error)
-            return messages.failed(error.said)
+            return await self._without_model.answer(
+                error, route, turn, inbound, local_only=local_only
+            )
+        await self._without_model.is_back(local_only=local_only)
+        return answered
 
     async def _is_new_to_threads(self, turn: Turn, inbound: Inbound, room: RoomView) -> bool:
         """Whether the answer begins the first thread with this person, who may want a hint."""

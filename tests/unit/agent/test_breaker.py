@@ -1,11 +1,13 @@
 """A model that fails is left alone for all turns of the process, and tried again by one."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import aclosing
 from datetime import timedelta
 
 import pytest
 
+from lycatra_appservice.agent.asking import Behalf, Prompt, Window
 from lycatra_appservice.agent.backend import (
     ModelBusyError,
     ModelRefusedError,
@@ -16,10 +18,24 @@ from lycatra_appservice.agent.backend import (
 from lycatra_appservice.agent.breaker import FAILURES, FIRST_PAUSE, Breaker, GuardedBackend
 from lycatra_appservice.agent.chat_completions import ChatCompletionsBackend
 from lycatra_appservice.agent.messages import UserMessage
+from lycatra_appservice.agent.models import Models, ModelWish
+from lycatra_appservice.model import UserID
 from lycatra_appservice.words.catalogue import in_english
-from tests.support.model_server import ModelServer, is_silent, refuses, says
+from tests.support.model_server import ModelServer, is_silent, model_server, refuses, says
 
 AWAY = refuses(500, {"message": "oops"})
+
+
+class Nobody:
+    """Hears nothing."""
+
+    def waits(self, ahead: int) -> None: ...
+
+    def asks(self) -> None: ...
+
+    def wrote(self, text: str) -> None: ...
+
+    def calls(self, tools: Sequence[str]) -> None: ...
 
 
 class Clock:
@@ -134,6 +150,79 @@ async def test_a_refusal_is_no_failure_of_the_server(
     for _ in range(2 * FAILURES):
         with pytest.raises(ModelRefusedError):
             await ask(guarded)
+
+
+async def stop_and_fail(server: ModelServer, guarded: GuardedBackend) -> None:
+    await server.stop()
+    await fail(guarded, FAILURES)
+
+
+async def test_a_server_that_was_gone_and_is_back_is_asked_by_the_next_question(
+    server: ModelServer, guarded: GuardedBackend, breaker: Breaker
+) -> None:
+    await stop_and_fail(server, guarded)
+    with pytest.raises(ModelRestingError):
+        await ask(guarded)
+    async with model_server(port=server.port) as again:
+        again.will(says("hi"))
+        assert breaker.rest
+        assert await ask(guarded) == "hi"
+        assert not breaker.is_open
+
+
+async def test_a_server_that_is_there_and_fails_is_left_alone_all_the_same(
+    server: ModelServer, guarded: GuardedBackend, clock: Clock, breaker: Breaker
+) -> None:
+    await open_it(server, guarded)
+    for _ in range(3):
+        with pytest.raises(ModelRestingError):
+            await ask(guarded)
+    assert len(server.asked) == FAILURES
+
+
+async def test_a_server_that_comes_up_and_fails_at_once_is_not_tried_by_every_question(
+    server: ModelServer, guarded: GuardedBackend
+) -> None:
+    await stop_and_fail(server, guarded)
+    async with model_server(port=server.port) as again:
+        again.will(AWAY)
+        await fail(guarded, 1)
+        for _ in range(3):
+            with pytest.raises(ModelRestingError):
+                await ask(guarded)
+        assert len(again.asked) == 1
+
+
+async def test_of_many_who_wait_one_tries_the_server_that_is_back(
+    server: ModelServer, guarded: GuardedBackend
+) -> None:
+    await stop_and_fail(server, guarded)
+    async with model_server(port=server.port) as again:
+        again.will(*[says("hi")] * 10)
+        ended = await asyncio.gather(*(ask(guarded) for _ in range(10)), return_exceptions=True)
+        assert ended.count("hi") == 1
+        assert len(again.asked) == 1
+        assert await ask(guarded) == "hi"
+        again.forget()
+
+
+async def test_questions_at_once_make_no_storm_of_further_attempts(
+    server: ModelServer, guarded: GuardedBackend
+) -> None:
+    server.will(*[AWAY] * 10)
+    all_failed_once = asyncio.Barrier(10)
+
+    async def no_delay(seconds: float) -> None:
+        await all_failed_once.wait()
+
+    behalf = Behalf(person=UserID("@person:hs.test"), hearer=Nobody(), delay=no_delay)
+    models = Models.only(guarded, Window(context_tokens=8192))
+    prompt = Prompt(messages=[UserMessage(text="hi")], tools=())
+    asking = [models.asker(ModelWish(), behalf).ask(prompt) for _ in range(10)]
+    async with asyncio.timeout(10):
+        ended = await asyncio.gather(*asking, return_exceptions=True)
+    assert {type(each) for each in ended} == {ModelRestingError}
+    assert len(server.asked) == 10
 
 
 def test_two_silent_answers_are_enough(breaker: Breaker) -> None:

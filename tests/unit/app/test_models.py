@@ -1,6 +1,7 @@
 """The models of a process as its health and its figures show them."""
 
 from contextlib import AsyncExitStack, aclosing
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from lycatra_appservice.errors import ModelError
 from lycatra_appservice.ops.health import UnwellError
 from lycatra_appservice.ops.metrics import Metrics
 from lycatra_appservice.settings import Model, NamedModel, Settings
-from tests.support.model_server import model_server, refuses
+from tests.support.model_server import model_server, refuses, says
 
 
 async def _ask(backend: Backend) -> None:
@@ -43,6 +44,41 @@ async def test_health_shows_each_model_and_one_that_is_left_alone() -> None:
         with pytest.raises(UnwellError, match="left alone for 15 s, because it failed"):
             await running.probes["model home"]()
         assert await running.probes["model cloud"]() == "reachable; it has m"
+
+
+async def test_warming_up_asks_no_server_and_survives_a_wrong_file(tmp_path: Path) -> None:
+    async with model_server() as server, AsyncExitStack() as stack:
+        right = {"base_url": server.base_url, "model": "m"}
+        wrong = {**right, "ca_file": str(tmp_path / "missing.pem")}
+        configured = {
+            "wrong": NamedModel.model_validate(wrong),
+            "right": NamedModel.model_validate(right),
+        }
+        running = run_models(configured, Metrics(), stack)
+        assert running is not None
+        await running.warm_up()
+        assert server.asked == []
+
+
+async def test_looking_at_its_health_ends_the_rest_of_a_model_that_is_back() -> None:
+    async with model_server() as server, AsyncExitStack() as stack:
+        configured = {"model": Model(base_url=server.base_url, model="m")}
+        running = run_models(configured, Metrics(models=measured_models(configured)), stack)
+        assert running is not None
+        [model] = running.models.line_up(ModelWish())
+        await server.stop()
+        for _ in range(5):
+            with pytest.raises(ModelError):
+                await _ask(model.backend)
+        with pytest.raises(ModelError):
+            await running.probes["model"]()
+        again = await stack.enter_async_context(model_server(port=server.port))
+        again.models = ["m"]
+        with pytest.raises(UnwellError, match="left alone for 0 s"):
+            await running.probes["model"]()
+        again.will(says("hi"))
+        await _ask(model.backend)
+        assert await running.probes["model"]() == "reachable; it has m"
 
 
 async def test_one_model_is_called_as_its_section_and_none_is_none() -> None:

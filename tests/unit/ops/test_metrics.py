@@ -5,6 +5,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from lycatra_appservice.agent.models import FallbackObserver
 from lycatra_appservice.agent.observing import ModelObserver, ModelRequest
 from lycatra_appservice.agent.silent_cut import CutObserver
+from lycatra_appservice.agent.watching import AgentObserver
 from lycatra_appservice.chat.unasked import UnaskedObserver
 from lycatra_appservice.intake.routes import IntakeObserver
 from lycatra_appservice.model import Face, LaneKind
@@ -18,7 +19,7 @@ from lycatra_appservice.turns.worker import WorkerObserver
 _: tuple[TurnObserver, WorkerObserver, CallObserver, IntakeObserver, UnaskedObserver] = (
     Metrics(),
 ) * 5
-_of_models: tuple[ModelObserver, FallbackObserver, CutObserver] = (Metrics(),) * 3
+_of_models: tuple[ModelObserver, FallbackObserver, CutObserver, AgentObserver] = (Metrics(),) * 4
 
 
 def samples(metrics: Metrics) -> dict[str, float]:
@@ -82,7 +83,7 @@ def test_a_made_up_name_makes_no_new_series() -> None:
     seen = samples(metrics)
     assert seen["lycatra_tool_calls_total|face=agent|outcome=ok|tool=other"] == 100
     assert seen["lycatra_rows_dropped_total|reason=other"] == 100
-    assert len(seen) - before < 25  # one counter, one histogram and one counter more
+    assert len(seen) - before < 45  # two counters and two histograms more
 
 
 def test_a_refused_call_counts_but_says_nothing_about_the_speed_of_the_tool() -> None:
@@ -152,6 +153,7 @@ def test_a_request_counts_with_the_names_of_opentelemetry() -> None:
             outcome="ok",
             seconds=2.5,
             first_chunk=0.5,
+            chunk_gaps=[0.25, 0.125],
             input_tokens=700,
             output_tokens=30,
         )
@@ -163,9 +165,50 @@ def test_a_request_counts_with_the_names_of_opentelemetry() -> None:
     assert seen[f"{duration}_sum|{well}"] == 2.5
     assert seen[f"{duration}_count|{well.replace('error_type=', 'error_type=timeout')}"] == 1
     assert seen[f"gen_ai_client_operation_time_to_first_chunk_seconds_sum|{HOME}"] == 0.5
+    gaps = "gen_ai_client_operation_time_per_output_chunk_seconds"
+    assert seen[f"{gaps}_sum|{HOME}"] == 0.375
+    assert seen[f"{gaps}_count|{HOME}"] == 2
     assert seen[f"gen_ai_client_token_usage_sum|{HOME}|gen_ai_token_type=input"] == 700
     assert seen[f"gen_ai_client_token_usage_sum|{HOME}|gen_ai_token_type=output"] == 30
     assert seen["lycatra_llm_seconds_count|outcome=ok"] == 1
+
+
+def test_the_agents_work_counts_with_the_names_and_the_boundaries_of_opentelemetry() -> None:
+    metrics = Metrics(["list_updates"])
+    begun = samples(metrics)
+    assert (
+        begun[
+            "gen_ai_execute_tool_duration_seconds_count|error_type=|gen_ai_tool_name=list_updates"
+        ]
+        == 0
+    )
+    metrics.called("list_updates", Face.AGENT, Outcome.OK, 0.5)
+    metrics.called("list_updates", Face.AGENT, Outcome.TIMEOUT, 15)
+    metrics.called("list_updates", Face.COMMAND, Outcome.OK, 7)  # no agent
+    metrics.called("list_updates", Face.AGENT, Outcome.NOT_ALLOWED, 0.01)  # did not run
+    metrics.agent_invoked(3, "")
+    metrics.agent_invoked(4, "unreachable")
+    metrics.call_mistaken("unknown_tool")
+    metrics.agent_stopped("same_call")
+    metrics.prompt_trimmed("turns")
+    seen = samples(metrics)
+    tool = "gen_ai_execute_tool_duration_seconds"
+    assert seen[f"{tool}_sum|error_type=|gen_ai_tool_name=list_updates"] == 0.5
+    assert seen[f"{tool}_sum|error_type=timeout|gen_ai_tool_name=list_updates"] == 15
+    agent = "gen_ai_invoke_agent_duration_seconds"
+    assert seen[f"{agent}_sum|error_type=|gen_ai_agent_name=lycatra"] == 3
+    assert seen[f"{agent}_sum|error_type=unreachable|gen_ai_agent_name=lycatra"] == 4
+    bounds = [
+        float(name.rpartition("le=")[2])
+        for name in seen
+        if name.startswith(f"{agent}_bucket|error_type=|")
+    ]
+    assert sorted(bounds)[0] == 0.1
+    assert sorted(bounds)[-2] == 409.6
+    assert seen["lycatra_agent_repairs_total|kind=unknown_tool"] == 1
+    assert seen["lycatra_agent_repairs_total|kind=arguments"] == 0
+    assert seen["lycatra_agent_stops_total|reason=same_call"] == 1
+    assert seen["lycatra_agent_trims_total|what=turns"] == 1
 
 
 def test_a_model_that_was_not_announced_makes_no_new_series() -> None:
