@@ -13,11 +13,13 @@ from lycatra_appservice.agent.asking import Window
 from lycatra_appservice.agent.backend import Backend
 from lycatra_appservice.agent.breaker import Breaker, GuardedBackend
 from lycatra_appservice.agent.chat_completions import ChatCompletionsBackend
-from lycatra_appservice.agent.limiting import ProcessSlots
+from lycatra_appservice.agent.model_wait import Limit, WaitStore
 from lycatra_appservice.agent.models import Models, OfferedModel
 from lycatra_appservice.agent.observing import ObservedBackend
 from lycatra_appservice.agent.silent_cut import CutWatch
+from lycatra_appservice.agent.slots import ModelSlots
 from lycatra_appservice.chat.model_host import is_local
+from lycatra_appservice.db.connection import Signals
 from lycatra_appservice.ops.health import Probe, UnwellError
 from lycatra_appservice.ops.metrics import Metrics
 from lycatra_appservice.ops.model_figures import MeasuredModel
@@ -45,14 +47,23 @@ class RunningModels:
     """The models of one process; whoever made them closes them by the stack."""
 
     models: Models
+    slots: ModelSlots
     probes: Mapping[str, Probe]
     patience: timedelta  # for a whole answer, whichever model gives it
 
 
 def run_models(
-    configured: Mapping[str, Model], metrics: Metrics, stack: AsyncExitStack
+    configured: Mapping[str, Model],
+    metrics: Metrics,
+    stack: AsyncExitStack,
+    waiting: WaitStore,
+    signals: Signals,
 ) -> RunningModels | None:
-    """Build them, without a connection yet; None where none is configured."""
+    """Build them, without a connection yet; None where none is configured.
+
+    Somebody has to call `slots.renew` every second or so.
+    """
+    slots = ModelSlots(waiting, signals, metrics)
     offered, probes, breakers = [], {}, {}
     for name, each in configured.items():
         client = ChatCompletionsBackend(each)
@@ -60,13 +71,14 @@ def run_models(
         breaker = breakers[name] = Breaker(name, monotonic)
         counted = ObservedBackend(name, client, metrics, monotonic)
         backend = GuardedBackend(counted, breaker)
-        offered.append(_offered(name, each, backend, metrics))
+        offered.append(_offered(name, each, backend, metrics, slots))
         probes["model" if name == "model" else f"model {name}"] = _probe(client, breaker)
     if not offered:
         return None
     metrics.show_resting({name: breaker.has_opened for name, breaker in breakers.items()})
     return RunningModels(
         models=Models(offered, metrics),
+        slots=slots,
         probes=probes,
         patience=max(each.turn_timeout for each in configured.values()),
     )
@@ -80,15 +92,20 @@ def measured_models(configured: Mapping[str, Model]) -> Sequence[MeasuredModel]:
     ]
 
 
-def _offered(name: str, model: Model, backend: Backend, metrics: Metrics) -> OfferedModel:
+def _offered(
+    name: str, model: Model, backend: Backend, metrics: Metrics, slots: ModelSlots
+) -> OfferedModel:
     window = Window(context_tokens=model.context_window, max_output_tokens=model.max_output_tokens)
     key = "model" if name == "model" else f"models.{name}"
+    limit = None
+    if model.max_concurrency is not None:
+        limit = Limit(model=name, at_once=model.max_concurrency, waiting=model.max_waiting)
     return OfferedModel(
         name=name,
         backend=backend,
         window=window,
         watch=CutWatch(key, metrics),
-        slots=ProcessSlots(model.max_concurrency) if model.max_concurrency else None,
+        slots=slots.of(limit) if limit else None,
         is_local=is_local(model),
         namespaces=frozenset(model.namespaces if isinstance(model, NamedModel) else ()),
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
+from lycatra_appservice.agent.model_wait import WaitStore
 from lycatra_appservice.app.chat import JOINED_CHANNEL, Chat, build_chat
 from lycatra_appservice.app.duties import (
     GAPS,
@@ -113,7 +114,10 @@ class Service:
                 return
 
     async def _serve(self, parts: Parts, stack: AsyncExitStack) -> None:
-        models = run_models(self._settings.backends, parts.metrics, stack)
+        waiting = WaitStore(parts.database, parts.owner, self._settings.turns.lease)
+        models = run_models(
+            self._settings.backends, parts.metrics, stack, waiting, parts.opened.signals
+        )
         tools = ToolsWatch(parts.tools, Replicas(parts.database))
         board = HealthBoard(make_probes(parts, models.probes if models else {}, tools))
         stack.push_async_callback(board.close)

@@ -15,6 +15,7 @@ import aiohttp
 from pydantic import SecretStr
 
 from lycatra_appservice.agent.loop import Agent
+from lycatra_appservice.agent.model_wait import WaitStore
 from lycatra_appservice.app.approving import build_approving
 from lycatra_appservice.app.coming_and_going import Ground, build_coming_and_going
 from lycatra_appservice.app.models import RunningModels, measured_models, run_models
@@ -56,7 +57,7 @@ from lycatra_appservice.chat.typing import TypingNotice
 from lycatra_appservice.chat.unasked import NoticeStore, Unasked
 from lycatra_appservice.chat.welcome import Welcome
 from lycatra_appservice.chat.whoami import WhoAmI
-from lycatra_appservice.db.connection import Database
+from lycatra_appservice.db.connection import Database, Signals
 from lycatra_appservice.db.migrate import migrate
 from lycatra_appservice.db.open import open_database
 from lycatra_appservice.errors import ToolFailedError
@@ -94,7 +95,6 @@ from lycatra_appservice.toolkit.rights import Rights
 from lycatra_appservice.toolkit.state import StateStore
 from lycatra_appservice.toolkit.stored_timers import StoredTimers
 from lycatra_appservice.toolkit.toolbox import Gate
-from lycatra_appservice.turns.journal import Journal
 from lycatra_appservice.turns.known import KnownTurns
 from lycatra_appservice.turns.progress import PROGRESS, ProgressTable
 from lycatra_appservice.turns.runner import TurnRunner
@@ -109,7 +109,7 @@ from tests.support.homeserver_stub import (
     running_homeserver_stub,
 )
 from tests.support.toolbench import CANARY, Calls, Lists, a_tool, all_well
-from tests.support.turns import Engine, Figures
+from tests.support.turns import LEASE, Engine, Figures
 
 PERSON: Final = UserID("@person:hs.test")
 OTHER: Final = UserID("@other:hs.test")
@@ -197,12 +197,13 @@ class Scene:
         patience: timedelta,
         limits: Invitations,
         commands: CommandWords,
+        owner: str,
     ) -> None:
         self.stub = stub
         self.database = database
         self.users = users
         self.client = client
-        self.engine = Engine(database)
+        self.engine = Engine(database, owner)
         jobs = RoomJobs(self.engine.inbox)
         self.rooms = RoomStore(database, client, users, jobs.after_reading)
         self.limits = limits
@@ -222,6 +223,8 @@ class Scene:
         self._ids = itertools.count(1)
         self.runner: TurnRunner
         self.trail: AuditTrail
+        self.signals: Signals
+        self.running: RunningModels | None = None
 
     def build(
         self,
@@ -386,7 +389,7 @@ class Scene:
             },
         )
         dispatcher = Dispatcher(self.users, handlers)
-        journal = Journal(self.database, "one")
+        journal = self.engine.journal
         deliverer = MatrixDeliverer(self.client, self.users, is_encrypted=self.rooms.is_encrypted)
         self.runner = TurnRunner(
             self.engine.store,
@@ -515,11 +518,13 @@ async def open_scene(
     model_key: SecretStr | None = None,
     conceal: Mask = str,
     models: Mapping[str, Model] = MappingProxyType({}),
+    owner: str = "one",
 ) -> AsyncIterator[Scene]:
     """A scene on SQLite; without `model_url` or `models` no model is configured.
 
     `beside` shares its homeserver, and its database only where `database_url` says so. By
-    `clock` a standing grows old. `conceal` takes the configuration's secrets out of texts.
+    `clock` a standing grows old. `owner` tells two replicas of one
+    database apart. `conceal` takes the configuration's secrets out of texts.
     """
     users = VirtualUsers(server_name=SERVER_NAME, namespaces=NAMESPACES)
     registry = Registry(NAMESPACES, tools)
@@ -532,7 +537,8 @@ async def open_scene(
         for user in (users.sender, *users.all):
             stub.add_user(user)
         url = database_url or f"sqlite:///{folder / 'lycatra.db'}"
-        database = (await open_database(url)).database
+        opened = await open_database(url, owner=owner)
+        database = opened.database
         stack.push_async_callback(database.close)
         await migrate(database)
         trail = await stack.enter_async_context(AuditTrail(database))
@@ -553,12 +559,16 @@ async def open_scene(
         if model_url is not None:
             models = {"model": ModelSettings(base_url=model_url, api_key=model_key)}
         metrics = Metrics(models=measured_models(models))
-        running = run_models(models, metrics, stack)
+        waiting = WaitStore(database, owner, LEASE)
+        running = run_models(models, metrics, stack, waiting, opened.signals)
         commands = CommandWords(tools, ("!", "/")).without(access.off(Face.COMMAND))
-        scene = Scene(stub, database, users, client, patience, limits or Invitations(), commands)
+        scene = Scene(
+            stub, database, users, client, patience, limits or Invitations(), commands, owner
+        )
         scene.zone = ZoneInfo(zone)
         scene.progress = progress or ProgressTiming()
         scene.models, scene.metrics = models, metrics
+        scene.signals, scene.running = opened.signals, running
         rights = Rights(access, Standings(scene.rooms, client, users, clock))
         gate = Gate(
             registry,

@@ -3,13 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
 from lycatra_appservice.agent.asking import Window
 from lycatra_appservice.agent.backend import Backend
-from lycatra_appservice.agent.limiting import ProcessSlots
 from lycatra_appservice.agent.loop import Agent, Models
 from lycatra_appservice.agent.messages import AssistantMessage, Message, Usage, UserMessage
 from lycatra_appservice.agent.models import ModelWish, OfferedModel
@@ -17,11 +15,9 @@ from lycatra_appservice.agent.silent_cut import CutWatch, SilentCut
 from tests.support.model_server import (
     ModelServer,
     calls,
-    delta,
     model_server,
     refuses,
     says,
-    writes,
 )
 from tests.unit.agent.conftest import OpenBackend
 from tests.unit.agent.support import Journal, Toolbox, question
@@ -105,25 +101,6 @@ def test_the_wished_model_comes_first_and_the_others_keep_their_order(
     models = Models([offered(name, backend_with()) for name in ("a", "b", "c")])
     assert [each.name for each in models.line_up(ModelWish(name="c"))] == ["c", "a", "b"]
     assert [each.name for each in models.line_up(ModelWish(name="gone"))] == ["a", "b", "c"]
-
-
-async def test_no_more_requests_run_at_once_than_configured_and_leaving_frees_the_place(
-    server: ModelServer, backend_with: OpenBackend
-) -> None:
-    limited = replace(offered("home", backend_with()), slots=ProcessSlots(1))
-    agent = Agent(Models([limited]))
-    server.will(writes(delta(content="one"), end="hang"), says("two"))
-
-    async with asyncio.timeout(10):
-        hearer = Hearer()
-        asking = agent.answer(question(), Toolbox(), Journal(), hearer=hearer)
-        first = asyncio.create_task(asking)
-        await hearer.has_heard.wait()
-        second = asyncio.create_task(agent.answer(question(), Toolbox(), Journal()))
-        await backend_with().probe()  # so the second one had the time to be sent
-        assert len(server.asked) == 1
-        first.cancel()
-        assert (await second).said == "two"
 
 
 @pytest.mark.parametrize(
