@@ -176,8 +176,8 @@ class Model(Section):
     max_concurrency: int | None = Field(
         None, ge=1, le=1000, description="requests at a time, 1 to 1000; unset: no limit"
     )
-    max_waiting: int = Field(
-        10, ge=0, le=1000, description="requests that may wait for max_concurrency, 0 to 1000"
+    max_waiting: int | None = Field(
+        None, ge=0, le=1000, description="requests that may come first, 0 to 1000; unset: 10"
     )
     local: bool | None = Field(
         None, description="true or false; unset: by its address, see local_only"
@@ -202,8 +202,8 @@ class Model(Section):
 
     @field_validator("max_waiting")
     @classmethod
-    def _waits_for_something(cls, waiting: int, info: ValidationInfo) -> int:
-        if info.data.get("max_concurrency", 1) is None:
+    def _waits_for_something(cls, waiting: int | None, info: ValidationInfo) -> int | None:
+        if waiting is not None and info.data.get("max_concurrency", 1) is None:
             raise ValueError("should stand beside max_concurrency, or nothing waits")
         return waiting
 

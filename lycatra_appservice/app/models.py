@@ -39,6 +39,7 @@ _PROVIDERS: Final = {
     "perplexity.ai": "perplexity",
     "x.ai": "x_ai",
 }
+_MAX_WAITING: Final = 10  # some minutes at a slow model, and fewer than a replica's slots
 _ANOTHER_PROVIDER: Final = "openai_compatible"
 
 
@@ -99,7 +100,8 @@ def _offered(
     key = "model" if name == "model" else f"models.{name}"
     limit = None
     if model.max_concurrency is not None:
-        limit = Limit(model=name, at_once=model.max_concurrency, waiting=model.max_waiting)
+        waiting = _MAX_WAITING if model.max_waiting is None else model.max_waiting
+        limit = Limit(model=name, at_once=model.max_concurrency, waiting=waiting)
     return OfferedModel(
         name=name,
         backend=backend,

@@ -1,5 +1,6 @@
 """The chat on a stub homeserver: events come as by a push, turns run when a test says so."""
 
+import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -101,6 +102,7 @@ from lycatra_appservice.turns.runner import TurnRunner
 from lycatra_appservice.turns.sending import Sending
 from lycatra_appservice.turns.timers import TIMER, TimerTable
 from lycatra_appservice.turns.turn import Turn
+from lycatra_appservice.turns.worker import SLOTS, Worker
 from lycatra_appservice.words.catalogue import load_catalogue
 from tests.support.homeserver_stub import (
     AS_TOKEN,
@@ -109,7 +111,7 @@ from tests.support.homeserver_stub import (
     running_homeserver_stub,
 )
 from tests.support.toolbench import CANARY, Calls, Lists, a_tool, all_well
-from tests.support.turns import LEASE, Engine, Figures
+from tests.support.turns import FAST, LEASE, Engine, Figures
 
 PERSON: Final = UserID("@person:hs.test")
 OTHER: Final = UserID("@other:hs.test")
@@ -596,3 +598,27 @@ def _agent(running: RunningModels | None, conceal: Mask) -> Agent | None:
         """Attempts follow each other at once."""
 
     return Agent(running.models, delay=no_delay, conceal=conceal)
+
+
+@asynccontextmanager
+async def at_work(scene: Scene, *, listening: bool = True) -> AsyncIterator[Worker]:
+    """A worker that runs the scene's turns meanwhile; not `listening`, it hears no hint."""
+    beside = [scene.running.slots] if scene.running else []
+    store, upkeep, figures = scene.engine.store, scene.engine.upkeep, scene.figures
+    worker = Worker(store, upkeep, scene.runner, scene.signals, figures, FAST, SLOTS, beside)
+    connected = asyncio.Event()
+
+    async def ready() -> None:
+        connected.set()
+
+    tasks = [asyncio.create_task(worker.run())]
+    if listening:
+        tasks.append(asyncio.create_task(scene.signals.run(ready)))
+        async with asyncio.timeout(20):
+            await connected.wait()
+    try:
+        yield worker
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
