@@ -1,6 +1,8 @@
 -- name: lock
--- Two grants at once would let in one too many.
-SELECT pg_advisory_xact_lock(hashtextextended('model_wait ' || CAST(:backend AS text), 0))
+-- Two grants at once would let in one too many. Not waited for is the disk: after a crash of the
+-- server every request gets in line anew, and nothing else is done in these transactions.
+SELECT pg_advisory_xact_lock(hashtextextended('model_wait ' || CAST(:backend AS text), 0)),
+  set_config('synchronous_commit', 'off', true)
 
 -- name: grant
 -- Rows are locked in the order of their ids, as `renew` locks them. A replica that has not renewed

@@ -33,31 +33,39 @@ async def test_while_it_stands_still_no_time_passes() -> None:
 
 
 async def test_then_it_goes_on_with_what_was_left() -> None:
-    with pytest.raises(TimeoutError):
+    async def resumed() -> None:
         async with asyncio.timeout(20), Deadline(MOMENT) as deadline:
             deadline.pause()
             await longer_than(MOMENT)
             deadline.resume()
             await asyncio.Event().wait()
 
+    with pytest.raises(TimeoutError):
+        await resumed()
+
 
 async def test_when_it_is_over_nothing_can_be_changed_and_nobody_is_bothered() -> None:
     deadline = Deadline(MOMENT)
-    deadline.pause()
-    with pytest.raises(TimeoutError):
+
+    async def meddling() -> None:
         async with deadline:
             try:
                 await asyncio.Event().wait()
             finally:
                 deadline.pause()
                 deadline.resume()
+
+    deadline.pause()
+    with pytest.raises(TimeoutError):
+        await meddling()
     deadline.pause()
     deadline.resume()
 
 
 async def test_waiting_for_the_model_stops_every_clock_until_it_is_asked() -> None:
     heard = RecordingHearer()
-    with pytest.raises(TimeoutError):
+
+    async def asking() -> None:
         async with asyncio.timeout(20), Deadline(MOMENT) as one, Deadline(MOMENT) as two:
             with unhurried(heard, one, two) as hearer:
                 hearer.waits(3)
@@ -65,13 +73,18 @@ async def test_waiting_for_the_model_stops_every_clock_until_it_is_asked() -> No
                 hearer.waits(2)
                 hearer.asks()
                 await asyncio.Event().wait()
+
+    with pytest.raises(TimeoutError):
+        await asking()
     assert (heard.ahead, heard.asked) == ([3, 2], 1)
 
 
 async def test_a_wait_that_ends_badly_lets_the_clocks_go_on() -> None:
-    with pytest.raises(TimeoutError):
+    async def refused() -> None:
         async with asyncio.timeout(20), Deadline(MOMENT) as deadline:
-            with pytest.raises(LookupError), unhurried(RecordingHearer(), deadline) as hearer:
+            with unhurried(RecordingHearer(), deadline) as hearer:
                 hearer.waits(1)
-                raise LookupError
             await asyncio.Event().wait()
+
+    with pytest.raises(TimeoutError):
+        await refused()
