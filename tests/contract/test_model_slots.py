@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -246,6 +247,49 @@ async def test_the_place_of_a_frozen_process_is_free_when_its_lease_ends(
         await frozen.cancel()
         await frozen_too.cancel()
         assert not await rows(two)
+
+
+async def test_the_place_of_a_killed_process_is_free_long_before_its_lease_ends(
+    postgres_dsn: str,
+) -> None:
+    lease = timedelta(seconds=6)
+    async with two_clients(postgres_dsn, lease=lease) as (one, two):
+        await one.listen()
+
+        async def server_has_run_for_a_lease() -> bool:
+            [row] = await query(
+                two.database,
+                "SELECT statement_timestamp() - CAST(:span AS interval) "
+                "> pg_postmaster_start_time() AS y",
+                span=lease,
+            )
+            return bool(row["y"])
+
+        await until(server_has_run_for_a_lease)
+        killed = await one.ask("killed", ONE)
+        waiting = await two.ask("waiting", ONE)
+        # The last beat is three seconds old; three are left.
+        await query(
+            two.database,
+            "UPDATE model_wait SET lease_until = lease_until - 3000 WHERE owner = 'one'",
+        )
+        await two.slots.renew()
+        assert two.figures.expired == 0
+        await one.freeze()
+
+        async def freed() -> bool:
+            [row] = await query(
+                two.database,
+                "SELECT count(*) AS n FROM model_wait WHERE owner = 'one' "
+                "AND lease_until <= lycatra_now()",
+            )
+            assert row["n"] == 0, "its lease has ended, which proves nothing"
+            await two.slots.renew()
+            return two.figures.expired == 1
+
+        await until(freed)
+        await waiting.finish()
+        await killed.cancel()
 
 
 async def test_a_process_that_has_not_renewed_for_a_while_is_given_no_place(

@@ -116,14 +116,19 @@ class Client:
     """One process. On SQLite, which has only one, two of them are two parts of it."""
 
     def __init__(
-        self, opened: OpenedDatabase, owner: str, model: Model, beside: "Client | None" = None
+        self,
+        opened: OpenedDatabase,
+        owner: str,
+        model: Model,
+        lease: timedelta,
+        beside: "Client | None" = None,
     ) -> None:
         self.database = opened.database
         self.signals = opened.signals
         self.owner = owner
         self.model = model
         self.figures: WaitFigures = beside.figures if beside else WaitFigures()
-        store = WaitStore(opened.database, owner, LEASE)
+        store = WaitStore(opened.database, owner, lease)
         self.slots: ModelSlots = (
             beside.slots if beside else ModelSlots(store, opened.signals, self.figures)
         )
@@ -176,7 +181,9 @@ class Client:
 
 
 @asynccontextmanager
-async def two_clients(url: str, *, pool_size: int = 4) -> AsyncIterator[tuple[Client, Client]]:
+async def two_clients(
+    url: str, *, pool_size: int = 4, lease: timedelta = LEASE
+) -> AsyncIterator[tuple[Client, Client]]:
     """Two on one store, that ask one model."""
     model = Model()
     async with AsyncExitStack() as stack:
@@ -186,7 +193,8 @@ async def two_clients(url: str, *, pool_size: int = 4) -> AsyncIterator[tuple[Cl
             stack.push_async_callback(opened.database.close)
             await migrate(opened.database)
             is_same = clients and opened.database.dialect is Dialect.SQLITE
-            clients.append(Client(opened, name, model, clients[0] if is_same else None))
+            beside = clients[0] if is_same else None
+            clients.append(Client(opened, name, model, lease, beside))
             stack.push_async_callback(clients[-1].freeze)
         yield clients[0], clients[1]
 
