@@ -41,6 +41,7 @@ QUESTIONS: Final = (
     agent_turn.QUESTION,
     questions_at_once.QUESTION,
     questions_at_once.FAIRNESS,
+    questions_at_once.STOP,
 )
 
 

@@ -10,19 +10,18 @@ import itertools
 import json
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
 import aiohttp
 
-from benchmarks.measuring import CannotMeasureError, Figure, at_most, in_time, percentile, require
+from benchmarks.measuring import Figure, at_most, in_time, percentile, require
 from benchmarks.programs import resident_mb
 from benchmarks.question import Bench, Question
 from benchmarks.scripted_server import running_model
 from benchmarks.servers.scripted_model import AFTER_300_MS, ANSWER, ASKED, AT_ONCE, NEVER
 from lycatra_appservice.matrix.events import REPLY_MARKER
 from lycatra_appservice.model import JSON
-from lycatra_appservice.settings import Model
 from tests.support.homeserver_stub import (
     AS_TOKEN,
     SERVER_NAME,
@@ -34,8 +33,8 @@ from tests.support.lycatra import Lycatra, lycatra_config
 PEOPLE: Final = 10
 _ROUNDS: Final = 8
 _ANSWER_MS: Final = 300
-_LIMIT: Final = "max_concurrency"
 _AT_ONCE: Final = 2
+_STOPS: Final = 5  # a round
 _COMMANDS: Final = 20  # a round
 _CONVERSATIONS: Final = 1000
 _KNOWN: Final = 100  # conversations after which every cache is as full as it gets
@@ -47,12 +46,13 @@ _HS_TOKEN: Final = AS_TOKEN[::-1]
 
 
 class Chat:
-    """Rooms of people beside one replica; made by `opened_chat`."""
+    """Rooms of people beside replicas, which are pushed to in turn; made by `opened_chat`."""
 
     def __init__(
-        self, stub: HomeserverStub, lycatra: Lycatra, http: aiohttp.ClientSession
+        self, stub: HomeserverStub, replicas: Sequence[Lycatra], http: aiohttp.ClientSession
     ) -> None:
-        self.lycatra = lycatra
+        self.lycatra = replicas[0]
+        self._next = itertools.cycle(replicas)
         self._stub = stub
         self._http = http
         self._ids = itertools.count(1)
@@ -68,18 +68,28 @@ class Chat:
 
     async def say(self, room: str, text: str) -> tuple[str, float]:
         """Push a message of the room's first member; its id, and when it was pushed."""
+        return await self._push(
+            room, "m.room.message", {"msgtype": "m.text", "body": text, "m.mentions": {}}
+        )
+
+    async def react(self, room: str, event_id: str, key: str) -> tuple[str, float]:
+        """The same for a reaction."""
+        relation = {"rel_type": "m.annotation", "event_id": event_id, "key": key}
+        return await self._push(room, "m.reaction", {"m.relates_to": relation})
+
+    async def _push(self, room: str, kind: str, content: JSON) -> tuple[str, float]:
         event_id = f"$asked{next(self._ids)}"
         event = {
-            "type": "m.room.message",
+            "type": kind,
             "event_id": event_id,
             "room_id": room,
             "sender": next(iter(self._stub.rooms[room].members)),
-            "content": {"msgtype": "m.text", "body": text, "m.mentions": {}},
+            "content": content,
             "origin_server_ts": round(time.time() * 1000),
             "unsigned": {"age": 1},
         }
         began = time.perf_counter()
-        url = f"{self.lycatra.url}/_matrix/app/v1/transactions/{event_id[1:]}"
+        url = f"{next(self._next).url}/_matrix/app/v1/transactions/{event_id[1:]}"
         async with self._http.put(
             url, json={"events": [event]}, headers={"Authorization": f"Bearer {_HS_TOKEN}"}
         ) as answer:
@@ -139,7 +149,7 @@ async def _commands_while_hanging(bench: Bench) -> Figure:
         await chat.ask_ms(group, "!list updates", "Updates")
         for n in range(PEOPLE):
             await chat.say(chat.direct_room(n), "is the wiki up?")
-        await _until_hanging(base_url)
+        await _until_hanging(base_url, PEOPLE)
         for _ in in_time(_ROUNDS, _SECONDS):
             waits = [
                 await chat.ask_ms(group, "!list updates", "Updates") for _ in range(_COMMANDS)
@@ -173,10 +183,17 @@ async def _ask_all(chat: Chat, rooms: Sequence[str]) -> Sequence[float]:
     return await asyncio.gather(*asking)
 
 
-async def _until_hanging(base_url: str) -> None:
+async def _until_hanging(base_url: str, requests: int) -> None:
     """Return when the model has been asked by as many as it will be."""
     async with asyncio.timeout(_SECONDS):
-        while (await _asked(base_url))["now"] < PEOPLE:  # noqa: ASYNC110 (another process)
+        while (await _asked(base_url))["now"] < requests:  # noqa: ASYNC110 (another process)
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+
+
+async def _until_left(base_url: str) -> None:
+    """Return when nobody waits for the model any more."""
+    async with asyncio.timeout(_SECONDS):
+        while (await _asked(base_url))["now"]:  # noqa: ASYNC110 (another process)
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
 
@@ -192,10 +209,11 @@ async def _asked(base_url: str) -> Mapping[str, int]:
 
 @asynccontextmanager
 async def opened_chat(
-    bench: Bench, model: str, **settings: JSON
+    bench: Bench, model: str, *, replicas: int = 1, **settings: JSON
 ) -> AsyncIterator[tuple[Chat, str]]:
-    """A replica with this model and these settings of it, and the model's address."""
+    """Replicas with this model and these settings of it, and the model's address."""
     async with (
+        AsyncExitStack() as running,
         bench.postgres.fresh_database() as dsn,
         running_homeserver_stub() as stub,
         running_model(bench.folder) as base_url,
@@ -203,20 +221,23 @@ async def opened_chat(
     ):
         for user in (_MAIN, _UPDATES):
             stub.add_user(user)  # who is in a room exists
-        config = lycatra_config(
-            homeserver_url=stub.url.rstrip("/"),
-            server_name=SERVER_NAME,
-            registration=bench.folder / "unused.yaml",
-            database_url=dsn,
-            appservice_url="http://127.0.0.1:1",
-            model_url=base_url,
-            more={"log": {"level": "INFO"}, "access": {"viewer": [f"*:{SERVER_NAME}"]}},
-        )
-        config["model"] |= {"model": model, **settings}
-        config["appservice"] |= {"as_token": AS_TOKEN, "hs_token": _HS_TOKEN}
-        del config["appservice"]["registration_file"]
-        async with Lycatra(bench.folder, config, f"questions-{model}") as lycatra:
-            yield Chat(stub, lycatra, http), base_url
+        started = []
+        for number in range(replicas):
+            config = lycatra_config(
+                homeserver_url=stub.url.rstrip("/"),
+                server_name=SERVER_NAME,
+                registration=bench.folder / "unused.yaml",
+                database_url=dsn,
+                appservice_url="http://127.0.0.1:1",
+                model_url=base_url,
+                more={"log": {"level": "INFO"}, "access": {"viewer": [f"*:{SERVER_NAME}"]}},
+            )
+            config["model"] |= {"model": model, **settings}
+            config["appservice"] |= {"as_token": AS_TOKEN, "hs_token": _HS_TOKEN}
+            del config["appservice"]["registration_file"]
+            lycatra = Lycatra(bench.folder, config, f"questions-{model}-{number}")
+            started.append(await running.enter_async_context(lycatra))
+        yield Chat(stub, started, http), base_url
 
 
 def _body(content: JSON) -> str:
@@ -226,12 +247,14 @@ def _body(content: JSON) -> str:
 
 async def measure_fairness(bench: Bench) -> Sequence[Figure]:
     """Ten people, and a model that takes two requests at once: how late is the last, and who."""
-    if _LIMIT not in Model.model_fields:
-        raise CannotMeasureError(f"a model has no setting {_LIMIT!r} yet")
+    return [*await _fairness(bench, 1, "two_at_once"), *await _fairness(bench, 2, "two_replicas")]
+
+
+async def _fairness(bench: Bench, replicas: int, name: str) -> Sequence[Figure]:
     lasts: list[float] = []
     behind: list[float] = []
-    limit = {_LIMIT: _AT_ONCE}
-    async with opened_chat(bench, AFTER_300_MS, **limit) as (chat, base_url):
+    opened = opened_chat(bench, AFTER_300_MS, replicas=replicas, max_concurrency=_AT_ONCE)
+    async with opened as (chat, base_url):
         rooms = [chat.direct_room(n) for n in range(PEOPLE)]
         await _ask_all(chat, rooms)
         await _asked(base_url)
@@ -243,16 +266,41 @@ async def measure_fairness(bench: Bench) -> Sequence[Figure]:
         most = (await _asked(base_url))["most"]
     require(most == _AT_ONCE, f"{most} requests were under way at once, not {_AT_ONCE}")
     return [
-        Figure(name="two_at_once_last", unit="s", rounds=lasts, goal=at_most(3.45)),
-        Figure(name="two_at_once_rounds_behind", unit="rounds", rounds=behind, goal=at_most(1)),
+        Figure(name=f"{name}_last", unit="s", rounds=lasts, goal=at_most(3.45)),
+        Figure(name=f"{name}_rounds_behind", unit="rounds", rounds=behind, goal=at_most(1)),
     ]
+
+
+async def measure_stop(bench: Bench) -> Sequence[Figure]:
+    """How long after a 🛑, pushed to either of two replicas, has the model's server been left?"""
+    p95: list[float] = []
+    opened = opened_chat(bench, NEVER, replicas=2, max_concurrency=1)
+    async with opened as (chat, base_url):
+        room = chat.direct_room(0)
+        for _ in in_time(_ROUNDS, _SECONDS):
+            took = []
+            for _ in range(_STOPS):
+                question, _ = await chat.say(room, "is the wiki up?")
+                await _until_hanging(base_url, 1)
+                sign, began = await chat.react(room, question, "🛑")
+                await _until_left(base_url)
+                took.append((time.perf_counter() - began) * 1000)
+                await chat.until_answered(room, sign, "stopped")
+            p95.append(percentile(took, 0.95))
+    return [Figure(name="stopped_p95", unit="ms", rounds=p95, goal=at_most(1000))]
 
 
 FAIRNESS = Question(
     name="two_at_once",
-    figures=("two_at_once_last", "two_at_once_rounds_behind"),
+    figures=(
+        "two_at_once_last",
+        "two_at_once_rounds_behind",
+        "two_replicas_last",
+        "two_replicas_rounds_behind",
+    ),
     measure=measure_fairness,
 )
+STOP = Question(name="stop", figures=("stopped_p95",), measure=measure_stop)
 QUESTION = Question(
     name="questions_at_once",
     figures=("ten_people_p95", "command_while_hanging_p95", "rss_over_1000_conversations"),

@@ -176,6 +176,9 @@ class Model(Section):
     max_concurrency: int | None = Field(
         None, ge=1, le=1000, description="requests at a time, 1 to 1000; unset: no limit"
     )
+    max_waiting: int | None = Field(
+        None, ge=0, le=1000, description="requests that may come first, 0 to 1000; unset: 10"
+    )
     local: bool | None = Field(
         None, description="true or false; unset: by its address, see local_only"
     )
@@ -196,6 +199,13 @@ class Model(Section):
         None, description="a PEM file, if the server's certificate comes from your own authority"
     )
     proxy: ProxyUrl | None = Field(None, description="e.g. http://proxy.example.org:3128")
+
+    @field_validator("max_waiting")
+    @classmethod
+    def _waits_for_something(cls, waiting: int | None, info: ValidationInfo) -> int | None:
+        if waiting is not None and info.data.get("max_concurrency", 1) is None:
+            raise ValueError("should stand beside max_concurrency, or nothing waits")
+        return waiting
 
 
 class NamedModel(Model):

@@ -98,7 +98,7 @@ async def _main(port: int) -> None:
     application = web.Application(client_max_size=16 * 1024 * 1024)
     application.add_routes([web.post("/v1/chat/completions", model.complete)])
     application.add_routes([web.get(ASKED, model.asked)])
-    await serve(application, port)
+    await serve(application, port, sees_who_leaves=True)
 
 
 if __name__ == "__main__":

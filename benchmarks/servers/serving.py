@@ -19,9 +19,9 @@ def arguments() -> tuple[int, str]:
     return int(port), dsn
 
 
-async def serve(application: web.Application, port: int) -> None:
-    """Serve on loopback until SIGTERM."""
-    runner = web.AppRunner(application, access_log=None)
+async def serve(application: web.Application, port: int, *, sees_who_leaves: bool = False) -> None:
+    """Serve on loopback until SIGTERM; `sees_who_leaves` ends the handlers of clients that go."""
+    runner = web.AppRunner(application, access_log=None, handler_cancellation=sees_who_leaves)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     await until_terminated()

@@ -17,7 +17,7 @@ from lycatra_appservice.agent.backend import (
     ToolChoice,
     ToolSpec,
 )
-from lycatra_appservice.agent.messages import Message, ModelAnswer
+from lycatra_appservice.agent.messages import Message, ModelAnswer, ToolMessage
 from lycatra_appservice.agent.ports import HearerPort, SlotsPort
 from lycatra_appservice.agent.silent_cut import CutWatch, SilentCut
 from lycatra_appservice.agent.trimming import CHARS_PER_TOKEN, chars_of, chars_of_tools, fitted
@@ -90,6 +90,7 @@ class Asker:
         self._watch = watch
         self._slots = slots
         self._behalf = behalf
+        self._was_asked = False
         self._share = 1.0  # of the window's budget, which may turn out to be smaller
         self.forgot = False  # whether whole turns had to be left out
         self.silent_cut: SilentCut | None = None  # of the last answer, which is then not to trust
@@ -138,8 +139,10 @@ class Asker:
         try:
             async with AsyncExitStack() as until_read:
                 if self._slots is not None:
-                    slot = self._slots.held(self._behalf.person, hearer)
+                    begun = self._was_asked or isinstance(prompt.messages[-1], ToolMessage)
+                    slot = self._slots.held(self._behalf.person, hearer, begun=begun)
                     await until_read.enter_async_context(slot)
+                    self._was_asked = True
                 hearer.asks()
                 deltas = self._backend.stream(
                     prompt.messages, prompt.tools, tool_choice=prompt.tool_choice

@@ -73,6 +73,13 @@ class ModelBusyError(ModelError):
         )
 
 
+class ModelQueueFullError(ModelError):
+    """Not asked: too many requests wait for it already."""
+
+    said = Text("model_queue_full")
+    retryable = False  # whoever is told so decides when to ask again
+
+
 class ModelRestingError(ModelError):
     """Not asked: it failed so often lately that it is left alone for a while.
 

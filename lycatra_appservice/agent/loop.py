@@ -61,7 +61,7 @@ class _Unheard:
         """See HearerPort."""
 
 
-_UNHEARD: HearerPort = _Unheard()
+UNHEARD: HearerPort = _Unheard()
 _BE_VISIBLE = "Your answer was empty. Answer the person now, in plain words."
 
 
@@ -114,7 +114,7 @@ class Agent:
         toolbox: ToolboxPort,
         steps: StepsPort,
         wish: ModelWish = _ANY_MODEL,
-        hearer: HearerPort = _UNHEARD,
+        hearer: HearerPort = UNHEARD,
     ) -> AgentAnswer:
         """Answer, asking the toolbox as often as it takes.
 

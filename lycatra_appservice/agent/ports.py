@@ -92,9 +92,12 @@ class HearerPort(Protocol):
 class SlotsPort(Protocol):
     """How many requests one model takes at a time, and who is next."""
 
-    def held(self, person: UserID, hearer: HearerPort) -> AbstractAsyncContextManager[None]:
+    def held(
+        self, person: UserID, hearer: HearerPort, *, begun: bool
+    ) -> AbstractAsyncContextManager[None]:
         """A slot for one request, waited for; given back when the block ends.
 
         Held only during a request, not while tools run or people approve. Raises ModelError when
-        too many are waiting already.
+        too many are waiting already, unless the question that it belongs to has `begun` to be
+        answered: what was found for it would be lost.
         """

@@ -1,6 +1,6 @@
 """Wiring of the chat: gate, agent, handlers, and what runs their turns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -74,7 +74,7 @@ from lycatra_appservice.turns.sending import Sending
 from lycatra_appservice.turns.store import TurnStore
 from lycatra_appservice.turns.timers import TIMER, TimerTable
 from lycatra_appservice.turns.upkeep import Upkeep
-from lycatra_appservice.turns.worker import Worker, WorkerTiming
+from lycatra_appservice.turns.worker import Renewed, Worker, WorkerTiming
 from lycatra_appservice.words.catalogue import load_catalogue
 
 JOINED_CHANNEL: Final = "lycatra_joined"
@@ -198,7 +198,7 @@ async def build_chat(
         },
     )
     dispatcher = Dispatcher(parts.users, handlers)
-    worker, upkeep = _worker(parts, rooms, dispatcher)
+    worker, upkeep = _worker(parts, rooms, dispatcher, [models.slots] if models else [])
     return Chat(worker=worker, upkeep=upkeep, conversations=conversations)
 
 
@@ -361,7 +361,9 @@ def _agent(parts: Parts, models: RunningModels | None) -> Agent | None:
     return Agent(models.models, name=name, conceal=parts.conceal, watch=models.watch)
 
 
-def _worker(parts: Parts, rooms: RoomStore, dispatcher: Dispatcher) -> tuple[Worker, Upkeep]:
+def _worker(
+    parts: Parts, rooms: RoomStore, dispatcher: Dispatcher, beside: Sequence[Renewed]
+) -> tuple[Worker, Upkeep]:
     turns = parts.settings.turns
     store = TurnStore(parts.database, parts.owner, turns.lease)
     journal = Journal(parts.database, parts.owner)
@@ -371,5 +373,6 @@ def _worker(parts: Parts, rooms: RoomStore, dispatcher: Dispatcher) -> tuple[Wor
     upkeep = Upkeep(parts.database, parts.owner, turns.lease, tools=parts.registry.digest)
     timing = WorkerTiming(lease=turns.lease, poll=turns.poll)
     slots = {kind: getattr(turns.slots, kind) for kind in LaneKind}
-    worker = Worker(store, upkeep, runner, parts.opened.signals, parts.metrics, timing, slots)
+    signals, metrics = parts.opened.signals, parts.metrics
+    worker = Worker(store, upkeep, runner, signals, metrics, timing, slots, beside)
     return worker, upkeep

@@ -14,13 +14,15 @@ from lycatra_appservice.agent.asking import Window
 from lycatra_appservice.agent.backend import Backend
 from lycatra_appservice.agent.breaker import Breaker, GuardedBackend
 from lycatra_appservice.agent.chat_completions import ChatCompletionsBackend
-from lycatra_appservice.agent.limiting import ProcessSlots
+from lycatra_appservice.agent.model_wait import Limit, WaitStore
 from lycatra_appservice.agent.models import Models, OfferedModel
 from lycatra_appservice.agent.observing import ObservedBackend
 from lycatra_appservice.agent.silent_cut import CutWatch
+from lycatra_appservice.agent.slots import ModelSlots
 from lycatra_appservice.agent.tracing import MODEL, NO_TRACES, PROVIDER, Attribute, Tracer
 from lycatra_appservice.agent.watching import AgentWatch
 from lycatra_appservice.chat.model_host import is_local
+from lycatra_appservice.db.connection import Signals
 from lycatra_appservice.errors import ModelError
 from lycatra_appservice.ops.health import Probe, UnwellError
 from lycatra_appservice.ops.metrics import Metrics
@@ -43,6 +45,7 @@ _PROVIDERS: Final = {
     "perplexity.ai": "perplexity",
     "x.ai": "x_ai",
 }
+_MAX_WAITING: Final = 10  # some minutes at a slow model, and fewer than a replica's slots
 _ANOTHER_PROVIDER: Final = "openai_compatible"
 
 
@@ -51,6 +54,7 @@ class RunningModels:
     """The models of one process; whoever made them closes them by the stack."""
 
     models: Models
+    slots: ModelSlots
     probes: Mapping[str, Probe]
     patience: timedelta  # for a whole answer, whichever model gives it
     clients: Sequence[ChatCompletionsBackend]
@@ -69,9 +73,15 @@ def run_models(
     configured: Mapping[str, Model],
     metrics: Metrics,
     stack: AsyncExitStack,
+    waiting: WaitStore,
+    signals: Signals,
     tracer: Tracer = NO_TRACES,
 ) -> RunningModels | None:
-    """Build them, without a connection yet; None where none is configured."""
+    """Build them, without a connection yet; None where none is configured.
+
+    Somebody has to call `slots.renew` every second or so.
+    """
+    slots = ModelSlots(waiting, signals, metrics)
     offered, probes, breakers, clients = [], {}, {}, []
     for name, each in configured.items():
         client = ChatCompletionsBackend(each)
@@ -80,13 +90,14 @@ def run_models(
         breaker = breakers[name] = Breaker(name, monotonic)
         counted = ObservedBackend(name, client, metrics, monotonic, tracer, _described(each))
         backend = GuardedBackend(counted, breaker)
-        offered.append(_offered(name, each, backend, metrics))
+        offered.append(_offered(name, each, backend, metrics, slots))
         probes["model" if name == "model" else f"model {name}"] = _probe(client, breaker)
     if not offered:
         return None
     metrics.show_resting({name: breaker.has_opened for name, breaker in breakers.items()})
     return RunningModels(
         models=Models(offered, metrics),
+        slots=slots,
         probes=probes,
         clients=clients,
         watch=AgentWatch(metrics, tracer),
@@ -102,15 +113,21 @@ def measured_models(configured: Mapping[str, Model]) -> Sequence[MeasuredModel]:
     ]
 
 
-def _offered(name: str, model: Model, backend: Backend, metrics: Metrics) -> OfferedModel:
+def _offered(
+    name: str, model: Model, backend: Backend, metrics: Metrics, slots: ModelSlots
+) -> OfferedModel:
     window = Window(context_tokens=model.context_window, max_output_tokens=model.max_output_tokens)
     key = "model" if name == "model" else f"models.{name}"
+    limit = None
+    if model.max_concurrency is not None:
+        waiting = _MAX_WAITING if model.max_waiting is None else model.max_waiting
+        limit = Limit(model=name, at_once=model.max_concurrency, waiting=waiting)
     return OfferedModel(
         name=name,
         backend=backend,
         window=window,
         watch=CutWatch(key, metrics),
-        slots=ProcessSlots(model.max_concurrency) if model.max_concurrency else None,
+        slots=slots.of(limit) if limit else None,
         is_local=is_local(model),
         namespaces=frozenset(model.namespaces if isinstance(model, NamedModel) else ()),
     )

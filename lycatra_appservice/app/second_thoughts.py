@@ -19,6 +19,7 @@ from lycatra_appservice.chat.originals import Originals
 from lycatra_appservice.chat.retraction import FORGET, Retraction
 from lycatra_appservice.chat.rewording import Rewording
 from lycatra_appservice.chat.sources import SourcesPage
+from lycatra_appservice.chat.stop_sign import StopSign
 from lycatra_appservice.chat.stopping import Stopping
 from lycatra_appservice.chat.unasked import NoticeStore
 from lycatra_appservice.intake.sorter import EventSorter
@@ -71,13 +72,14 @@ def build_second_thoughts(
     originals = Originals(ground.client, ground.rooms, ground.users)
     rewording = Rewording(known, originals, revisions, inbox, as_trigger)
     stopping = Stopping(known, revisions, ground.rights)
+    stop_sign = StopSign(known, stopping, voting, ground.users, ground.rooms, composer)
     retraction = Retraction(known, Forgetting(database, memories), ground.client)
     notices = NoticeStore(database)
     magnifier = Magnifier(ground.rooms, ground.rights, sources, composer)
     return SecondThoughts(
         edit=EditHandler(ground.users, ground.rooms, rewording, composer, notices),
         redaction=RedactionHandler(known, originals, revisions, rewording, voting, inbox),
-        reaction=ReactionHandler(known, stopping, voting, magnifier, inbox, as_trigger),
+        reaction=ReactionHandler(known, stop_sign, voting, magnifier, inbox, as_trigger),
         stop=StopHandler(stopping, composer),
         jobs={FORGET: retraction.run},
     )

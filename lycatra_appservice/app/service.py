@@ -8,6 +8,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
+from lycatra_appservice.agent.model_wait import WaitStore
 from lycatra_appservice.app.chat import JOINED_CHANNEL, Chat, build_chat
 from lycatra_appservice.app.duties import (
     GAPS,
@@ -117,7 +118,11 @@ class Service:
         tracer = open_traces(
             self._settings.otlp, stack, instance=self.owner, conceal=parts.conceal
         )
-        models = run_models(self._settings.backends, parts.metrics, stack, tracer)
+        waiting = WaitStore(parts.database, parts.owner, self._settings.turns.lease)
+        signals = parts.opened.signals
+        models = run_models(
+            self._settings.backends, parts.metrics, stack, waiting, signals, tracer
+        )
         tools = ToolsWatch(parts.tools, Replicas(parts.database))
         board = HealthBoard(make_probes(parts, models.probes if models else {}, tools))
         stack.push_async_callback(board.close)

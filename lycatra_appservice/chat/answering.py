@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from lycatra_appservice.agent.loop import Agent, AgentAnswer, ModelWish
 from lycatra_appservice.agent.messages import message_from_json, message_to_json
+from lycatra_appservice.agent.ports import HearerPort
 from lycatra_appservice.agent.prompt import Question
 from lycatra_appservice.agent.tracing import INPUT_TOKENS, OUTPUT_TOKENS
 from lycatra_appservice.chat.approvals.asking_toolbox import AskingToolbox
@@ -63,17 +64,32 @@ class Answering:
         self._settling = settling
 
     async def answer(
-        self, toolbox: Toolbox, route: Ask, turn: Turn, inbound: Inbound, room: RoomView
+        self,
+        toolbox: Toolbox,
+        route: Ask,
+        turn: Turn,
+        inbound: Inbound,
+        room: RoomView,
+        hearer: HearerPort,
     ) -> Answered:
-        """Ask the agent. Raises ModelError, and whatever the turn's journal raises."""
+        """Ask the agent; `hearer` hears how it comes along.
+
+        Raises ModelError, and whatever the turn's journal raises.
+        """
         with self._agent.watch.invocation(turn.trigger_id, conversation_of(inbound)) as span:
-            answered = await self._answer(toolbox, route, turn, inbound, room)
+            answered = await self._answer(toolbox, route, turn, inbound, room, hearer)
             usage = answered.given.usage
             span.put({INPUT_TOKENS: usage.prompt, OUTPUT_TOKENS: usage.completion})
             return answered
 
     async def _answer(
-        self, toolbox: Toolbox, route: Ask, turn: Turn, inbound: Inbound, room: RoomView
+        self,
+        toolbox: Toolbox,
+        route: Ask,
+        turn: Turn,
+        inbound: Inbound,
+        room: RoomView,
+        hearer: HearerPort,
     ) -> Answered:
         before = await self._surroundings(toolbox, turn, inbound)
         question = Question(
@@ -92,7 +108,7 @@ class Answering:
         )
         asking = AskingToolbox(toolbox, occasion, self._desk, self._settling)
         offered = {tool.name for tool in toolbox.tools()}
-        given = await self._agent.answer(question, asking, turn, self._wish(route, room))
+        given = await self._agent.answer(question, asking, turn, self._wish(route, room), hearer)
         own = called_in(given.messages) & {*offered, *given.used}
         is_private = toolbox.has_private(own) or bool(before.get("is_private"))
         answered = await self._placed(given, turn, inbound, is_private=is_private)

@@ -176,6 +176,22 @@ class Metrics:
         """A prompt was probably cut silently by the server."""
         self._models.prompt_cut(backend)
 
+    def model_waited(self, backend: str, seconds: float) -> None:
+        """A request has got its place at a model after so long."""
+        self._models.waited(backend, seconds)
+
+    def model_waiting(self, backend: str, requests: int) -> None:
+        """So many requests of this replica wait for a model now."""
+        self._models.waiting(backend, requests)
+
+    def model_refused(self, backend: str) -> None:
+        """A request was refused, because too many wait for the model."""
+        self._models.refused(backend)
+
+    def model_wait_expired(self, backend: str, requests: int) -> None:
+        """Requests of replicas that are gone were dropped."""
+        self._models.wait_expired(backend, requests)
+
     def show_resting(self, resting: Mapping[str, Callable[[], bool]]) -> None:
         """Take what tells, by backend, whether a model is left alone now."""
         self._models.show_resting(resting)

@@ -24,6 +24,7 @@ _OUTCOMES: Final = (
 )
 # The boundaries that the semantic conventions advise.
 _SECONDS: Final = tuple(0.01 * 2**n for n in range(14))
+_WAITS: Final = (0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1200)
 _TOKENS: Final = tuple(4**n for n in range(14))
 _WHICH: Final = (
     "backend",
@@ -97,6 +98,31 @@ class ModelFigures:
             names,
             registry=registry,
         )
+        self._waited = Histogram(
+            "lycatra_llm_wait_seconds",
+            "From a request to its place at a model with max_concurrency",
+            names,
+            registry=registry,
+            buckets=_WAITS,
+        )
+        self._waiting = Gauge(
+            "lycatra_llm_waiting",
+            "Requests of this replica that wait for their place at a model",
+            names,
+            registry=registry,
+        )
+        self._refused = Counter(
+            "lycatra_llm_waits_refused_total",
+            "Requests that were refused because max_waiting were waiting already",
+            names,
+            registry=registry,
+        )
+        self._expired = Counter(
+            "lycatra_llm_waits_expired_total",
+            "Requests of replicas that are gone, whose places were freed",
+            names,
+            registry=registry,
+        )
         self._begin()
 
     def _begin(self) -> None:
@@ -107,8 +133,11 @@ class ModelFigures:
             self._gaps.labels(*which)
             for kind in ("input", "output"):
                 self._tokens.labels(*which, kind)
-            for instrument in (self._fallbacks, self._cuts, self._resting):
+            self._waited.labels(which[0])
+            for instrument in (self._fallbacks, self._cuts, self._refused, self._expired):
                 instrument.labels(which[0])
+            for gauge in (self._resting, self._waiting):
+                gauge.labels(which[0])
 
     def show_resting(self, resting: Mapping[str, Callable[[], bool]]) -> None:
         """Ask these, by backend, whenever somebody looks at the figures."""
@@ -136,6 +165,26 @@ class ModelFigures:
         """A request went on to the next model."""
         if backend in self._which:
             self._fallbacks.labels(backend).inc()
+
+    def waited(self, backend: str, seconds: float) -> None:
+        """A request has got its place."""
+        if backend in self._which:
+            self._waited.labels(backend).observe(seconds)
+
+    def waiting(self, backend: str, requests: int) -> None:
+        """So many requests of this process wait now."""
+        if backend in self._which:
+            self._waiting.labels(backend).set(requests)
+
+    def refused(self, backend: str) -> None:
+        """A request was refused because too many wait."""
+        if backend in self._which:
+            self._refused.labels(backend).inc()
+
+    def wait_expired(self, backend: str, requests: int) -> None:
+        """Requests of replicas that are gone were dropped."""
+        if backend in self._which:
+            self._expired.labels(backend).inc(requests)
 
     def prompt_cut(self, backend: str) -> None:
         """A prompt was probably cut silently."""

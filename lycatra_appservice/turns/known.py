@@ -66,6 +66,10 @@ class KnownTurns:
         row = await self._database.fetch_one(self._sql["find"], trigger_id=trigger_id)
         return _known(row) if row else None
 
+    async def is_shown(self, trigger_id: str) -> bool:
+        """Whether there is something of a turn that works or waits, which its end will change."""
+        return bool(await self._database.fetch_one(self._sql["is_shown"], trigger_id=trigger_id))
+
     async def find_message(self, event_id: EventID) -> OurMessage | None:
         """A message, edit or reaction of ours; None for what others have sent."""
         row = await self._database.fetch_one(self._sql["find_message"], event_id=event_id)

@@ -69,8 +69,9 @@ class Revisions:
     async def cancel(self, trigger_id: str) -> bool:
         """Cancel a person's turn: at once while nobody works on it, else by asking to stop.
 
-        What it waits for is withdrawn. False when there is none, when it has ended, or while it
-        changes something: that is never broken off in the middle, and ends with its answer.
+        What it waits for is withdrawn. False when there is none, when it has ended or been asked
+        to stop before, or while it changes something: that is never broken off in the middle, and
+        ends with its answer.
         """
         return await self._held.hold(trigger_id, self._cancel) or False
 
@@ -107,7 +108,7 @@ class Revisions:
         asked = await connection.fetch_one(self._turns["request_cancel"], turn_id=turn["id"])
         if asked:
             await connection.notify(CANCEL_CHANNEL, str(turn["id"]))
-        return asked is not None
+        return asked is not None and not turn["cancel_requested"]
 
     async def _replace(
         self, connection: Connection, turn: Row, *, trigger: Trigger, reopen: bool

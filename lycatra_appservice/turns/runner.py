@@ -9,6 +9,7 @@ from typing import Final, Protocol, TypeVar
 
 from lycatra_appservice.errors import LycatraError, StoreUnavailableError
 from lycatra_appservice.model import LaneKind, Outgoing
+from lycatra_appservice.turns.deadline import Deadline
 from lycatra_appservice.turns.giving_up import (
     NOT_THE_HANDLERS,
     Apologies,
@@ -198,10 +199,11 @@ class TurnRunner:
         steps = await self._journal.steps(turn) if turn.journaled else {}
         expect_worth_trying(turn, steps)
         approvals = await self._journal.approvals(turn)
-        running = Turn(turn, lease, self._journal, self._sending, steps, approvals)
+        deadline = Deadline(self._deadlines[lease.kind])
+        running = Turn(turn, lease, self._journal, self._sending, steps, approvals, deadline)
         last_try = is_last_try(turn)
         try:
-            async with asyncio.timeout(self._deadlines[lease.kind].total_seconds()):
+            async with deadline:
                 outgoing = await self._handler.handle(running)
             return await self._begin_sending(lease, turn, running.next_n, outgoing)
         except NOT_THE_HANDLERS:

@@ -1,12 +1,14 @@
 """What a handler works with: its trigger, a journal for what it does, and a way to send."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
 from functools import partial
 from typing import NoReturn, Protocol
 
 from lycatra_appservice.errors import LycatraError, OutcomeUnknownError
 from lycatra_appservice.model import JSON, EventID, LaneKind, Outgoing
 from lycatra_appservice.turns.approvals import Approval, ApprovalState, NewApproval, Withdrawal
+from lycatra_appservice.turns.deadline import Deadline
 from lycatra_appservice.turns.journal import Journal, hash_arguments
 from lycatra_appservice.turns.progress import ProgressRows
 from lycatra_appservice.turns.records import (
@@ -38,8 +40,10 @@ class Turn:
         sending: Sending,
         steps: Mapping[str, StoredStep],
         approvals: Sequence[Approval] = (),
+        deadline: Deadline | None = None,
     ) -> None:
         """`approvals` are those that this run has waited for, as they stand now."""
+        self.deadline = deadline or Deadline(timedelta.max)  # of this run; entered by its runner
         self._stored = stored
         self._lease = lease
         self._journal = journal

@@ -91,6 +91,10 @@ WITH held AS MATERIALIZED (
 UPDATE lane SET lease_until = lycatra_now() + :lease_ms FROM held WHERE lane.key = held.key
 RETURNING lane.key, lane.fence
 
+-- name: cancelled
+SELECT id FROM turn
+WHERE lane = ANY(CAST(:lanes AS text[])) AND state IN ('running', 'sending') AND cancel_requested = 1
+
 -- name: fences
 SELECT key, fence FROM lane WHERE key = ANY(CAST(:lanes AS text[]))
 

@@ -46,6 +46,11 @@ ORDER BY t.id LIMIT 1
 UPDATE lane SET lease_until = lycatra_now() + :lease_ms
 WHERE owner = :owner AND key IN (SELECT value FROM json_each(:lanes)) RETURNING key, fence
 
+-- name: cancelled
+SELECT id FROM turn
+WHERE lane IN (SELECT value FROM json_each(:lanes)) AND state IN ('running', 'sending')
+  AND cancel_requested = 1
+
 -- name: fences
 SELECT key, fence FROM lane WHERE key IN (SELECT value FROM json_each(:lanes))
 

@@ -51,6 +51,12 @@ class Upkeep:
         fences = {row["key"]: row["fence"] for row in rows}
         return {lease for lease in missing if fences.get(lease.lane) != lease.fence}
 
+    async def cancelled(self, leases: Sequence[Lease]) -> set[int]:
+        """The turns of these lanes that people have taken back while they run."""
+        lanes = self._list([lease.lane for lease in leases])
+        rows = await self._database.fetch(self._sql["cancelled"], lanes=lanes)
+        return {row["id"] for row in rows}
+
     async def free_dead(self) -> int:
         """Free the lanes of workers that are gone; return how many."""
         async with self._database.transaction() as connection:

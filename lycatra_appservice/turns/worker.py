@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -55,6 +55,13 @@ class WorkerObserver(Protocol):
         """A lane was taken from us, or could not be renewed in time."""
 
 
+class Renewed(Protocol):
+    """Something else that this process holds by leases, and that its turns need."""
+
+    async def renew(self) -> None:
+        """Renew them all. Raises StoreUnavailableError when that could not be done."""
+
+
 @dataclass(slots=True)
 class _Running:
     tasks: dict[Lease, LaneTask] = field(default_factory=dict)
@@ -75,13 +82,16 @@ class Worker:
         observer: WorkerObserver,
         timing: WorkerTiming,
         slots: Mapping[LaneKind, int] = SLOTS,
+        beside: Sequence[Renewed] = (),
     ) -> None:
+        """`beside` is renewed by the same beat, so that it ends with the lanes if that fails."""
         self._store = store
         self._upkeep = upkeep
         self._runner = runner
         self._observer = observer
         self._timing = timing
         self._slots = slots
+        self._beside = beside
         self._running = _Running()
         self._wake = asyncio.Event()
         self._draining = asyncio.Event()
@@ -193,6 +203,10 @@ class Worker:
         held = list(self._running.tasks)
         if held:
             self._lose(await self._upkeep.beat(held))
+            for turn_id in await self._upkeep.cancelled(held):
+                self._on_cancel(str(turn_id))  # the notification may have been lost
+        for each in self._beside:
+            await each.renew()
         freed = await self._upkeep.free_dead()
         if freed:
             logger.warning("lanes_recovered", extra={"lanes": freed})

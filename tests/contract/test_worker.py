@@ -267,6 +267,27 @@ async def test_a_handler_that_takes_too_long_is_tried_again_and_then_apologised_
     assert "answer to $a" not in rooms.said()
 
 
+async def test_what_a_handler_waits_for_without_its_fault_is_not_counted(
+    replicas: Replicas, handler: ScriptedHandler, rooms: Rooms
+) -> None:
+    span = timedelta(milliseconds=30)
+    replica = await replicas.add(handler, deadlines={**DEADLINES, LaneKind.ASK: span})
+
+    async def waiting(turn: Turn) -> Sequence[Outgoing]:
+        turn.deadline.pause()
+        passed = asyncio.Event()
+        asyncio.get_running_loop().call_later(3 * span.total_seconds(), passed.set)
+        await passed.wait()
+        return [message("answer")]
+
+    handler.scripts["$a"] = waiting
+    await replica.inbox.store([trigger("$a")])
+    await replica.start()
+
+    assert await until_ended(replica.database) == {"$a": "done"}
+    assert handler.runs["$a"] == 1
+
+
 class BareError(Exception):
     """Its words cannot be stored as they are."""
 

@@ -276,7 +276,7 @@ async def test_a_stop_ends_what_runs_and_one_line_says_so(live: Live) -> None:
     assert not await answers_to(room, question)
 
 
-async def test_a_stop_sign_ends_a_question_without_a_word(live: Live) -> None:
+async def test_a_stop_sign_ends_a_question_and_one_line_says_so(live: Live) -> None:
     room = await live.stage.room()
     question = await thinking(live, room, "lycatra: think")
 
@@ -287,7 +287,9 @@ async def test_a_stop_sign_ends_a_question_without_a_word(live: Live) -> None:
     await live.tables.until_state(question, "cancelled")
     await live.tables.until_idle()
     assert not await answers_to(room, question)
-    assert await said_unless_welcome(live, room) == []
+    assert await said_unless_welcome(live, room) == [
+        "I have stopped. Nothing more will come of it."
+    ]
 
 
 async def said_unless_welcome(live: Live, room: Room) -> list[str]:

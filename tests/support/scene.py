@@ -1,5 +1,6 @@
 """The chat on a stub homeserver: events come as by a push, turns run when a test says so."""
 
+import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -15,6 +16,7 @@ import aiohttp
 from pydantic import SecretStr
 
 from lycatra_appservice.agent.loop import Agent
+from lycatra_appservice.agent.model_wait import WaitStore
 from lycatra_appservice.agent.tracing import NO_TRACES, Tracer
 from lycatra_appservice.app.approving import build_approving
 from lycatra_appservice.app.coming_and_going import Ground, build_coming_and_going
@@ -58,7 +60,7 @@ from lycatra_appservice.chat.unasked import NoticeStore, Unasked
 from lycatra_appservice.chat.welcome import Welcome
 from lycatra_appservice.chat.whoami import WhoAmI
 from lycatra_appservice.chat.without_model import WithoutModel, plain_questions
-from lycatra_appservice.db.connection import Database
+from lycatra_appservice.db.connection import Database, Signals
 from lycatra_appservice.db.migrate import migrate
 from lycatra_appservice.db.open import open_database
 from lycatra_appservice.errors import ToolFailedError
@@ -96,13 +98,13 @@ from lycatra_appservice.toolkit.rights import Rights
 from lycatra_appservice.toolkit.state import StateStore
 from lycatra_appservice.toolkit.stored_timers import StoredTimers
 from lycatra_appservice.toolkit.toolbox import Gate
-from lycatra_appservice.turns.journal import Journal
 from lycatra_appservice.turns.known import KnownTurns
 from lycatra_appservice.turns.progress import PROGRESS, ProgressTable
 from lycatra_appservice.turns.runner import TurnRunner
 from lycatra_appservice.turns.sending import Sending
 from lycatra_appservice.turns.timers import TIMER, TimerTable
 from lycatra_appservice.turns.turn import Turn
+from lycatra_appservice.turns.worker import SLOTS, Worker
 from lycatra_appservice.words.catalogue import load_catalogue
 from tests.support.homeserver_stub import (
     AS_TOKEN,
@@ -112,7 +114,7 @@ from tests.support.homeserver_stub import (
 )
 from tests.support.migrated import lay_out
 from tests.support.toolbench import CANARY, Calls, Lists, a_tool, all_well
-from tests.support.turns import Engine, Figures
+from tests.support.turns import FAST, LEASE, Engine, Figures
 
 PERSON: Final = UserID("@person:hs.test")
 OTHER: Final = UserID("@other:hs.test")
@@ -200,12 +202,13 @@ class Scene:
         patience: timedelta,
         limits: Invitations,
         commands: CommandWords,
+        owner: str,
     ) -> None:
         self.stub = stub
         self.database = database
         self.users = users
         self.client = client
-        self.engine = Engine(database)
+        self.engine = Engine(database, owner)
         jobs = RoomJobs(self.engine.inbox)
         self.rooms = RoomStore(database, client, users, jobs.after_reading)
         self.limits = limits
@@ -225,6 +228,8 @@ class Scene:
         self._ids = itertools.count(1)
         self.runner: TurnRunner
         self.trail: AuditTrail
+        self.signals: Signals
+        self.running: RunningModels | None = None
 
     def build(
         self,
@@ -390,7 +395,7 @@ class Scene:
             },
         )
         dispatcher = Dispatcher(self.users, handlers)
-        journal = Journal(self.database, "one")
+        journal = self.engine.journal
         deliverer = MatrixDeliverer(self.client, self.users, is_encrypted=self.rooms.is_encrypted)
         self.runner = TurnRunner(
             self.engine.store,
@@ -520,11 +525,13 @@ async def open_scene(
     conceal: Mask = str,
     models: Mapping[str, Model] = MappingProxyType({}),
     tracer: Tracer = NO_TRACES,
+    owner: str = "one",
 ) -> AsyncIterator[Scene]:
     """A scene on SQLite; without `model_url` or `models` no model is configured.
 
     `beside` shares its homeserver, and its database only where `database_url` says so. By
-    `clock` a standing grows old. `conceal` takes the configuration's secrets out of texts.
+    `clock` a standing grows old. `owner` tells two replicas of one
+    database apart. `conceal` takes the configuration's secrets out of texts.
     """
     users = VirtualUsers(server_name=SERVER_NAME, namespaces=NAMESPACES)
     registry = Registry(NAMESPACES, tools)
@@ -538,7 +545,8 @@ async def open_scene(
             stub.add_user(user)
         url = database_url or f"sqlite:///{folder / 'lycatra.db'}"
         await lay_out(url)
-        database = (await open_database(url)).database
+        opened = await open_database(url, owner=owner)
+        database = opened.database
         stack.push_async_callback(database.close)
         await migrate(database)
         trail = await stack.enter_async_context(AuditTrail(database))
@@ -559,12 +567,16 @@ async def open_scene(
         if model_url is not None:
             models = {"model": ModelSettings(base_url=model_url, api_key=model_key)}
         metrics = Metrics(models=measured_models(models))
-        running = run_models(models, metrics, stack, tracer)
+        waiting = WaitStore(database, owner, LEASE)
+        running = run_models(models, metrics, stack, waiting, opened.signals, tracer)
         commands = CommandWords(tools, ("!", "/")).without(access.off(Face.COMMAND))
-        scene = Scene(stub, database, users, client, patience, limits or Invitations(), commands)
+        scene = Scene(
+            stub, database, users, client, patience, limits or Invitations(), commands, owner
+        )
         scene.zone = ZoneInfo(zone)
         scene.progress = progress or ProgressTiming()
         scene.models, scene.metrics = models, metrics
+        scene.signals, scene.running = opened.signals, running
         rights = Rights(access, Standings(scene.rooms, client, users, clock))
         gate = Gate(
             registry,
@@ -592,3 +604,27 @@ def _agent(running: RunningModels | None, conceal: Mask) -> Agent | None:
         """Attempts follow each other at once."""
 
     return Agent(running.models, delay=no_delay, conceal=conceal, watch=running.watch)
+
+
+@asynccontextmanager
+async def at_work(scene: Scene, *, listening: bool = True) -> AsyncIterator[Worker]:
+    """A worker that runs the scene's turns meanwhile; not `listening`, it hears no hint."""
+    beside = [scene.running.slots] if scene.running else []
+    store, upkeep, figures = scene.engine.store, scene.engine.upkeep, scene.figures
+    worker = Worker(store, upkeep, scene.runner, scene.signals, figures, FAST, SLOTS, beside)
+    connected = asyncio.Event()
+
+    async def ready() -> None:
+        connected.set()
+
+    tasks = [asyncio.create_task(worker.run())]
+    if listening:
+        tasks.append(asyncio.create_task(scene.signals.run(ready)))
+        async with asyncio.timeout(20):
+            await connected.wait()
+    try:
+        yield worker
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -388,6 +388,8 @@ def test_models_that_cannot_be_told_apart_are_a_mistake(
         ("body", "{max_tokens: 3}", "should not be here"),
         ("proxy", "socks5://x", "should be an address"),
         ("max_concurrency", "0", "should be greater"),
+        ("max_waiting", "5", "should stand beside max_concurrency"),
+        ("max_waiting", "-1", "should be greater"),
         ("connect_timeout", "1h", "should be less"),
         ("parallel_tool_calls", "maybe", "should be a valid boolean"),
         ("max_tokens", "3", "is not a setting"),

@@ -1,11 +1,11 @@
 """A question: the agent answers in prose, with the asker's tools and what was said before."""
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from lycatra_appservice.agent.loop import UNHEARD
 from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.answering import Answered, Answering
 from lycatra_appservice.chat.asides import Asides
@@ -16,11 +16,13 @@ from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.chat.progress import ProgressNotices
 from lycatra_appservice.chat.routes import Ask, Control
 from lycatra_appservice.chat.typing import TypingNotice
+from lycatra_appservice.chat.waiting import unhurried
 from lycatra_appservice.chat.without_model import Instead, WithoutModel
 from lycatra_appservice.errors import ModelError
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.model import Caller, Face, Inbound, Level, Outgoing, Reply, UserID
 from lycatra_appservice.toolkit.toolbox import Gate, Toolbox
+from lycatra_appservice.turns.deadline import Deadline
 from lycatra_appservice.turns.turn import Turn
 from lycatra_appservice.words.text import Text
 
@@ -127,10 +129,13 @@ class AskHandler:
         local_only = self._composer.settings(room).local_only == "on"
         try:
             async with (
-                asyncio.timeout(self._patience.total_seconds()),
+                Deadline(self._patience) as patience,
                 self._typing.shown(inbound.room_id, route.speaker),
             ):
-                answered = await self._answering.answer(toolbox, route, turn, inbound, room)
+                with unhurried(UNHEARD, patience, turn.deadline) as hearer:
+                    answered = await self._answering.answer(
+                        toolbox, route, turn, inbound, room, hearer
+                    )
         except TimeoutError:
             logger.warning("turn_took_too_long", extra={"patience": str(self._patience)})
             return messages.failed(messages.took_too_long(self._patience))

@@ -4,19 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
-from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.asking import MESSAGE, AsTrigger, aged
 from lycatra_appservice.chat.emoji import STOP_SIGNS, plain_emoji, vote_of
 from lycatra_appservice.chat.magnifier import MAGNIFYING_GLASSES, Magnifier
 from lycatra_appservice.chat.router import is_too_old
-from lycatra_appservice.chat.stopping import Stopping
+from lycatra_appservice.chat.stop_sign import StopSign
 from lycatra_appservice.chat.welcome import CHOICES
 from lycatra_appservice.matrix.events import age_of, is_id, mapping, text
-from lycatra_appservice.model import JSON, EventID, Outgoing, RoomID, UserID
+from lycatra_appservice.model import JSON, EventID, Outgoing, UserID
 from lycatra_appservice.turns.inbox import Inbox
-from lycatra_appservice.turns.known import KnownTurn, KnownTurns, OurMessage
+from lycatra_appservice.turns.known import KnownTurns, OurMessage
 from lycatra_appservice.turns.turn import Turn
-from lycatra_appservice.words.text import Said
 
 _VIA: Final = "pick"
 
@@ -34,9 +32,6 @@ class Votes(Protocol):
     ) -> Sequence[Outgoing]:
         """Count a reaction to `target`, if that is a card; return what there is to say."""
 
-    async def goes_on(self, turn: Turn, trigger_id: str, said: Said) -> Sequence[Outgoing]:
-        """Say this, once, if the change that a turn makes has begun."""
-
 
 class ReactionHandler:
     """Keys are compared as people see them. Our own reactions never come here."""
@@ -44,7 +39,7 @@ class ReactionHandler:
     def __init__(
         self,
         known: KnownTurns,
-        stopping: Stopping,
+        stop_sign: StopSign,
         votes: Votes,
         magnifier: Magnifier,
         inbox: Inbox,
@@ -52,7 +47,7 @@ class ReactionHandler:
     ) -> None:
         self._magnifier = magnifier
         self._known = known
-        self._stopping = stopping
+        self._stop_sign = stop_sign
         self._votes = votes
         self._inbox = inbox
         self._as_trigger = as_trigger
@@ -72,7 +67,7 @@ class ReactionHandler:
             return ()
         if key in STOP_SIGNS:
             stopped = message.turn if message else await self._known.find(target)
-            return () if stopped is None else await self._stop(turn, event, stopped)
+            return () if stopped is None else await self._stop_sign.stop(turn, event, stopped)
         if message is not None and key in MAGNIFYING_GLASSES:
             age = age_of(event, turn.input["age_ms"], turn.created_at_ms)
             return await self._magnifier.look(
@@ -81,15 +76,6 @@ class ReactionHandler:
         if message is not None:
             await self._pick(turn, event, EventID(target), message, key)
         return ()
-
-    async def _stop(
-        self, turn: Turn, event: Mapping[str, JSON], stopped: KnownTurn
-    ) -> Sequence[Outgoing]:
-        room_id, person = RoomID(event["room_id"]), UserID(event["sender"])
-        await self._stopping.stop_one(stopped, room_id, person)
-        if not await self._stopping.goes_on(stopped, room_id, person):
-            return ()
-        return await self._votes.goes_on(turn, stopped.trigger_id, messages.goes_on())
 
     async def _pick(
         self,

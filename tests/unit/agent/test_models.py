@@ -1,27 +1,26 @@
 """What one process does with several models: limits, windows, and what it tells the operator."""
 
-import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
 
 from lycatra_appservice.agent.asking import Window
-from lycatra_appservice.agent.backend import Backend
-from lycatra_appservice.agent.limiting import ProcessSlots
+from lycatra_appservice.agent.backend import Backend, ModelQueueFullError
 from lycatra_appservice.agent.loop import Agent, Models
 from lycatra_appservice.agent.messages import AssistantMessage, Message, Usage, UserMessage
 from lycatra_appservice.agent.models import ModelWish, OfferedModel
+from lycatra_appservice.agent.ports import HearerPort
 from lycatra_appservice.agent.silent_cut import CutWatch, SilentCut
+from lycatra_appservice.model import UserID
 from tests.support.model_server import (
     ModelServer,
     calls,
-    delta,
     model_server,
     refuses,
     says,
-    writes,
 )
 from tests.unit.agent.conftest import OpenBackend
 from tests.unit.agent.support import Journal, Toolbox, question
@@ -36,20 +35,6 @@ class Counting:
 
     def prompt_cut(self, backend: str) -> None:
         self.cuts.append(backend)
-
-
-class Hearer:
-    def __init__(self) -> None:
-        self.has_heard = asyncio.Event()
-
-    def waits(self, ahead: int) -> None: ...
-
-    def asks(self) -> None: ...
-
-    def wrote(self, text: str) -> None:
-        self.has_heard.set()
-
-    def calls(self, tools: Sequence[str]) -> None: ...
 
 
 def offered(name: str, backend: Backend, window: int = 8192, **more: object) -> OfferedModel:
@@ -107,23 +92,71 @@ def test_the_wished_model_comes_first_and_the_others_keep_their_order(
     assert [each.name for each in models.line_up(ModelWish(name="gone"))] == ["a", "b", "c"]
 
 
-async def test_no_more_requests_run_at_once_than_configured_and_leaving_frees_the_place(
+class Places:
+    """A model with so many places; keeps how each request was asked for."""
+
+    def __init__(self, places: int) -> None:
+        self._free = places
+        self.asked: list[bool] = []
+        self.freed = 0
+
+    @asynccontextmanager
+    async def held(
+        self, person: UserID, hearer: HearerPort, *, begun: bool
+    ) -> AsyncIterator[None]:
+        self.asked.append(begun)
+        if not self._free and not begun:
+            raise ModelQueueFullError("10 requests wait")
+        yield
+        self.freed += 1
+
+
+async def test_where_too_many_wait_the_next_model_is_asked(
     server: ModelServer, backend_with: OpenBackend
 ) -> None:
-    limited = replace(offered("home", backend_with()), slots=ProcessSlots(1))
-    agent = Agent(Models([limited]))
-    server.will(writes(delta(content="one"), end="hang"), says("two"))
+    async with model_server() as second:
+        full = replace(offered("home", backend_with()), slots=Places(0))
+        other = offered("cloud", backend_with(base_url=second.base_url))
+        second.will(says("From the cloud."))
+        given = await Agent(Models([full, other])).answer(question(), Toolbox(), Journal())
+    assert given.said == "From the cloud."
+    assert server.asked == []
 
-    async with asyncio.timeout(10):
-        hearer = Hearer()
-        asking = agent.answer(question(), Toolbox(), Journal(), hearer=hearer)
-        first = asyncio.create_task(asking)
-        await hearer.has_heard.wait()
-        second = asyncio.create_task(agent.answer(question(), Toolbox(), Journal()))
-        await backend_with().probe()  # so the second one had the time to be sent
-        assert len(server.asked) == 1
-        first.cancel()
-        assert (await second).said == "two"
+
+async def test_where_too_many_wait_for_the_only_model_the_person_is_told(
+    backend_with: OpenBackend,
+) -> None:
+    full = replace(offered("home", backend_with()), slots=Places(0))
+    with pytest.raises(ModelQueueFullError):
+        await Agent(Models([full])).answer(question(), Toolbox(), Journal())
+
+
+async def test_a_place_is_free_while_tools_run_and_a_question_is_known_to_have_begun(
+    server: ModelServer, backend_with: OpenBackend
+) -> None:
+    places = Places(1)
+
+    async def look(_: object) -> object:
+        assert places.freed == 1
+        return "found"
+
+    server.will(refuses(503), calls(("look", "{}")), says("Done."))
+
+    async def no_delay(_: float) -> None:
+        """Attempts follow each other at once."""
+
+    models = Models([replace(offered("home", backend_with()), slots=places)])
+    agent = Agent(models, delay=no_delay)
+    journal = Journal()
+    await agent.answer(question(), Toolbox({"look": look}), journal)
+    assert places.asked == [False, True, True]
+    assert places.freed == 2
+
+    # Another process goes on with it.
+    del journal.done["2:model"]
+    server.will(says("Done."))
+    await agent.answer(question(), Toolbox({"look": look}), journal)
+    assert places.asked[-1] is True
 
 
 @pytest.mark.parametrize(

@@ -50,16 +50,21 @@ async def is_stopped(scene: Scene, trigger_id: str) -> bool:
 
 
 @pytest.mark.parametrize("key", ["🛑", "⏹️", "⏹"])
-async def test_a_stop_sign_on_a_question_stops_it_without_a_word(scene: Scene, key: str) -> None:
+async def test_a_stop_sign_on_a_question_stops_it_and_one_line_says_so(
+    scene: Scene, key: str
+) -> None:
     question, lease, turn = await running(scene)
 
-    await scene.push(reaction(scene, question, key))
+    await scene.push(*(reaction(scene, question, each) for each in (key, "🛑")))
     await work_off(scene, LaneKind.CONTROL)
 
     assert await is_stopped(scene, question)
     await scene.runner.run(lease, turn, go_on=False)
     await scene.work()
-    assert not scene.said()
+    [line] = scene.said()
+    assert line.body == "I have stopped. Nothing more will come of it."
+    assert (line.by, line.content["msgtype"]) == (MAIN, "m.notice")
+    assert line.content["m.relates_to"]["m.in_reply_to"]["event_id"] == question
     assert (await turn_states(scene.database))[question] == "cancelled"
 
 
@@ -85,7 +90,9 @@ async def test_a_question_that_waits_is_stopped_too(scene: Scene) -> None:
 
     await scene.work()
 
-    assert not scene.said()
+    assert [said.body for said in scene.said()] == [
+        "I have stopped. Nothing more will come of it."
+    ]
 
 
 @pytest.mark.parametrize(("who", "stops"), [(PERSON, True), (OPERATOR, True), (OTHER, False)])
