@@ -2,15 +2,19 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
 
 from lycatra_appservice.agent.asking import CONNECTION_LOST, Behalf, Delay, Prompt, Window
-from lycatra_appservice.agent.backend import ToolChoice, ToolSpec
+from lycatra_appservice.agent.backend import ToolChoice
 from lycatra_appservice.agent.calls import CallDesk
+from lycatra_appservice.agent.choice import Purpose, choice_in, choice_to_json
 from lycatra_appservice.agent.messages import (
     AssistantMessage,
     Message,
     ModelAnswer,
+    SmallerWindow,
     SystemMessage,
     Usage,
     UserMessage,
@@ -20,9 +24,13 @@ from lycatra_appservice.agent.messages import (
     with_note,
 )
 from lycatra_appservice.agent.models import FallingBack, Models, ModelWish
+from lycatra_appservice.agent.offering import Offered, Offering
+from lycatra_appservice.agent.patience import TurnPatience
 from lycatra_appservice.agent.ports import HearerPort, StepsPort, ToolboxPort
 from lycatra_appservice.agent.prompt import Question, system_message, with_speakers
-from lycatra_appservice.agent.trimming import intact
+from lycatra_appservice.agent.shelves import Shelves
+from lycatra_appservice.agent.specs import Specs
+from lycatra_appservice.agent.trimming import chars_of, intact
 from lycatra_appservice.model import JSON, File
 from lycatra_appservice.toolkit.redaction import Mask
 from lycatra_appservice.words.catalogue import in_english
@@ -61,6 +69,9 @@ class _Unheard:
 
 
 _UNHEARD: HearerPort = _Unheard()
+_RECENT = 4  # earlier messages that tell what a question is about, if it is only to be sorted
+_RECENT_CHARS = 300  # of each
+_QUESTION_CHARS = 2000
 _BE_VISIBLE = "Your answer was empty. Answer the person now, in plain words."
 
 
@@ -71,7 +82,8 @@ class AgentAnswer:
     `used` are the tools that gave results, by first use. `messages` are what this turn adds to the
     conversation's history: the question first, the answer last. `forgot`: earlier turns did not
     fit into the model's window. `requests` and `usage` count this turn, replayed answers included.
-    `files` are what the tools gave to be shown with it.
+    `files` are what the tools gave to be shown with it. `smaller` are the windows of models that
+    read less than configured, as far as this turn has found out.
     """
 
     said: Said
@@ -82,6 +94,7 @@ class AgentAnswer:
     requests: int
     usage: Usage
     files: Sequence[File] = ()
+    smaller: Sequence[SmallerWindow] = ()
 
 
 class Agent:
@@ -94,8 +107,11 @@ class Agent:
         name: str = "Lycatra",
         delay: Delay = asyncio.sleep,
         conceal: Mask = str,
+        patience: timedelta | None = None,
     ) -> None:
         """`name` is what the assistant is called; `delay` waits between attempts, in seconds.
+
+        `patience` is for a whole answer, without the time in which a model serves others first.
 
         `conceal` takes the secrets of the configuration out of what the model writes: its server
         knows the key, and proxies repeat requests in their answers.
@@ -104,6 +120,8 @@ class Agent:
         self._name = name
         self._delay = delay
         self._conceal = conceal
+        self._patience = patience
+        self._specs = Specs()
 
     async def answer(
         self,
@@ -117,17 +135,22 @@ class Agent:
 
         Every model answer and tool result is a step: run again with the same journal, it asks
         nobody anything twice. Raises ModelError with a sentence for the person when the model
-        cannot be asked, and whatever the journal raises.
+        cannot be asked, TimeoutError when it takes too long, and whatever the journal raises.
         """
-        tools = [
-            ToolSpec(name=tool.name, description=tool.summary, schema=tool.schema())
-            for tool in toolbox.tools()
-        ]
-        behalf = Behalf(person=question.asker, hearer=hearer, delay=self._delay)
-        asker = self._models.asker(wish, behalf)
-        system = system_message(question, self._name)
-        desk = CallDesk(toolbox, steps, hearer)
-        return await _Turn(system, question, tools, asker, desk, steps, self._conceal).run()
+        patience = TurnPatience(self._patience)
+        behalf = Behalf(person=question.asker, hearer=hearer, delay=self._delay, patience=patience)
+        offering = Offering(Shelves.of(toolbox, self._specs), question.text)
+        turn = _Turn(
+            system_message(question, self._name),
+            question,
+            self._models.asker(wish, behalf),
+            CallDesk(toolbox, steps, hearer, offering),
+            offering,
+            steps,
+            self._conceal,
+        )
+        async with patience.running():
+            return await turn.run()
 
 
 def step_of_answer(number: int) -> str:
@@ -142,15 +165,15 @@ class _Turn:
         self,
         system: SystemMessage,
         question: Question,
-        tools: Sequence[ToolSpec],
         asker: FallingBack,
         desk: CallDesk,
+        offering: Offering,
         steps: StepsPort,
         conceal: Mask,
     ) -> None:
-        self._tools = tools
         self._asker = asker
         self._desk = desk
+        self._offering = offering
         self._steps = steps
         self._conceal = conceal
         self._system = system
@@ -179,17 +202,61 @@ class _Turn:
         return self._finished(await self._ask("none", None))
 
     async def _ask(self, tool_choice: ToolChoice, note: str | None) -> ModelAnswer:
-        messages = [self._system, *with_speakers([*self._history, *self._new])]
+        """The model's next answer. Before it, the model may have to choose what it is offered.
 
-        async def run() -> JSON:
-            asked = with_note(messages, note) if note else messages
-            prompt = Prompt(messages=asked, tools=self._tools, tool_choice=tool_choice)
-            answer = await self._asker.ask(prompt)
-            return answer_to_json(concealed(answer, self._conceal))
+        What it was asked for stands beside its answer in the journal, and only that counts in a
+        later run: the window, the tools or the rights may be others by then.
+        """
+        while True:
+            number = len(self._answers) + 1
+            journaled = await self._steps.step(
+                step_of_answer(number), partial(self._request, tool_choice, note)
+            )
+            answer = answer_from_json(journaled)
+            self._answers.append(answer)
+            self._asker.go_on_with(answer.backend)
+            choice = choice_in(journaled)
+            if choice is None:
+                return answer
+            self._offering.take(choice)
 
-        journaled = await self._steps.step(step_of_answer(len(self._answers) + 1), run)
-        self._answers.append(answer_from_json(journaled))
-        return self._answers[-1]
+    async def _request(self, tool_choice: ToolChoice, note: str | None) -> JSON:
+        offered: list[Offered] = []
+
+        def plan(window: Window) -> Prompt:
+            may_choose = tool_choice != "none"
+            own = chars_of([self._system])
+            offered.append(self._offering.for_window(window.chars, own, may_choose=may_choose))
+            return self._prompt(offered[-1], tool_choice, note)
+
+        answer = await self._asker.ask(plan)
+        row = answer_to_json(concealed(answer, self._conceal))
+        purpose = offered[-1].purpose
+        if purpose is Purpose.ANSWER:
+            return row
+        return {**row, **choice_to_json(self._offering.chosen_in(answer, purpose))}
+
+    def _prompt(self, offered: Offered, tool_choice: ToolChoice, note: str | None) -> Prompt:
+        if offered.task is not None:
+            messages = [offered.task, *self._gist()]
+            return Prompt(messages=messages, tools=offered.tools, aloud=False)
+        said = [self._system, *with_speakers([*self._history, *self._new])]
+        asked = with_note(said, note) if note else said
+        return Prompt(messages=asked, tools=offered.tools, tool_choice=tool_choice)
+
+    def _gist(self) -> Sequence[Message]:
+        """What the question is about, in few words: to sort it, not to answer it."""
+        spoken = [
+            replace(each, text=each.text[:_RECENT_CHARS])
+            for each in self._history
+            if isinstance(each, UserMessage | AssistantMessage) and each.text.strip()
+        ]
+        recent = [
+            replace(each, calls=()) if isinstance(each, AssistantMessage) else each
+            for each in spoken[-_RECENT:]
+        ]
+        question = self._new[0]
+        return [*recent, replace(question, text=question.text[:_QUESTION_CHARS])]
 
     def _finished(self, said: ModelAnswer) -> AgentAnswer:
         if not said.text:
@@ -209,9 +276,10 @@ class _Turn:
             used=self._desk.used,
             truncated=cut is not None,
             messages=[*self._new, AssistantMessage(text=in_english(answer))],
-            forgot=self._asker.forgot,
+            forgot=any(each.forgot for each in self._answers),
             requests=len(self._answers),
             files=self._desk.files,
+            smaller=[each.smaller for each in self._answers if each.smaller],
             usage=Usage(
                 prompt=sum(each.prompt for each in used),
                 completion=sum(each.completion for each in used),

@@ -32,6 +32,12 @@ class Offered:
         return {"type": "object", "properties": {"limit": {"type": "integer"}}}
 
 
+@dataclass(frozen=True)
+class Namespace:
+    name: str
+    summary: str = "What changed."
+
+
 @dataclass
 class Toolbox:
     """Tools as functions of their arguments; remembers every call."""
@@ -42,6 +48,9 @@ class Toolbox:
 
     def tools(self) -> Sequence[Offered]:
         return [Offered(name, changes=name in self.changing) for name in self.handlers]
+
+    def namespace_of(self, tool_name: str) -> Namespace:
+        return Namespace("updates")
 
     async def call(self, name: str, raw_args: Mapping[str, JSON], *, key: str) -> Finding:
         self.called.append((name, dict(raw_args)))
