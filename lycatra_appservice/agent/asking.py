@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeAlias
 
@@ -18,7 +18,6 @@ from lycatra_appservice.agent.backend import (
     ToolSpec,
 )
 from lycatra_appservice.agent.messages import Message, ModelAnswer, SmallerWindow, Usage
-from lycatra_appservice.agent.patience import TurnPatience
 from lycatra_appservice.agent.ports import HearerPort, SlotsPort
 from lycatra_appservice.agent.silent_cut import Counted, CutWatch, SilentCut
 from lycatra_appservice.agent.specs import chars_of_tools
@@ -63,7 +62,6 @@ class Behalf:
     person: UserID
     hearer: HearerPort
     delay: Delay
-    patience: TurnPatience = field(default_factory=lambda: TurnPatience(None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,8 +187,7 @@ class Asker:
             async with AsyncExitStack() as until_read:
                 if self._slots is not None:
                     slot = self._slots.held(self._behalf.person, hearer)
-                    with self._behalf.patience.paused():
-                        await until_read.enter_async_context(slot)
+                    await until_read.enter_async_context(slot)
                 hearer.asks()
                 deltas = self._backend.stream(
                     prompt.messages, prompt.tools, tool_choice=prompt.tool_choice

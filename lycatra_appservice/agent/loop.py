@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass
 from functools import partial
 
 from lycatra_appservice.agent.asking import CONNECTION_LOST, Behalf, Delay, Prompt, Window
 from lycatra_appservice.agent.backend import ToolChoice
 from lycatra_appservice.agent.calls import CallDesk
-from lycatra_appservice.agent.choice import Purpose, choice_in, choice_to_json
+from lycatra_appservice.agent.choice import Purpose, choice_in, choice_to_json, gist
 from lycatra_appservice.agent.messages import (
     AssistantMessage,
     Message,
@@ -25,7 +24,6 @@ from lycatra_appservice.agent.messages import (
 )
 from lycatra_appservice.agent.models import FallingBack, Models, ModelWish
 from lycatra_appservice.agent.offering import Offered, Offering
-from lycatra_appservice.agent.patience import TurnPatience
 from lycatra_appservice.agent.ports import HearerPort, StepsPort, ToolboxPort
 from lycatra_appservice.agent.prompt import Question, system_message, with_speakers
 from lycatra_appservice.agent.shelves import Shelves
@@ -69,9 +67,6 @@ class _Unheard:
 
 
 _UNHEARD: HearerPort = _Unheard()
-_RECENT = 4  # earlier messages that tell what a question is about, if it is only to be sorted
-_RECENT_CHARS = 300  # of each
-_QUESTION_CHARS = 2000
 _BE_VISIBLE = "Your answer was empty. Answer the person now, in plain words."
 
 
@@ -107,11 +102,8 @@ class Agent:
         name: str = "Lycatra",
         delay: Delay = asyncio.sleep,
         conceal: Mask = str,
-        patience: timedelta | None = None,
     ) -> None:
         """`name` is what the assistant is called; `delay` waits between attempts, in seconds.
-
-        `patience` is for a whole answer, without the time in which a model serves others first.
 
         `conceal` takes the secrets of the configuration out of what the model writes: its server
         knows the key, and proxies repeat requests in their answers.
@@ -120,7 +112,6 @@ class Agent:
         self._name = name
         self._delay = delay
         self._conceal = conceal
-        self._patience = patience
         self._specs = Specs()
 
     async def answer(
@@ -135,10 +126,9 @@ class Agent:
 
         Every model answer and tool result is a step: run again with the same journal, it asks
         nobody anything twice. Raises ModelError with a sentence for the person when the model
-        cannot be asked, TimeoutError when it takes too long, and whatever the journal raises.
+        cannot be asked, and whatever the journal raises.
         """
-        patience = TurnPatience(self._patience)
-        behalf = Behalf(person=question.asker, hearer=hearer, delay=self._delay, patience=patience)
+        behalf = Behalf(person=question.asker, hearer=hearer, delay=self._delay)
         offering = Offering(Shelves.of(toolbox, self._specs), question.text)
         turn = _Turn(
             system_message(question, self._name),
@@ -149,8 +139,7 @@ class Agent:
             steps,
             self._conceal,
         )
-        async with patience.running():
-            return await turn.run()
+        return await turn.run()
 
 
 def step_of_answer(number: int) -> str:
@@ -238,25 +227,11 @@ class _Turn:
 
     def _prompt(self, offered: Offered, tool_choice: ToolChoice, note: str | None) -> Prompt:
         if offered.task is not None:
-            messages = [offered.task, *self._gist()]
+            messages = [offered.task, *gist([*self._history, self._new[0]])]
             return Prompt(messages=messages, tools=offered.tools, aloud=False)
         said = [self._system, *with_speakers([*self._history, *self._new])]
         asked = with_note(said, note) if note else said
         return Prompt(messages=asked, tools=offered.tools, tool_choice=tool_choice)
-
-    def _gist(self) -> Sequence[Message]:
-        """What the question is about, in few words: to sort it, not to answer it."""
-        spoken = [
-            replace(each, text=each.text[:_RECENT_CHARS])
-            for each in self._history
-            if isinstance(each, UserMessage | AssistantMessage) and each.text.strip()
-        ]
-        recent = [
-            replace(each, calls=()) if isinstance(each, AssistantMessage) else each
-            for each in spoken[-_RECENT:]
-        ]
-        question = self._new[0]
-        return [*recent, replace(question, text=question.text[:_QUESTION_CHARS])]
 
     def _finished(self, said: ModelAnswer) -> AgentAnswer:
         if not said.text:

@@ -1,8 +1,6 @@
-"""How long a model may be silent, and how long a whole answer may take."""
+"""How long a model may be silent."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 
 
@@ -25,36 +23,3 @@ class Patience:
     def heard(self) -> None:
         """Something was said just now."""
         self._deadline = self._loop.time() + self._idle
-
-
-class TurnPatience:
-    """A deadline for a whole answer, which does not run while others are served first."""
-
-    def __init__(self, span: timedelta | None) -> None:
-        """Without a span there is no deadline."""
-        self._span = span
-        self._timeout: asyncio.Timeout | None = None
-
-    @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """The time in which the answer is made. Raises TimeoutError at its end."""
-        seconds = None if self._span is None else self._span.total_seconds()
-        async with asyncio.timeout(seconds) as self._timeout:
-            yield
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        """Within `running`: a wait that is nobody's slowness."""
-        timeout = self._timeout
-        deadline = timeout.when() if timeout else None
-        if timeout is None or deadline is None:
-            yield
-            return
-        loop = asyncio.get_running_loop()
-        left = deadline - loop.time()
-        timeout.reschedule(None)
-        try:
-            yield
-        finally:
-            if not timeout.expired():
-                timeout.reschedule(loop.time() + left)

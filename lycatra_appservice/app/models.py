@@ -60,8 +60,10 @@ def run_models(
         breaker = breakers[name] = Breaker(name, monotonic)
         counted = ObservedBackend(name, client, metrics, monotonic)
         backend = GuardedBackend(counted, breaker)
-        offered.append(_offered(name, each, backend, metrics))
-        probes["model" if name == "model" else f"model {name}"] = _probe(client, breaker)
+        model = _offered(name, each, backend, metrics)
+        offered.append(model)
+        probe = _probe(client, breaker, model)
+        probes["model" if name == "model" else f"model {name}"] = probe
     if not offered:
         return None
     metrics.show_resting({name: breaker.has_opened for name, breaker in breakers.items()})
@@ -94,9 +96,14 @@ def _offered(name: str, model: Model, backend: Backend, metrics: Metrics) -> Off
     )
 
 
-def _probe(backend: Backend, breaker: Breaker) -> Probe:
+def _probe(backend: Backend, breaker: Breaker, model: OfferedModel) -> Probe:
     async def probe() -> str:
         seen = await backend.probe()
+        if model.watch.window is not None:
+            seen += (
+                f"; reads about {model.watch.window} tokens, though its context_window is "
+                f"{model.window.context_tokens}"
+            )
         if breaker.is_open:
             seconds = ceil(breaker.rest.total_seconds())
             raise UnwellError(f"left alone for {seconds} s, because it failed; {seen}")

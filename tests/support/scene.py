@@ -71,6 +71,7 @@ from lycatra_appservice.matrix.shared_rooms import SharedRooms
 from lycatra_appservice.matrix.standings import Standings
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, EventID, Face, Level, Outgoing, RoomID, UserID
+from lycatra_appservice.ops.health import Probe
 from lycatra_appservice.ops.metrics import Metrics
 from lycatra_appservice.settings import Approvals, Invitations, Model, Permission
 from lycatra_appservice.settings import Rooms as RoomDefaults
@@ -215,6 +216,7 @@ class Scene:
         self.scheduled: list[str] = []
         self.models: Mapping[str, Model] = {}
         self.metrics = Metrics()  # of the models; the rest is in `figures`
+        self.probes: Mapping[str, Probe] = {}  # of the models
         self._commands = commands
         self._reader = make_reader(users, self._commands)
         classifier = Classifier(users, self._reader, IGNORED)
@@ -268,6 +270,7 @@ class Scene:
                 lambda: NOW,
                 approving.desk,
                 approving.settling,
+                asides,
             )
         ask = AskHandler(
             answering,
@@ -559,6 +562,7 @@ async def open_scene(
         scene.zone = ZoneInfo(zone)
         scene.progress = progress or ProgressTiming()
         scene.models, scene.metrics = models, metrics
+        scene.probes = running.probes if running else {}
         rights = Rights(access, Standings(scene.rooms, client, users, clock))
         gate = Gate(
             registry,
