@@ -31,3 +31,20 @@ async def test_what_is_said_once_beside_an_answer_needs_no_hour_of_its_room(
     assert await notices.take_once("thread|@ann:hs.test", "$1")
     assert not await notices.take_once("thread|@ann:hs.test", "$2")
     assert await notices.take_once("thread|@ben:hs.test", "$2")
+
+
+async def test_a_word_for_an_admin_is_told_once_and_again_only_to_the_same_turn(
+    database: Database,
+) -> None:
+    notices = NoticeStore(database)
+    assert await notices.tell_admin("$0") is None
+
+    for _ in range(2):
+        await notices.note_for_admin({"key": "model", "real": 4096})
+    assert await notices.tell_admin("$1") == {"key": "model", "real": 4096}
+    assert await notices.tell_admin("$2") is None
+    await notices.note_for_admin({"key": "model", "real": 2048})
+    await notices.note_for_admin({"key": "model", "real": 4096})  # told already
+    assert await notices.tell_admin("$1") == {"key": "model", "real": 4096}  # after a crash
+    assert await notices.tell_admin("$3") == {"key": "model", "real": 2048}
+    assert await notices.tell_admin("$4") is None
