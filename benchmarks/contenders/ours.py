@@ -63,6 +63,7 @@ class AgentTools:
     def __init__(self, toolbox: Toolbox) -> None:
         self._toolbox = toolbox
         self.tools = toolbox.tools
+        self.namespace_of = toolbox.namespace_of
 
     async def call(self, name: str, raw_args: Mapping[str, JSON], *, key: str) -> ToolResult:
         """See ToolboxPort."""

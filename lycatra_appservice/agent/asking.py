@@ -17,10 +17,17 @@ from lycatra_appservice.agent.backend import (
     ToolChoice,
     ToolSpec,
 )
-from lycatra_appservice.agent.messages import Message, ModelAnswer, ToolMessage
+from lycatra_appservice.agent.messages import (
+    Message,
+    ModelAnswer,
+    SmallerWindow,
+    ToolMessage,
+    Usage,
+)
 from lycatra_appservice.agent.ports import HearerPort, SlotsPort
-from lycatra_appservice.agent.silent_cut import CutWatch, SilentCut
-from lycatra_appservice.agent.trimming import CHARS_PER_TOKEN, chars_of, chars_of_tools, fitted
+from lycatra_appservice.agent.silent_cut import Counted, CutWatch, SilentCut
+from lycatra_appservice.agent.specs import chars_of_tools
+from lycatra_appservice.agent.trimming import CHARS_PER_TOKEN, chars_of, fitted
 from lycatra_appservice.agent.watching import UNWATCHED, AgentWatch
 from lycatra_appservice.model import UserID
 
@@ -43,6 +50,11 @@ class Window:
     context_tokens: int
     max_output_tokens: int | None = None
 
+    @property
+    def chars(self) -> float:
+        """The same in characters, about."""
+        return self.context_tokens * CHARS_PER_TOKEN
+
     def budget_chars(self, tools: Sequence[ToolSpec]) -> int:
         """Characters left for messages beside the tools and the answer."""
         output = self.max_output_tokens or self.context_tokens // 4
@@ -62,16 +74,22 @@ class Behalf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """All that a model is given for one answer."""
+    """All that a model is given for one answer. Only an answer to the person is said `aloud`."""
 
     messages: Sequence[Message]
     tools: Sequence[ToolSpec]
     tool_choice: ToolChoice = "auto"
+    aloud: bool = True
 
     @property
     def tokens(self) -> float:
         """How many they are, about."""
         return (chars_of(self.messages) + chars_of_tools(self.tools)) / CHARS_PER_TOKEN
+
+
+# Makes the prompt for a model with this window: what fits differs from model to model, and a
+# window may turn out to be smaller than it was thought to be.
+Plan: TypeAlias = Callable[[Window], Prompt]
 
 
 class Asker:
@@ -86,39 +104,79 @@ class Asker:
         behalf: Behalf,
     ) -> None:
         self._backend = backend
-        self._window = window
+        self._configured = window
         self._watch = watch
         self._slots = slots
         self._behalf = behalf
         self._was_asked = False
         self._share = 1.0  # of the window's budget, which may turn out to be smaller
-        self.forgot = False  # whether whole turns had to be left out
-        self.silent_cut: SilentCut | None = None  # of the last answer, which is then not to trust
+        self._before: tuple[Prompt, Counted] | None = None  # the last prompt as it was sent
 
-    async def ask(self, prompt: Prompt) -> ModelAnswer:
-        """One answer to this prompt, of which old messages are left out if there are too many.
+    @property
+    def window(self) -> Window:
+        """What the model can hold, as far as that is known by now."""
+        tokens = self._watch.bounded(self._configured.context_tokens)
+        return replace(self._configured, context_tokens=tokens)
+
+    async def ask(self, plan: Plan) -> ModelAnswer:
+        """One answer to a prompt, of which old messages are left out if there are too many.
 
         A lost connection in the middle of a text gives what had come. Raises ModelError.
         """
+        prompt = plan(self.window)
         try:
-            return await self._ask_fitted(prompt)
-        except ContextOverflowError:
-            budget = self._window.budget_chars(prompt.tools)
-            held = min(self._share, chars_of(prompt.messages) / budget)
-            self._share = held / 2
+            return await self._ask_whole(prompt, plan)
+        except ContextOverflowError as overflow:
             logger.warning("model_context_overflow", extra={"model": self._backend.name})
-            return await self._ask_fitted(prompt)
+            smaller = self._make_room(prompt, overflow)
+            answer = await self._ask_whole(plan(self.window), plan)
+            return replace(answer, smaller=answer.smaller or smaller)
 
-    async def _ask_fitted(self, prompt: Prompt) -> ModelAnswer:
-        budget = int(self._share * self._window.budget_chars(prompt.tools))
+    def _make_room(self, prompt: Prompt, overflow: ContextOverflowError) -> SmallerWindow | None:
+        """Send less from now on: what the server says it takes, or half of what it did not."""
+        smaller = None
+        if overflow.window is not None:
+            configured = self._configured.context_tokens
+            smaller = self._watch.learn_announced(overflow.window, configured)
+        held = chars_of(prompt.messages) / self.window.budget_chars(prompt.tools)
+        if smaller is None or held <= self._share:
+            self._share = min(self._share, held) / 2
+        return smaller
+
+    async def _ask_whole(self, prompt: Prompt, plan: Plan) -> ModelAnswer:
+        """An answer to all of a prompt: one to what a server has left of it is thrown away."""
+        answer, cut = await self._ask_fitted(prompt)
+        if cut is None:
+            return answer
+        smaller = self._watch.learn(cut, self._configured.context_tokens)
+        if smaller is None:  # not to be believed, or known and sent no more than that
+            return answer
+        again, cut = await self._ask_fitted(plan(self.window))
+        if cut is not None:
+            self._watch.disbelieve(cut)
+        paid = _sum(answer.usage, again.usage)
+        return replace(again, usage=paid, smaller=None if cut else smaller)
+
+    async def _ask_fitted(self, prompt: Prompt) -> tuple[ModelAnswer, SilentCut | None]:
+        budget = int(self._share * self.window.budget_chars(prompt.tools))
         fit = fitted(prompt.messages, budget)
-        self.forgot = self.forgot or fit.forgot
         if fit.forgot or chars_of(fit.messages) < chars_of(prompt.messages):
             self._behalf.watch.observer.prompt_trimmed("turns" if fit.forgot else "results")
         asked = replace(prompt, messages=fit.messages)
         answer = await self._ask_again(asked)
-        self.silent_cut = self._watch.look(asked.tokens, answer.usage)
-        return answer
+        cut = self._watch.look(asked.tokens, answer.usage, self._counted_before(asked))
+        if answer.usage is not None:
+            counted = Counted(estimated=asked.tokens, counted=answer.usage.prompt)
+            self._before = (asked, counted)
+        return replace(answer, forgot=fit.forgot), cut
+
+    def _counted_before(self, prompt: Prompt) -> Counted | None:
+        """The count of the last prompt, if this one begins with it."""
+        if self._before is None:
+            return None
+        earlier, counted = self._before
+        begins = list(prompt.messages[: len(earlier.messages)]) == list(earlier.messages)
+        return counted if begins and prompt.tools == earlier.tools else None
 
     async def _ask_again(self, prompt: Prompt) -> ModelAnswer:
         for backoff in _BACKOFF:
@@ -149,7 +207,7 @@ class Asker:
                 )
                 async for delta in await until_read.enter_async_context(aclosing(deltas)):
                     answer = delta.answer or answer
-                    if delta.text:
+                    if delta.text and prompt.aloud:
                         hearer.wrote(delta.text)
         except ModelCutError as cut:
             if not cut.partial:
@@ -164,3 +222,14 @@ def _wait(failed: ModelUnreachableError | ModelBusyError, backoff: timedelta) ->
     if isinstance(failed, ModelBusyError) and failed.retry_after is not None:
         return failed.retry_after
     return backoff
+
+
+def _sum(one: Usage | None, other: Usage | None) -> Usage | None:
+    """What both cost, as far as it was counted."""
+    counted = [each for each in (one, other) if each is not None]
+    if not counted:
+        return None
+    return Usage(
+        prompt=sum(each.prompt for each in counted),
+        completion=sum(each.completion for each in counted),
+    )

@@ -110,10 +110,14 @@ class ModelRefusedError(ModelError):
 
 
 class ContextOverflowError(ModelError):
-    """The conversation does not fit into the model's window."""
+    """The conversation does not fit into the model's window, of this many tokens if it said so."""
 
     said = Text("conversation_too_long")
     retryable = False
+
+    def __init__(self, detail: str, *, window: int | None = None) -> None:
+        super().__init__(detail)
+        self.window = window
 
 
 class ModelCutError(ModelError):

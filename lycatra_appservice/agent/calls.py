@@ -9,11 +9,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from lycatra_appservice.agent.accumulator import storable
+from lycatra_appservice.agent.choice import CHOOSING
 from lycatra_appservice.agent.files import file_from_json, file_to_json, for_answer
 from lycatra_appservice.agent.messages import ModelAnswer, ToolCall, ToolMessage
+from lycatra_appservice.agent.offering import Offering
 from lycatra_appservice.agent.ports import HearerPort, StepsPort, ToolboxPort
 from lycatra_appservice.agent.results import Mistake, failed, found, mistake_in, problem
 from lycatra_appservice.agent.tracing import (
@@ -35,6 +38,7 @@ MAX_AT_ONCE = 4
 MAX_CALLS = 16  # in one answer; a model that wants more is running away
 MAX_REPAIRS = 2  # of calls to one tool in a turn
 MAX_SAME_CALLS = 2  # with the same arguments in a turn; some local models call for ever
+MAX_NAMES = 24  # that are told to a model which called something else
 
 _STEP_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
@@ -70,15 +74,17 @@ class CallDesk:
         toolbox: ToolboxPort,
         steps: StepsPort,
         hearer: HearerPort,
+        offering: Offering,
         tracer: Tracer = NO_TRACES,
     ) -> None:
         self._tracer = tracer
         self._toolbox = toolbox
         self._steps = steps
         self._hearer = hearer
+        self._offering = offering
         self._at_work: list[str] = []
         tools = toolbox.tools()
-        self._offered = ", ".join(sorted(tool.name for tool in tools))
+        self._names = sorted(tool.name for tool in tools)
         self._changing = frozenset(tool.name for tool in tools if tool.changes)
         self._slots = asyncio.Semaphore(MAX_AT_ONCE)
         self._made: Counter[tuple[str, str]] = Counter()
@@ -124,7 +130,7 @@ class CallDesk:
                 text=problem(name, "Too many calls at once.", f"At most {MAX_CALLS}; go on later.")
             )
         if name != call.name:
-            return _unknown(name, self._offered)
+            return _unknown(name, self._near(name))
         arguments = _parsed(call.arguments)
         if isinstance(arguments, str):
             cut = answer.truncated and place == len(answer.calls) - 1
@@ -176,11 +182,16 @@ class CallDesk:
         name = step_of_call(number, call)
 
         async def run() -> JSON:
+            if call.name in CHOOSING:
+                return self._widened(call)
             with self._heard(call.name):
                 return await self._traced(call, arguments, key=name)
 
         async with self._slots:
             journaled = await self._steps.step(name, run, args=arguments)
+        if journaled.get("widened"):
+            self._offering.widen(journaled["widened"])
+        self._offering.called(call.name)
         if journaled["mistake"]:  # counted as such, not as a repetition
             self._made[_identity(call.name, arguments)] -= 1
         return _Outcome(
@@ -206,10 +217,22 @@ class CallDesk:
             finding = await self._toolbox.call(name, arguments, key=key)
         except ToolError as error:
             span.failed(mistake_in(error) or error_type(error))
-            text = failed(name, error, offered=self._offered)
+            text = failed(name, error, offered=self._near(name))
             return {"text": text, "mistake": mistake_in(error), "ran": False}
         shown = {"files": [file_to_json(file) for file in finding.files]} if finding.files else {}
         return {"text": found(name, finding), "mistake": None, "ran": True, **shown}
+
+    def _widened(self, call: ToolCall) -> JSON:
+        """What comes of asking for other tools; the gate has no part in it."""
+        widening = self._offering.widening(call.arguments)
+        widened = list(widening.namespaces)
+        return {"text": widening.text, "mistake": None, "ran": False, "widened": widened}
+
+    def _near(self, name: str) -> str:
+        """The names of the tools that there are; of many, those most like this one."""
+        if len(self._names) <= MAX_NAMES:
+            return ", ".join(self._names)
+        return ", ".join(get_close_matches(name, self._names, n=MAX_NAMES, cutoff=0))
 
     def _count_mistakes(
         self, calls: Sequence[ToolCall], outcomes: Sequence[_Outcome]

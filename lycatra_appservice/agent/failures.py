@@ -19,6 +19,10 @@ _OVERFLOW = re.compile(
     r"context (length|size|window)|maximum context|ContextWindowExceeded|too many tokens",
     re.IGNORECASE,
 )
+# How OpenAI, vLLM and whoever relays their words name the window in such a sentence.
+_WINDOW = re.compile(
+    r"(?:maximum context length|context (?:window|size|length))\D{0,24}(\d{4,7})\b", re.IGNORECASE
+)
 _OVERFLOW_CODES = {"context_length_exceeded", "exceed_context_size_error"}
 # What OpenAI calls a tool's schema that its strict mode does not take.
 _NOT_STRICT = "invalid_function_parameters"
@@ -28,7 +32,10 @@ _DETAIL_CHARS = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """What a server said about a request that failed; `status` is 0 if it did not say."""
+    """What a server said about a request that failed; `status` is 0 if it did not say.
+
+    `window` is how many tokens it takes, if it told that.
+    """
 
     status: int
     message: str = ""
@@ -36,6 +43,7 @@ class Failure:
     kind: str = ""
     param: str = ""
     retry_after: timedelta | None = None
+    window: int | None = None
 
     @property
     def detail(self) -> str:
@@ -66,7 +74,7 @@ class Failure:
     def error(self) -> ModelError:
         """The error to raise."""
         if self._is_overflow():
-            return ContextOverflowError(self.detail)
+            return ContextOverflowError(self.detail, window=self.window)
         if "insufficient_quota" in {self.code, self.kind}:  # a 429 that no waiting helps
             return ModelRefusedError(self.detail)
         if self.status == 429 or (self.status == 503 and self.retry_after):
@@ -94,7 +102,17 @@ def failure_in(error: JSON, *, status: int = 0, retry_after: timedelta | None = 
         kind=_words(fields.get("type")),
         param=_words(fields.get("param")),
         retry_after=retry_after,
+        window=_window_in(fields),
     )
+
+
+def _window_in(fields: Mapping[str, JSON]) -> int | None:
+    """How many tokens the server takes: llama.cpp has a field for it, others a sentence."""
+    told = fields.get("n_ctx")
+    if isinstance(told, int) and not isinstance(told, bool):
+        return told
+    found = _WINDOW.search(_words(fields.get("message")))
+    return int(found[1]) if found else None
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> timedelta | None:

@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from lycatra_appservice.agent.asking import CONNECTION_LOST, Behalf, Delay, Prompt, Window
-from lycatra_appservice.agent.backend import ToolChoice, ToolSpec
+from lycatra_appservice.agent.backend import ToolChoice
 from lycatra_appservice.agent.calls import CallDesk, Handled
+from lycatra_appservice.agent.choice import Purpose, choice_in, choice_to_json, gist
 from lycatra_appservice.agent.messages import (
     AssistantMessage,
     Message,
     ModelAnswer,
+    SmallerWindow,
     SystemMessage,
     Usage,
     UserMessage,
@@ -20,9 +23,12 @@ from lycatra_appservice.agent.messages import (
     with_note,
 )
 from lycatra_appservice.agent.models import FallingBack, Models, ModelWish
+from lycatra_appservice.agent.offering import Offered, Offering
 from lycatra_appservice.agent.ports import HearerPort, StepsPort, ToolboxPort
 from lycatra_appservice.agent.prompt import Question, system_message, with_speakers
-from lycatra_appservice.agent.trimming import intact
+from lycatra_appservice.agent.shelves import Shelves
+from lycatra_appservice.agent.specs import Specs
+from lycatra_appservice.agent.trimming import chars_of, intact
 from lycatra_appservice.agent.watching import UNWATCHED, AgentObserver, AgentWatch
 from lycatra_appservice.model import JSON, File
 from lycatra_appservice.toolkit.redaction import Mask
@@ -72,7 +78,8 @@ class AgentAnswer:
     `used` are the tools that gave results, by first use. `messages` are what this turn adds to the
     conversation's history: the question first, the answer last. `forgot`: earlier turns did not
     fit into the model's window. `requests` and `usage` count this turn, replayed answers included.
-    `files` are what the tools gave to be shown with it.
+    `files` are what the tools gave to be shown with it. `smaller` are the windows of models that
+    read less than configured, as far as this turn has found out.
     """
 
     said: Said
@@ -83,6 +90,7 @@ class AgentAnswer:
     requests: int
     usage: Usage
     files: Sequence[File] = ()
+    smaller: Sequence[SmallerWindow] = ()
 
 
 class Agent:
@@ -107,6 +115,7 @@ class Agent:
         self._delay = delay
         self._conceal = conceal
         self.watch = watch
+        self._specs = Specs()
 
     async def answer(
         self,
@@ -122,16 +131,17 @@ class Agent:
         nobody anything twice. Raises ModelError with a sentence for the person when the model
         cannot be asked, and whatever the journal raises.
         """
-        tools = [
-            ToolSpec(name=tool.name, description=tool.summary, schema=tool.schema())
-            for tool in toolbox.tools()
-        ]
         behalf = Behalf(person=question.asker, hearer=hearer, delay=self._delay, watch=self.watch)
-        asker = self._models.asker(wish, behalf)
-        system = system_message(question, self._name)
-        desk = CallDesk(toolbox, steps, hearer, self.watch.tracer)
+        offering = Offering(Shelves.of(toolbox, self._specs), question.text)
         turn = _Turn(
-            system, question, tools, asker, desk, steps, self._conceal, self.watch.observer
+            system_message(question, self._name),
+            question,
+            self._models.asker(wish, behalf),
+            CallDesk(toolbox, steps, hearer, offering, self.watch.tracer),
+            offering,
+            steps,
+            self._conceal,
+            self.watch.observer,
         )
         return await turn.run()
 
@@ -148,18 +158,18 @@ class _Turn:
         self,
         system: SystemMessage,
         question: Question,
-        tools: Sequence[ToolSpec],
         asker: FallingBack,
         desk: CallDesk,
+        offering: Offering,
         steps: StepsPort,
         conceal: Mask,
         observer: AgentObserver,
     ) -> None:
         self._observer = observer
         self._is_replayed = False  # the last answer: then it was counted before
-        self._tools = tools
         self._asker = asker
         self._desk = desk
+        self._offering = offering
         self._steps = steps
         self._conceal = conceal
         self._system = system
@@ -191,20 +201,49 @@ class _Turn:
         return self._finished(await self._ask("none", None))
 
     async def _ask(self, tool_choice: ToolChoice, note: str | None) -> ModelAnswer:
-        messages = [self._system, *with_speakers([*self._history, *self._new])]
+        """The model's next answer. Before it, the model may have to choose what it is offered.
 
-        self._is_replayed = True
+        What it was asked for stands beside its answer in the journal, and only that counts in a
+        later run: the window, the tools or the rights may be others by then.
+        """
+        while True:
+            number = len(self._answers) + 1
+            self._is_replayed = True
+            journaled = await self._steps.step(
+                step_of_answer(number), partial(self._request, tool_choice, note)
+            )
+            answer = answer_from_json(journaled)
+            self._answers.append(answer)
+            self._asker.go_on_with(answer.backend)
+            choice = choice_in(journaled)
+            if choice is None:
+                return answer
+            self._offering.take(choice)
 
-        async def run() -> JSON:
-            self._is_replayed = False
-            asked = with_note(messages, note) if note else messages
-            prompt = Prompt(messages=asked, tools=self._tools, tool_choice=tool_choice)
-            answer = await self._asker.ask(prompt)
-            return answer_to_json(concealed(answer, self._conceal))
+    async def _request(self, tool_choice: ToolChoice, note: str | None) -> JSON:
+        self._is_replayed = False
+        offered: list[Offered] = []
 
-        journaled = await self._steps.step(step_of_answer(len(self._answers) + 1), run)
-        self._answers.append(answer_from_json(journaled))
-        return self._answers[-1]
+        def plan(window: Window) -> Prompt:
+            may_choose = tool_choice != "none"
+            own = chars_of([self._system])
+            offered.append(self._offering.for_window(window.chars, own, may_choose=may_choose))
+            return self._prompt(offered[-1], tool_choice, note)
+
+        answer = await self._asker.ask(plan)
+        row = answer_to_json(concealed(answer, self._conceal))
+        purpose = offered[-1].purpose
+        if purpose is Purpose.ANSWER:
+            return row
+        return {**row, **choice_to_json(self._offering.chosen_in(answer, purpose))}
+
+    def _prompt(self, offered: Offered, tool_choice: ToolChoice, note: str | None) -> Prompt:
+        if offered.task is not None:
+            messages = [offered.task, *gist([*self._history, self._new[0]])]
+            return Prompt(messages=messages, tools=offered.tools, aloud=False)
+        said = [self._system, *with_speakers([*self._history, *self._new])]
+        asked = with_note(said, note) if note else said
+        return Prompt(messages=asked, tools=offered.tools, tool_choice=tool_choice)
 
     def _count(self, handled: Handled) -> None:
         if self._is_replayed:
@@ -238,9 +277,10 @@ class _Turn:
             used=self._desk.used,
             truncated=cut is not None,
             messages=[*self._new, AssistantMessage(text=in_english(answer))],
-            forgot=self._asker.forgot,
+            forgot=any(each.forgot for each in self._answers),
             requests=len(self._answers),
             files=self._desk.files,
+            smaller=[each.smaller for each in self._answers if each.smaller],
             usage=Usage(
                 prompt=sum(each.prompt for each in used),
                 completion=sum(each.completion for each in used),

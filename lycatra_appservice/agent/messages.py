@@ -1,7 +1,7 @@
 """What was said to and by a model, in our own words: no library's types, fit for the database."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TypeAlias, assert_never
 
 from lycatra_appservice.model import JSON
@@ -59,12 +59,23 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SmallerWindow:
+    """A model reads less than configured; in tokens. `key` is its place in the configuration."""
+
+    key: str
+    configured: int
+    real: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelAnswer:
     """One whole answer of a model.
 
     `finish` is the server's own word and often wrong: look at `calls` instead. In a `truncated`
     answer the arguments of the last call may be incomplete JSON, or empty. `backend` is the
     operator's name for the model that gave it, `model` the server's; no journal keeps that.
+    `forgot`: earlier turns were left out of its prompt; `smaller` is the window that was found
+    out on the way.
     """
 
     text: str
@@ -74,6 +85,8 @@ class ModelAnswer:
     truncated: bool = False
     backend: str = ""
     model: str = ""
+    forgot: bool = False
+    smaller: SmallerWindow | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +140,8 @@ def answer_to_json(answer: ModelAnswer) -> dict[str, JSON]:
         "usage": usage and {"prompt": usage.prompt, "completion": usage.completion},
         "truncated": answer.truncated,
         "backend": answer.backend,
+        "forgot": answer.forgot,
+        "smaller": answer.smaller and asdict(answer.smaller),
     }
 
 
@@ -139,7 +154,10 @@ def answer_from_json(row: Mapping[str, JSON]) -> ModelAnswer:
         finish=row["finish"],
         usage=usage and Usage(prompt=usage["prompt"], completion=usage["completion"]),
         truncated=row["truncated"],
-        backend=row.get("backend", ""),  # not in the journals of earlier versions
+        # What follows is not in the journals of earlier versions.
+        backend=row.get("backend", ""),
+        forgot=row.get("forgot", False),
+        smaller=SmallerWindow(**row["smaller"]) if row.get("smaller") else None,
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from lycatra_appservice.agent.asking import Asker, Behalf, Prompt, Window
+from lycatra_appservice.agent.asking import Asker, Behalf, Plan, Window
 from lycatra_appservice.agent.backend import (
     Backend,
     ContextOverflowError,
@@ -102,30 +102,33 @@ class FallingBack:
             for model in line
         ]
         self._observer = observer
-        self.forgot = False  # whether whole turns had to be left out
 
-    async def ask(self, prompt: Prompt) -> ModelAnswer:
+    def go_on_with(self, name: str) -> None:
+        """Ask the model that has answered before first; a turn that is resumed knows its name."""
+        at = next((n for n, (model, _) in enumerate(self._line) if model.name == name), 0)
+        self._line = [*self._line[at:], *self._line[:at]]
+
+    async def ask(self, plan: Plan) -> ModelAnswer:
         """See `Asker.ask`. Raises the first model's error if none can do it."""
         first: ModelError | None = None
         while True:
             model, asker = self._line[0]
             try:
-                answer = await asker.ask(prompt)
+                answer = await asker.ask(plan)
             except ModelCutError:
                 raise
             except ModelError as failed:
                 first = first or failed
-                if not self._goes_on_without(model, failed):
+                if not self._goes_on_without(model, asker, failed):
                     raise first from failed
             else:
-                self.forgot = self.forgot or asker.forgot
                 return replace(answer, backend=model.name)
 
-    def _goes_on_without(self, failed: OfferedModel, error: ModelError) -> bool:
+    def _goes_on_without(self, failed: OfferedModel, asker: Asker, error: ModelError) -> bool:
         rest = self._line[1:]
         if isinstance(error, ContextOverflowError):
-            room = failed.window.context_tokens
-            rest = [each for each in rest if each[0].window.context_tokens > room]
+            room = asker.window.context_tokens
+            rest = [each for each in rest if each[1].window.context_tokens > room]
         if not rest:
             return False
         self._line = rest

@@ -27,6 +27,18 @@ class OfferedTool(Protocol):
         """JSON Schema of its arguments."""
 
 
+class OfferedNamespace(Protocol):
+    """Where tools belong that are about one thing."""
+
+    @property
+    def name(self) -> str:
+        """Its name, one word."""
+
+    @property
+    def summary(self) -> str:
+        """What its tools are about, in a line."""
+
+
 class ToolFinding(Protocol):
     """What a tool found."""
 
@@ -48,6 +60,9 @@ class ToolboxPort(Protocol):
 
     def tools(self) -> Sequence[OfferedTool]:
         """The tools that the asker may use."""
+
+    def namespace_of(self, tool_name: str) -> OfferedNamespace:
+        """Where one of these tools belongs."""
 
     async def call(self, name: str, raw_args: Mapping[str, JSON], *, key: str) -> ToolFinding:
         """Run a tool. Raises errors.ToolError for everything that a model can be told.

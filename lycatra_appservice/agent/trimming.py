@@ -1,11 +1,9 @@
 """Makes a conversation fit into the model's window: old tool results go first, then old turns."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from lycatra_appservice.agent.backend import ToolSpec
 from lycatra_appservice.agent.messages import (
     AssistantMessage,
     Message,
@@ -14,7 +12,9 @@ from lycatra_appservice.agent.messages import (
     UserMessage,
 )
 
-CHARS_PER_TOKEN = 3.5  # of English prose and JSON; other languages need more tokens
+# Of English prose and JSON. Other scripts need more tokens a letter, about as they need more
+# bytes, so a length in characters means bytes here.
+CHARS_PER_TOKEN = 3.5
 
 _MESSAGE_CHARS = 16  # what a server's template adds to each message, about
 _STUB = "(an earlier result, left out to save space; call the tool again if it is needed)"
@@ -33,13 +33,6 @@ class Fitted:
 def chars_of(messages: Sequence[Message]) -> int:
     """The length of messages in characters, with what is written around them."""
     return sum(map(_chars, messages))
-
-
-def chars_of_tools(tools: Sequence[ToolSpec]) -> int:
-    """The length of the tools' descriptions and schemas in characters."""
-    return sum(
-        len(tool.name) + len(tool.description) + len(json.dumps(tool.schema)) for tool in tools
-    )
 
 
 def fitted(messages: Sequence[Message], budget_chars: int) -> Fitted:
@@ -123,18 +116,30 @@ def _stub(message: Message) -> Message:
 
 
 def _clipped(message: Message, max_chars: int) -> Message:
-    if len(message.text) <= max_chars:
+    if size_of(message.text) <= max_chars:
         return message
     end = "\n" + message.text.rpartition("\n")[2][:40]  # the mark that ends the data
-    kept = max_chars - len(_SHORTENED) - len(end)
-    return replace(message, text=message.text[:kept] + _SHORTENED + end)
+    kept = max_chars - size_of(_SHORTENED) - size_of(end)
+    return replace(message, text=beginning(message.text, kept) + _SHORTENED + end)
 
 
 def _chars(message: Message) -> int:
-    size = _MESSAGE_CHARS + len(message.text)
+    size = _MESSAGE_CHARS + size_of(message.text)
     if isinstance(message, AssistantMessage):
-        size += sum(len(call.name) + len(call.arguments) for call in message.calls)
+        size += sum(size_of(call.name) + size_of(call.arguments) for call in message.calls)
     return size
+
+
+def size_of(text: str) -> int:
+    """The length of a text for our counting."""
+    return len(text) if text.isascii() else len(text.encode(errors="replace"))
+
+
+def beginning(text: str, max_chars: int) -> str:
+    """As much of a text as has this length."""
+    if text.isascii():
+        return text[:max_chars]
+    return text.encode(errors="replace")[:max_chars].decode(errors="ignore")
 
 
 def _flat(turns: Sequence[Sequence[Message]]) -> list[Message]:

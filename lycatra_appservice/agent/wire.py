@@ -150,7 +150,7 @@ class RequestForm:
         """
         settings = self._settings
         forbid_calls = bool(tools) and tool_choice == "none"
-        if forbid_calls and "tool_choice" in self._refused:
+        if forbid_calls:  # in words, too: Ollama takes the parameter and does not heed it
             messages = with_note(messages, _NO_MORE_TOOLS)
         stream = settings.stream and "stream" not in self._refused
         # OpenAI's newer models know only the longer name, most other servers only the short one.

@@ -124,6 +124,7 @@ async def build_chat(
             utc_now,
             approving.desk,
             approving.settling,
+            asides,
         )
     ask = AskHandler(
         answering,

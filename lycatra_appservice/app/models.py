@@ -90,8 +90,10 @@ def run_models(
         breaker = breakers[name] = Breaker(name, monotonic)
         counted = ObservedBackend(name, client, metrics, monotonic, tracer, _described(each))
         backend = GuardedBackend(counted, breaker)
-        offered.append(_offered(name, each, backend, metrics, slots))
-        probes["model" if name == "model" else f"model {name}"] = _probe(client, breaker)
+        model = _offered(name, each, backend, metrics, slots)
+        offered.append(model)
+        probe = _probe(client, breaker, model)
+        probes["model" if name == "model" else f"model {name}"] = probe
     if not offered:
         return None
     metrics.show_resting({name: breaker.has_opened for name, breaker in breakers.items()})
@@ -133,7 +135,7 @@ def _offered(
     )
 
 
-def _probe(backend: Backend, breaker: Breaker) -> Probe:
+def _probe(backend: Backend, breaker: Breaker, model: OfferedModel) -> Probe:
     async def probe() -> str:
         try:
             seen = await backend.probe()
@@ -141,6 +143,11 @@ def _probe(backend: Backend, breaker: Breaker) -> Probe:
             breaker.looked(is_there=False)
             raise
         breaker.looked(is_there=True)
+        if model.watch.window is not None:
+            seen += (
+                f"; reads about {model.watch.window} tokens, though its context_window is "
+                f"{model.window.context_tokens}"
+            )
         if breaker.is_open:
             seconds = ceil(breaker.rest.total_seconds())
             raise UnwellError(f"left alone for {seconds} s, because it failed; {seen}")

@@ -1,7 +1,7 @@
 """An answer by the agent: with what was said before, with the asker's tools, and remembered."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -15,27 +15,33 @@ from lycatra_appservice.chat.approvals.asking_toolbox import AskingToolbox
 from lycatra_appservice.chat.approvals.desk import ApprovalDesk
 from lycatra_appservice.chat.approvals.occasion import Occasion
 from lycatra_appservice.chat.approvals.settling import Settling
+from lycatra_appservice.chat.asides import Asides
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.conversation import ConversationStore, conversation_of
 from lycatra_appservice.chat.memory import SURROUNDINGS, called_in, recall
 from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.chat.routes import Ask
 from lycatra_appservice.matrix.room_view import RoomView
-from lycatra_appservice.model import JSON, Face, Inbound, RoomID
+from lycatra_appservice.model import JSON, Face, Inbound, Level, RoomID
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.toolkit.toolbox import Toolbox
 from lycatra_appservice.turns.turn import Turn
+from lycatra_appservice.words.text import Text
 
 _ATTACHED: Final = "{question}\n\n[Attached, and not visible to you: {kind}]"
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What the agent gave; `direct` is where it goes if it is for the asker alone."""
+    """What the agent gave; `direct` is where it goes if it is for the asker alone.
+
+    `for_admin` is something else that the asker has to know, being an admin.
+    """
 
     given: AgentAnswer
     is_for_asker_alone: bool
     direct: RoomID | None = None
+    for_admin: Text | None = None
 
 
 class Answering:
@@ -52,6 +58,7 @@ class Answering:
         now: Callable[[], datetime],
         desk: ApprovalDesk,
         settling: Settling,
+        asides: Asides,
     ) -> None:
         self._agent = agent
         self._registry = registry
@@ -62,6 +69,7 @@ class Answering:
         self._now = now
         self._desk = desk
         self._settling = settling
+        self._asides = asides
 
     async def answer(
         self,
@@ -114,7 +122,11 @@ class Answering:
         answered = await self._placed(given, turn, inbound, is_private=is_private)
         rests_on = own.union(before.get("rests_on", ()))
         await self._remember(turn, inbound, answered, rests_on, is_private=is_private)
-        return answered
+        return replace(answered, for_admin=await self._for_admin(given, toolbox, turn))
+
+    async def _for_admin(self, given: AgentAnswer, toolbox: Toolbox, turn: Turn) -> Text | None:
+        await self._asides.note_windows(given.smaller)
+        return await self._asides.for_admin(turn) if toolbox.level is Level.ADMIN else None
 
     async def _placed(
         self, given: AgentAnswer, turn: Turn, inbound: Inbound, *, is_private: bool

@@ -1,11 +1,16 @@
 """What is said beside an answer, or in place of one, but rarely."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Final
 
+from lycatra_appservice.agent.messages import SmallerWindow
+from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.unasked import NoticeStore
 from lycatra_appservice.model import RoomID, UserID
 from lycatra_appservice.turns.turn import Turn
+from lycatra_appservice.words.text import Text
 
 _BETWEEN_PICTURES: Final = timedelta(minutes=5)  # a whole album is one thing to speak about
 _LONGEST_OUTAGE: Final = timedelta(days=7)  # after that a room is told once more
@@ -35,6 +40,16 @@ class Asides:
             return await self._notices.take_for(key, turn.trigger_id, _BETWEEN_SIGNPOSTS)
 
         return bool(await turn.step("aside:moved", take))
+
+    async def note_windows(self, smaller: Sequence[SmallerWindow]) -> None:
+        """Keep for an admin that models read less than configured; safe to say again."""
+        for each in smaller:
+            await self._notices.note_for_admin(asdict(each))
+
+    async def for_admin(self, turn: Turn) -> Text | None:
+        """What an admin has to know and change: each thing once ever, in the whole deployment."""
+        found = await self._notices.tell_admin(turn.trigger_id)
+        return messages.window_is_smaller(SmallerWindow(**found)) if found else None
 
     async def how_to_go_on(self, turn: Turn, person: UserID) -> bool:
         """Whether to tell somebody how a thread goes on: once ever."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+from lycatra_appservice.agent.messages import SmallerWindow
 from lycatra_appservice.model import Level, RoomID, UserID
 from lycatra_appservice.words.spans import at_least, roughly
 from lycatra_appservice.words.text import Said, Text
@@ -439,6 +440,22 @@ def words_alone(said: Said) -> Text:
 def with_thread_hint(said: Said) -> Text:
     """For the first answer that began a thread with somebody."""
     return Text("thread_hint", said=said)
+
+
+def with_word_to_admin(said: Said, word: Text) -> Text:
+    """For an answer to an admin, who has something to change."""
+    return Text("word_to_admin", said=said, word=word)
+
+
+def window_is_smaller(window: SmallerWindow) -> Text:
+    """For the admin of a model that reads less than its configuration says."""
+    return Text(
+        "window_is_smaller",
+        key=window.key,
+        configured=window.configured,
+        real=window.real,
+        line=f"{window.key}.context_window: {window.real}",
+    )
 
 
 def greeting(name: str, where: Said, *, has_model: bool) -> Text:

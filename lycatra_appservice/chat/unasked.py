@@ -1,5 +1,6 @@
 """What we say without being asked: little, each thing once, and never two in an hour and room."""
 
+import json
 from collections.abc import Set
 from datetime import timedelta
 from enum import StrEnum
@@ -12,6 +13,7 @@ from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.model import JSON, RoomID
 from lycatra_appservice.turns.turn import Turn
 
+_FOR_ADMIN: Final = "admin|"
 _ONE_A_ROOM: Final = timedelta(hours=1)
 
 
@@ -98,6 +100,16 @@ class NoticeStore:
     async def forget(self, key: str) -> None:
         """Let a notice be taken anew. Writes nothing where nobody holds it."""
         await self._database.execute(self._sql["forget"], key=key)
+
+    async def note_for_admin(self, what: JSON) -> None:
+        """Keep something for the next admin to whom something is said; once ever."""
+        key = _FOR_ADMIN + json.dumps(what, sort_keys=True)
+        await self._database.execute(self._sql["note_for_admin"], key=key)
+
+    async def tell_admin(self, holder: str) -> JSON:
+        """What is kept for an admin, who is told it by this holder; None if there is nothing."""
+        row = await self._database.fetch_one(self._sql["tell_admin"], holder=holder)
+        return json.loads(row["key"].removeprefix(_FOR_ADMIN)) if row else None
 
     async def forget_expired(self) -> None:
         """Erase the hours that are over; once-only notices stay."""

@@ -29,3 +29,15 @@ DELETE FROM notice WHERE expires_at <= lycatra_now()
 
 -- name: forget
 DELETE FROM notice WHERE key = :key
+
+-- name: note_for_admin
+-- Nobody holds it until an admin is told; what was told once is not told again.
+INSERT INTO notice (key, holder, at) VALUES (:key, '', lycatra_now()) ON CONFLICT DO NOTHING
+
+-- name: tell_admin
+-- One for each turn, the same whenever it is run; the one that it was given before comes first.
+UPDATE notice SET holder = :holder
+WHERE holder IN ('', :holder) AND key = (
+  SELECT key FROM notice WHERE key LIKE 'admin|%' AND holder IN ('', :holder)
+  ORDER BY CASE WHEN holder = '' THEN 1 ELSE 0 END, at, key LIMIT 1)
+RETURNING key

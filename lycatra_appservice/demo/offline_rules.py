@@ -78,25 +78,26 @@ def choose_call(question: str, tools: Sequence[Offered], today: date) -> ToolCal
     best: ToolCall | None = None
     best_score = _ENOUGH
     for tool in tools:
-        score = _score(question, tool, tools)
-        if score > best_score or (best is None and score == best_score):
+        found = score(question, tool, tools)
+        if found > best_score or (best is None and found == best_score):
             arguments = fill_arguments(question, tool, today)
             if all(name in arguments for name in tool.required):
-                best, best_score = ToolCall(name=tool.name, arguments=arguments), score
+                best, best_score = ToolCall(name=tool.name, arguments=arguments), found
     return best
 
 
-def _score(question: str, tool: Offered, tools: Sequence[Offered]) -> float:
+def score(question: str, tool: Offered, tools: Sequence[Offered]) -> float:
+    """How well a tool fits a question, beside the others there are; 0 for not at all."""
     asked = set(question_stems(question))
     name = set(stems(tool.name))
-    score = _NAME_SCORE * len(asked & name)
+    found = _NAME_SCORE * len(asked & name)
     for said, called in TOPICS:
         if asked & said and name & called:
-            score += _TOPIC_SCORE
+            found += _TOPIC_SCORE
     for word in asked & set(stems(tool.description)) - name:
         sharing = sum(word in stems(other.description) for other in tools)
-        score += _DESCRIPTION_SCORE / sharing  # a word that all have tells nothing
-    return score
+        found += _DESCRIPTION_SCORE / sharing  # a word that all have tells nothing
+    return found
 
 
 def fill_arguments(question: str, tool: Offered, today: date) -> dict[str, JSON]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from lycatra_appservice.demo.offline_choosing import choice, without_choosers
 from lycatra_appservice.demo.offline_prose import decoded, failure_in, introduce, tell
 from lycatra_appservice.demo.offline_rules import (
     Offered,
@@ -37,11 +38,15 @@ def answer(request: Mapping[str, JSON], today: date) -> Answer:
     """The next step for a chat.completions request; looks only at what the last person said."""
     messages = [entry for entry in request["messages"] if isinstance(entry, dict)]
     question, later = _split(messages)
-    choice = request.get("tool_choice")
-    tools = [] if choice == "none" else read_tools(request.get("tools"))
+    wanted = request.get("tool_choice")
+    tools = [] if wanted == "none" else read_tools(request.get("tools"))
+    chosen = choice(question, tools, messages)
+    if chosen is not None:
+        return _calling(chosen, len(messages))
+    tools = without_choosers(tools)
     done = _calls_done(later)
     if not done:
-        return _first_step(question, tools, choice, today)
+        return _first_step(question, tools, wanted, today)
     last = done[-1]
     if len(done) == 1 and last.call.arguments and _failed(last.result) and tools:
         # A name that the tool does not know, most likely: its whole answer still helps.
@@ -49,8 +54,8 @@ def answer(request: Mapping[str, JSON], today: date) -> Answer:
     return Answer(text=tell(last.call.name, last.result, last.call.arguments))
 
 
-def _first_step(question: str, tools: Sequence[Offered], choice: JSON, today: date) -> Answer:
-    wanted = choice.get("function", {}).get("name") if isinstance(choice, dict) else None
+def _first_step(question: str, tools: Sequence[Offered], demanded: JSON, today: date) -> Answer:
+    wanted = demanded.get("function", {}).get("name") if isinstance(demanded, dict) else None
     for tool in tools:
         if tool.name == wanted:
             arguments = fill_arguments(question, tool, today)

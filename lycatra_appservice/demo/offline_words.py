@@ -68,6 +68,11 @@ def question_stems(question: str) -> list[str]:
     return stems(f"{question} help" if _ABILITIES.search(question.lower()) else question)
 
 
+def asks_for_abilities(question: str) -> bool:
+    """Whether somebody wants to know what can be done."""
+    return bool(_ABILITIES.search(question.lower())) or "help" in question_stems(question)
+
+
 _SPANS = {"day": 1, "week": 7, "fortnight": 14, "month": 30, "quarter": 91, "year": 365}
 _NUMBERS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "ten": 10}
 _COUNTED = re.compile(rf"\b(\d{{1,3}}|{'|'.join(_NUMBERS)}) (day|week|month|year)s?\b")

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from lycatra_appservice.agent.backend import Backend, ContextOverflowError, ToolSpec
 from lycatra_appservice.agent.messages import Message, ModelAnswer, SystemMessage, UserMessage
-from lycatra_appservice.agent.silent_cut import CutWatch, line_to_change
+from lycatra_appservice.agent.silent_cut import SilentCut, line_to_change, window_seen
 from lycatra_appservice.doctor.findings import Finding, error, ok, warning
 from lycatra_appservice.errors import ModelError
 from lycatra_appservice.settings import Model
@@ -41,6 +41,11 @@ _WORD: Final = "pelican"
 _LINE: Final = "The quick brown fox jumps over the lazy dog, and all is well in the wood today.\n"
 _LINE_TOKENS: Final = 18  # by most tokenizers
 _FILLED: Final = 0.75  # of the window: the answer and a rough estimate need the rest
+_MEASURED: Final = 0.8  # of our estimate; these words are counted about the same everywhere
+_WHY_CUT: Final = (
+    "the rest is lost without a word, rules and tools first: it will invent answers in long "
+    "conversations"
+)
 _MOST_TOKENS: Final = 12_000  # it costs time, and at some servers money
 
 
@@ -118,28 +123,40 @@ class ModelCheck:
         try:
             answer = (await _ask(self._backend, _long_prompt(tokens), ())).answer
         except ContextOverflowError as failed:
+            takes = "what it takes" if failed.window is None else str(failed.window)
             return warning(
                 check,
                 f"{self._settings.model} does not take {tokens} tokens: {failed}",
                 why="long conversations fail once before they are shortened",
-                fix=f"{self._key}.context_window: what it takes",
+                fix=f"{self._key}.context_window: {takes}",
             )
         except ModelError as failed:
             return self._failed(_WINDOW, failed)
-        cut = CutWatch(self._key).look(tokens, answer.usage)
-        if cut is not None and _WORD not in answer.text.casefold():
+        return self._window_by(answer, tokens)
+
+    def _window_by(self, answer: ModelAnswer, tokens: int) -> Finding:
+        """What an answer to the long prompt shows: the word of its beginning, and the count."""
+        check, model = self._named(_WINDOW), self._settings.model
+        if _WORD in answer.text.casefold():
+            return ok(check, f"{model} read all of about {tokens} tokens")
+        counted = answer.usage.prompt if answer.usage else 0
+        if counted >= _MEASURED * tokens:  # all was read, and the word is not its strength
+            return ok(check, f"{model} took about {tokens} tokens, and counts {counted}")
+        if counted <= 0:
             return warning(
                 check,
-                f"{self._settings.model} was sent about {cut.estimated_tokens} tokens, and read "
-                f"{cut.counted_tokens}",
-                why="the rest is lost without a word, rules and tools first: "
-                "it will invent answers in long conversations",
-                fix=line_to_change(self._key, cut),
+                f"{model} has lost the beginning of about {tokens} tokens, or does not remember "
+                "it; how many it reads cannot be seen, because its server does not count them",
+                why=_WHY_CUT,
+                fix=f"{self._key}.context_window: what its server is set to read",
             )
-        if _WORD in answer.text.casefold():
-            return ok(check, f"{self._settings.model} read all of about {tokens} tokens")
-        read = "an unknown number" if answer.usage is None else str(answer.usage.prompt)
-        return ok(check, f"{self._settings.model} took about {tokens} tokens, and counts {read}")
+        cut = SilentCut(estimated_tokens=tokens, counted_tokens=counted)
+        return warning(
+            check,
+            f"{model} was sent about {tokens} tokens, and read {counted}",
+            why=_WHY_CUT,
+            fix=line_to_change(self._key, window_seen(cut)),
+        )
 
     def _failed(self, check: str, failed: ModelError) -> Finding:
         key, settings = self._key, self._settings

@@ -36,6 +36,7 @@ from lycatra_appservice.words.text import Said
 
 __all__ = [
     "JSON",
+    "TOLD_LATER",
     "AnswerTooLargeError",
     "Audience",
     "Caller",
@@ -73,6 +74,10 @@ __all__ = [
     "UserID",
     "first_sentence",
 ]
+
+# For an argument's Field(json_schema_extra=…): it costs no prompt anything, because the note of a
+# result tells a model of it when it is needed ("ask with offset=10"). People may use it always.
+TOLD_LATER: Final[dict[str, JSON]] = {"x-told-later": True}
 
 _SENTENCE_END: Final = re.compile(r"[.:;](?=\s|$)")
 

@@ -198,6 +198,10 @@ class Toolbox:
         """The tools that the caller may use, sorted by name."""
         return tuple(tool for tool in self._in_reach() if self._allowed(tool))
 
+    def namespace_of(self, tool_name: str) -> Namespace:
+        """Where a tool of `tools()` lives."""
+        return self._shared.registry.namespace_of(tool_name)
+
     def known_names(self) -> tuple[str, ...]:
         """Every name that is no secret, even of tools the caller may not use.
 

@@ -40,3 +40,20 @@ async def test_the_first_holds_a_notice_until_it_is_forgotten(database: Database
     assert await notices.holder("model_outage|any", "$2") == "$1"
     await notices.forget("model_outage|any")
     assert await notices.holder("model_outage|any", "$2") == "$2"
+
+
+async def test_a_word_for_an_admin_is_told_once_and_again_only_to_the_same_turn(
+    database: Database,
+) -> None:
+    notices = NoticeStore(database)
+    assert await notices.tell_admin("$0") is None
+
+    for _ in range(2):
+        await notices.note_for_admin({"key": "model", "real": 4096})
+    assert await notices.tell_admin("$1") == {"key": "model", "real": 4096}
+    assert await notices.tell_admin("$2") is None
+    await notices.note_for_admin({"key": "model", "real": 2048})
+    await notices.note_for_admin({"key": "model", "real": 4096})  # told already
+    assert await notices.tell_admin("$1") == {"key": "model", "real": 4096}  # after a crash
+    assert await notices.tell_admin("$3") == {"key": "model", "real": 2048}
+    assert await notices.tell_admin("$4") is None

@@ -75,6 +75,7 @@ from lycatra_appservice.matrix.shared_rooms import SharedRooms
 from lycatra_appservice.matrix.standings import Standings
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, EventID, Face, Level, Outgoing, RoomID, UserID
+from lycatra_appservice.ops.health import Probe
 from lycatra_appservice.ops.metrics import Metrics
 from lycatra_appservice.settings import Approvals, Invitations, Model, Permission
 from lycatra_appservice.settings import Rooms as RoomDefaults
@@ -221,6 +222,7 @@ class Scene:
         self.scheduled: list[str] = []
         self.models: Mapping[str, Model] = {}
         self.metrics = Metrics()  # of the models; the rest is in `figures`
+        self.probes: Mapping[str, Probe] = {}  # of the models
         self._commands = commands
         self._reader = make_reader(users, self._commands)
         classifier = Classifier(users, self._reader, IGNORED)
@@ -276,6 +278,7 @@ class Scene:
                 lambda: NOW,
                 approving.desk,
                 approving.settling,
+                asides,
             )
         ask = AskHandler(
             answering,
@@ -577,6 +580,7 @@ async def open_scene(
         scene.progress = progress or ProgressTiming()
         scene.models, scene.metrics = models, metrics
         scene.signals, scene.running = opened.signals, running
+        scene.probes = running.probes if running else {}
         rights = Rights(access, Standings(scene.rooms, client, users, clock))
         gate = Gate(
             registry,

@@ -22,7 +22,7 @@ from lycatra_appservice.model import JSON
 from lycatra_appservice.toolkit.base import ToolResult
 from lycatra_appservice.toolkit.discovery import discover
 from lycatra_appservice.words.catalogue import load_catalogue
-from tests.transcripts.stand_ins import Made, asker_of, rehearsed
+from tests.transcripts.stand_ins import Beside, Made, as_shipped, asker_of, rehearsed
 from tests.transcripts.transcript import Call, Earlier, Transcript
 
 NAME = "Lycatra"
@@ -61,12 +61,17 @@ class Notebook:
         return self.done[name]
 
 
-async def play(transcript: Transcript, backend: Backend, window: Window = WINDOW) -> Played:
+async def play(
+    transcript: Transcript,
+    backend: Backend,
+    window: Window = WINDOW,
+    beside: Beside = as_shipped,
+) -> Played:
     """Ask the agent the question, with the stand-ins for tools; never raises for a bad answer."""
     question = question_of(transcript)
     agent = Agent(Models.only(backend, window), name=NAME)
     began = time.monotonic()
-    async with rehearsed(transcript) as (toolbox, stand_ins):
+    async with rehearsed(transcript, beside) as (toolbox, stand_ins):
         answer: AgentAnswer | None = None
         failed = None
         try:

@@ -1,10 +1,10 @@
 """The shipped tools behind the real gate, giving what a transcript says in place of the world."""
 
 import itertools
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from lycatra_appservice.chat.approvals import wording
 from lycatra_appservice.chat.approvals.settling import NotApprovedError
@@ -17,7 +17,7 @@ from lycatra_appservice.errors import (
 )
 from lycatra_appservice.model import JSON, UserID
 from lycatra_appservice.toolkit.approvals import Approved, NeedsApprovalError
-from lycatra_appservice.toolkit.base import ToolArgs, ToolContext, ToolResult
+from lycatra_appservice.toolkit.base import Namespace, ToolArgs, ToolContext, ToolResult
 from lycatra_appservice.toolkit.discovery import discover
 from lycatra_appservice.toolkit.registry import AnyTool, Registry
 from lycatra_appservice.toolkit.toolbox import Toolbox
@@ -25,6 +25,8 @@ from lycatra_appservice.words.spans import in_seconds
 from lycatra_appservice.words.text import Text
 from tests.support.toolbench import OPERATOR, VIEWER, bench
 from tests.transcripts.transcript import Call, Plain, Transcript
+
+Beside: TypeAlias = Callable[[Registry], Registry]
 
 NOT_EXPECTED: Final = "This cannot be found out now."
 
@@ -102,6 +104,10 @@ class RehearsedToolbox:
         """See ToolboxPort."""
         return self._toolbox.tools()
 
+    def namespace_of(self, tool_name: str) -> Namespace:
+        """See ToolboxPort."""
+        return self._toolbox.namespace_of(tool_name)
+
     async def call(self, name: str, raw_args: Mapping[str, JSON], *, key: str) -> ToolResult:
         """See ToolboxPort."""
         before = len(self._stand_ins.made)
@@ -131,11 +137,19 @@ class RehearsedToolbox:
         raise NotApprovedError(Text("was_not_decided"))
 
 
+def as_shipped(registry: Registry) -> Registry:
+    """No other tools than those that ship."""
+    return registry
+
+
 @asynccontextmanager
-async def rehearsed(transcript: Transcript) -> AsyncIterator[tuple[RehearsedToolbox, StandIns]]:
-    """The tools as the asker of this transcript has them."""
+async def rehearsed(
+    transcript: Transcript, beside: Beside = as_shipped
+) -> AsyncIterator[tuple[RehearsedToolbox, StandIns]]:
+    """The tools as the asker of this transcript has them, and those `beside` them."""
     stand_ins = StandIns(transcript)
-    async with bench(registry=stand_ins.as_registry(), zone=transcript.zone.key) as on:
+    registry = beside(stand_ins.as_registry())
+    async with bench(registry=registry, zone=transcript.zone.key) as on:
         toolbox = on.toolbox(asker_of(transcript), namespace=transcript.only)
         yield RehearsedToolbox(toolbox, stand_ins), stand_ins
 

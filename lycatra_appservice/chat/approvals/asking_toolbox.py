@@ -7,7 +7,7 @@ from lycatra_appservice.chat.approvals.occasion import Occasion
 from lycatra_appservice.chat.approvals.settling import Settling
 from lycatra_appservice.model import JSON
 from lycatra_appservice.toolkit.approvals import NeedsApprovalError
-from lycatra_appservice.toolkit.base import ToolResult
+from lycatra_appservice.toolkit.base import Namespace, ToolResult
 from lycatra_appservice.toolkit.registry import AnyTool
 from lycatra_appservice.toolkit.toolbox import Toolbox
 from lycatra_appservice.turns.call_steps import ReadingSteps
@@ -27,6 +27,10 @@ class AskingToolbox:
     def tools(self) -> Sequence[AnyTool]:
         """The tools that the asker may use."""
         return self._toolbox.tools()
+
+    def namespace_of(self, tool_name: str) -> Namespace:
+        """Where one of them lives."""
+        return self._toolbox.namespace_of(tool_name)
 
     async def call(self, name: str, raw_args: Mapping[str, JSON], *, key: str) -> ToolResult:
         """Run a tool. A change ends this run of the turn, which goes on when it is decided."""

@@ -81,6 +81,8 @@ class AskHandler:
             )
         )
         said = messages.words_alone(reply.markdown) if route.unseen else reply.markdown
+        if answer.for_admin is not None:
+            said = messages.with_word_to_admin(said, answer.for_admin)
         if answer.is_for_asker_alone:
             alone = replace(reply, markdown=said)
             return self._private.rows(alone, answer.direct, inbound, room)

@@ -11,6 +11,7 @@ from lycatra_appservice.cli.command import (
     config_path,
 )
 from lycatra_appservice.settings_file import load_own_tools
+from lycatra_appservice.toolkit.lean import weight_problem
 from lycatra_appservice.toolkit.own.found import FoundTools, Problem
 from lycatra_appservice.toolkit.own.search import find_tools, look_into
 
@@ -21,7 +22,10 @@ def run(arguments: Namespace) -> int:
     fine = 0
     for found, below in _looked_at(arguments):
         problems += [each for each in found.problems if _concerns(each, below)]
-        fine += sum(_is_below(found, tool, below) for tool in found.origins)
+        usable = [tool for tool in found.origins if _is_below(found, tool, below)]
+        heavy = [problem for tool in usable if (problem := _too_heavy(found, tool))]
+        problems += heavy
+        fine += len(usable) - len(heavy)
     for problem in problems:
         print(f"{problem.where}: {problem.reason}", file=sys.stderr)
     print(f"{_count(fine, 'tool')} fine, {_count(len(problems), 'problem')}")
@@ -57,12 +61,22 @@ def _concerns(problem: Problem, below: Path | None) -> bool:
     return where.is_relative_to(below) or below.is_relative_to(where)
 
 
+def _too_heavy(found: FoundTools, name: str) -> Problem | None:
+    """What is wrong with a tool that works, but costs every prompt too much."""
+    tool = found.registry.tool(name)
+    reason = weight_problem(tool.name, tool.summary, tool.schema()) if tool else None
+    if reason is None:
+        return None
+    namespace = found.registry.namespace_of(name).name
+    return Problem(where=str(_file_of(found, name)), reason=reason, namespace=namespace)
+
+
 def _is_below(found: FoundTools, tool: str, below: Path | None) -> bool:
-    if below is None:
-        return True
-    namespace = found.registry.namespace_of(tool).name
-    file = Path(found.origins[tool]) / namespace / f"{tool}.py"
-    return file.is_relative_to(below)
+    return below is None or _file_of(found, tool).is_relative_to(below)
+
+
+def _file_of(found: FoundTools, tool: str) -> Path:
+    return Path(found.origins[tool]) / found.registry.namespace_of(tool).name / f"{tool}.py"
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""`lycatra tool show`: one tool as people, models and MCP clients see it."""
+"""`lycatra tool show`: one tool as people and models see it."""
 
 import json
 from argparse import Namespace
@@ -11,6 +11,7 @@ from lycatra_appservice.cli.command import (
 from lycatra_appservice.cli.tool.words import arguments_of, effect, origin
 from lycatra_appservice.toolkit.arguments import likely
 from lycatra_appservice.toolkit.base import first_sentence
+from lycatra_appservice.toolkit.lean import MOST_TOKENS, lean_schema, tokens_of
 from lycatra_appservice.toolkit.own.found import FoundTools
 from lycatra_appservice.toolkit.registry import AnyTool
 
@@ -25,7 +26,7 @@ def run(arguments: Namespace) -> int:
         return 0
     for line in _lines(tool, found):
         print(line)
-    print(f"\nAs a language model and an MCP client see it:\n{seen}")
+    print(f"\nAs a language model is sent it:\n{seen}")
     return 0
 
 
@@ -52,6 +53,8 @@ def _lines(tool: AnyTool, found: FoundTools) -> Iterator[str]:
         f"  {effect(tool)}; for {tool.level.name.lower()}s and above; "
         f"{tool.timeout.total_seconds():g} s at most{kept}"
     )
+    tokens = tokens_of(tool.name, tool.summary, tool.schema())
+    yield f"  about {tokens} tokens of every prompt (`lycatra tool lint` allows {MOST_TOKENS})"
     yield ""
     yield "As people see it:"
     yield f"  !{tool.example}  {first_sentence(tool.summary)}"
@@ -60,4 +63,8 @@ def _lines(tool: AnyTool, found: FoundTools) -> Iterator[str]:
 
 
 def _as_seen_by_models(tool: AnyTool) -> dict[str, object]:
-    return {"name": tool.name, "description": tool.summary, "parameters": tool.schema()}
+    return {
+        "name": tool.name,
+        "description": tool.summary,
+        "parameters": lean_schema(tool.schema()),
+    }

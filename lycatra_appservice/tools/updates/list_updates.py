@@ -9,6 +9,7 @@ from pydantic import ConfigDict, field_validator
 
 from lycatra_appservice.toolkit.base import (
     JSON,
+    TOLD_LATER,
     Field,
     InvalidArgumentsError,
     Scope,
@@ -32,20 +33,22 @@ class ListUpdatesArgs(ToolArgs):
 
     model_config = ConfigDict(coerce_numbers_to_str=True)  # models write since=7 and since="7"
 
-    service: str | None = Field(
-        default=None, max_length=60, description="Only this service, by its exact name."
-    )
+    service: str | None = Field(default=None, max_length=60, description="Its exact name.")
     since: str | None = Field(
         default=None,
         max_length=10,
         pattern=r"^([0-9]{1,4}|[0-9]{4}-[0-9]{2}-[0-9]{2})$",
-        description="Only newer ones: a number of days back (7) or a first day (2026-11-01).",
+        description="Days back (7) or first day (2026-11-01).",
     )
-    query: str | None = Field(
-        default=None, max_length=100, description="Only updates whose text has all these words."
+    query: str | None = Field(default=None, max_length=100, description="Words in it.")
+    limit: int = Field(default=10, ge=1, le=50, description="How many.")
+    offset: int = Field(
+        default=0,
+        ge=0,
+        le=5000,
+        description="How many newest ones to skip.",
+        json_schema_extra=TOLD_LATER,
     )
-    limit: int = Field(default=10, ge=1, le=50, description="How many to list.")
-    offset: int = Field(default=0, ge=0, le=5000, description="How many newest ones to skip.")
 
     @field_validator("service", "since", "query", mode="before")
     @classmethod
@@ -163,9 +166,8 @@ TOOL = Tool(
     name="list_updates",
     title="List updates",
     summary=(
-        "Lists recent releases, deployments and changes, newest first: service, version, date and "
-        "what changed. Use it for questions about what is new or was deployed. "
-        "It does not tell whether a service is running."
+        "Lists recent releases, deployments and changes, newest first. "
+        "Not for whether a service runs."
     ),
     args=ListUpdatesArgs,
     run=run,

@@ -218,7 +218,7 @@ async def test_questions_at_once_make_no_storm_of_further_attempts(
     behalf = Behalf(person=UserID("@person:hs.test"), hearer=Nobody(), delay=no_delay)
     models = Models.only(guarded, Window(context_tokens=8192))
     prompt = Prompt(messages=[UserMessage(text="hi")], tools=())
-    asking = [models.asker(ModelWish(), behalf).ask(prompt) for _ in range(10)]
+    asking = [models.asker(ModelWish(), behalf).ask(lambda _: prompt) for _ in range(10)]
     async with asyncio.timeout(10):
         ended = await asyncio.gather(*asking, return_exceptions=True)
     assert {type(each) for each in ended} == {ModelRestingError}

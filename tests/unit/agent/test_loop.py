@@ -1,6 +1,5 @@
 import asyncio
 import json
-import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -539,16 +538,6 @@ async def test_a_small_window_is_never_overfilled(
     assert [call_id for call_id, _ in results_in(server.asked[1])] == [
         f"call_{n}" for n in range(4)
     ]
-
-
-async def test_a_prompt_that_the_server_cut_silently_is_noticed(
-    server: ModelServer, agent: Agent, toolbox: Toolbox, caplog: pytest.LogCaptureFixture
-) -> None:
-    history: list[Message] = [UserMessage(text="x" * 30_000), AssistantMessage(text="I see.")]
-    server.will(says("Hm.", prompt_tokens=2048))
-    with caplog.at_level(logging.WARNING):
-        await ask(agent, toolbox, history=history)
-    assert "model_prompt_probably_cut" in [each.message for each in caplog.records]
 
 
 async def test_tokens_are_counted_over_the_turn(

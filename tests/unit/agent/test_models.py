@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from lycatra_appservice.agent.asking import Window
-from lycatra_appservice.agent.backend import Backend, ModelQueueFullError
+from lycatra_appservice.agent.backend import Backend, ModelQueueFullError, ModelRefusedError
 from lycatra_appservice.agent.loop import Agent, Models
 from lycatra_appservice.agent.messages import AssistantMessage, Message, Usage, UserMessage
 from lycatra_appservice.agent.models import ModelWish, OfferedModel
@@ -82,6 +82,28 @@ async def test_a_model_that_failed_is_not_waited_for_again_in_the_same_turn(
         given = await Agent(models).answer(question(), Toolbox({"look": look}), journal)
     assert given.said == "Done."
     assert [journal.done[f"{n}:model"]["backend"] for n in (1, 2)] == ["b", "b"]
+
+
+async def test_a_resumed_turn_goes_on_with_the_model_that_had_answered(
+    server: ModelServer, backend_with: OpenBackend
+) -> None:
+    async def look(_: object) -> object:
+        return "found"
+
+    async with model_server() as second:
+        backends = [backend_with(), backend_with(base_url=second.base_url)]
+        models = Models([offered("a", backends[0]), offered("b", backends[1])])
+        server.will(refuses(401, {"message": "no"}))
+        second.will(calls(("look", "{}")), refuses(401, {"message": "no"}))
+        journal = Journal()
+        with pytest.raises(ModelRefusedError):
+            await Agent(models).answer(question(), Toolbox({"look": look}), journal)
+
+        again = Journal(done=dict(journal.done))
+        second.will(says("Done."))
+        given = await Agent(models).answer(question(), Toolbox({"look": look}), again)
+    assert (given.said, again.ran) == ("Done.", ["2:model"])
+    assert len(server.asked) == 1  # not asked for what it had failed at
 
 
 def test_the_wished_model_comes_first_and_the_others_keep_their_order(

@@ -225,6 +225,22 @@ def test_a_file_of_a_broken_namespace_is_not_fine(lycatra: Lycatra, installed: P
     assert (outcome.code, outcome.out) == (1, "no tools fine, 1 problem\n")
 
 
+def test_lint_refuses_a_tool_that_costs_every_prompt_too_much(
+    lycatra: Lycatra, installed: Path
+) -> None:
+    file = installed / "own" / "pots" / "list_pots.py"
+    file.write_text(file.read_text().replace("What to say", "What to say to each of them " * 20))
+
+    whole = lycatra("tool", "lint", "own")
+    other = lycatra("tool", "lint", "own/pots/open_pot.py")
+
+    assert (whole.code, whole.out) == (1, "1 tool fine, 1 problem\n")
+    assert whole.err.startswith(f"{file}: it costs every prompt about ")
+    assert "120 at most: shorten the summary" in whole.err
+    assert (other.code, other.out) == (0, "1 tool fine, no problems\n")
+    assert lycatra("tool", "call", "list_pots", "word=x").code == 0  # it works all the same
+
+
 def test_lint_says_what_it_would_look_at(lycatra: Lycatra, folder: Path) -> None:
     nothing = lycatra("tool", "lint")
     missing = lycatra("tool", "lint", "nowhere")

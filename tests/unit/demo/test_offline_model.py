@@ -65,8 +65,11 @@ async def said(client: openai.AsyncOpenAI, *messages: JSON, tools: JSON = TOOLS)
     return answer.choices[0].message.content or ""
 
 
-async def call_of(client: openai.AsyncOpenAI, *messages: JSON, **more: JSON) -> tuple[str, JSON]:
-    answer = await client.chat.completions.create(**request(*messages), **more)
+async def call_of(
+    client: openai.AsyncOpenAI, *messages: JSON, offered: JSON = TOOLS, **more: JSON
+) -> tuple[str, JSON]:
+    asked_for = request(*messages, tools=offered)
+    answer = await client.chat.completions.create(**asked_for, **more)
     assert answer.choices[0].finish_reason == "tool_calls"
     [call] = answer.choices[0].message.tool_calls or []
     assert call.type == "function"
@@ -258,3 +261,36 @@ async def test_a_malformed_request_is_refused_or_answered_but_never_breaks_it(
     except openai.BadRequestError:
         return
     assert answer["choices"]
+
+
+CHOOSER = tool(
+    "choose_namespaces", "Says which namespaces may be needed.", names={"type": "array"}
+)
+GROUPS = """Choose groups of tools.
+
+- assistant: What you can do here, and how to ask for it.
+- forge: Repositories, issues and pull requests.
+- services: Whether the services are up.
+- updates: What was released, changed and deployed."""
+
+
+@pytest.mark.parametrize(
+    ("question", "chosen"),
+    [
+        ("What changed this week?", ["updates"]),
+        ("Is the wiki up?", ["services"]),
+        ("What can you do?", ["assistant"]),
+        ("Hello!", []),
+    ],
+)
+async def test_where_only_choosing_is_offered_it_chooses(
+    client: openai.AsyncOpenAI, question: str, chosen: list[str]
+) -> None:
+    rules = {"role": "system", "content": GROUPS}
+    call = await call_of(client, rules, asked(question), offered=[CHOOSER])
+    assert call == ("choose_namespaces", {"names": chosen})
+
+
+async def test_beside_tools_it_does_not_choose(client: openai.AsyncOpenAI) -> None:
+    name, _ = await call_of(client, asked("What changed?"), offered=[CHOOSER, *TOOLS])
+    assert name == "list_updates"

@@ -94,6 +94,13 @@ def test_no_model_is_a_warning() -> None:
         (says("Pelican."), Level.OK, "read all"),
         (says("Which word?", prompt_tokens=5600), Level.OK, "counts 5600"),
         (says("Which word?", prompt_tokens=2048), Level.WARNING, "read 2048"),
+        (says("Which word?", prompt_tokens=4095), Level.WARNING, "read 4095"),
+        (says("Which word?"), Level.WARNING, "cannot be seen"),
+        (
+            refuses(400, {"type": "exceed_context_size_error", "message": "x", "n_ctx": 4096}),
+            Level.WARNING,
+            "take",
+        ),
         (refuses(400, {"message": "x", "code": "context_length_exceeded"}), Level.WARNING, "take"),
         (refuses(500, {"message": "oops"}), Level.ERROR, "does not do it"),
     ],
@@ -106,6 +113,8 @@ async def test_the_window_is_measured_and_a_silent_cut_has_its_line_to_change(
         finding = (await examined(server))["model.window"]
     assert finding.level is level
     assert words in finding.what
+    if "read 4095" in words:
+        assert "model.context_window: 4096" in str(finding.fix)
     if "2048" in words:
         assert "model.context_window: 2048" in str(finding.fix)
         assert "OLLAMA_CONTEXT_LENGTH" in str(finding.fix)

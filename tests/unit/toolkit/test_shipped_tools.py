@@ -1,9 +1,14 @@
 """All tools that ship: rules that hold for each, and for all of them together."""
 
 import json
+from datetime import UTC, datetime
 from itertools import combinations
+from zoneinfo import ZoneInfo
 
-from lycatra_appservice.model import Level
+from lycatra_appservice.agent.prompt import Question, system_message
+from lycatra_appservice.agent.specs import Specs
+from lycatra_appservice.agent.wire import tools_on_wire
+from lycatra_appservice.model import Level, UserID
 from lycatra_appservice.toolkit.base import Effect
 from lycatra_appservice.toolkit.discovery import discover
 from lycatra_appservice.toolkit.lint import lint_tool
@@ -28,12 +33,22 @@ def test_what_a_viewer_may_use_only_reads() -> None:
     assert all(tool.effect is Effect.READ for tool in viewers)
 
 
-def test_all_tools_together_cost_a_prompt_little() -> None:
-    offered = [
-        {"name": t.name, "description": t.summary, "parameters": dict(t.schema())}
-        for t in discover().tools
-    ]
-    assert len(json.dumps(offered)) / CHARACTERS_PER_TOKEN < 1500
+def test_prompt_and_tools_together_cost_a_small_window_little() -> None:
+    asked = Question(
+        text="What is new?",
+        asker=UserID("@somebody-with-a-long-name:matrix.example.org"),
+        display_name="Somebody with a long name",
+        now=datetime(2026, 11, 22, 12, 0, tzinfo=UTC),
+        zone=ZoneInfo("America/Argentina/Buenos_Aires"),
+        room_name="A room about everything that we run",
+        rights="operator",
+    )
+    specs = Specs()
+    sent = tools_on_wire([specs.of(tool) for tool in discover().tools], strict=False)
+    prompt = system_message(asked, "Lycatra").text
+    tokens = (len(prompt) + len(json.dumps(sent))) / CHARACTERS_PER_TOKEN
+    assert tokens <= 1500
+    assert tokens <= 0.3 * 4096  # so that nothing has to be chosen at Ollama's default
 
 
 def test_no_two_summaries_say_nearly_the_same() -> None:

@@ -145,7 +145,7 @@ async def test_an_unknown_service_is_answered_with_the_likely_one(
         ({"since": "2026-02-30"}, "`since` 2026-02-30 is not a day of the calendar"),
         (
             {"since": "last week"},
-            "`since` must be as described: Only newer ones: a number of days",
+            "`since` must be as described: Days back (7) or first day",
         ),
         ({"limit": 51}, "`limit` must be a whole number from 1 to 50, not `51`"),
         ({"offset": -1}, "`offset` must be a whole number from 0 to 5000"),
