@@ -229,7 +229,7 @@ async def test_a_window_that_a_server_names_is_kept_to_from_then_on(
 async def test_other_scripts_need_more_tokens_a_letter_and_get_the_room(
     server: ModelServer, agent: Agent, letters: str
 ) -> None:
-    talk: list[Message] = [UserMessage(text=letters * 40_000), AssistantMessage(text="Yes.")]
+    talk: list[Message] = [UserMessage(text=letters * 20_000), AssistantMessage(text="Yes.")]
     server.will(says("Here."))
     answer = await ask(agent, talk)
     assert answer.forgot

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from lycatra_appservice.settings import Model
+from tests.support.approving import LISTS, OPERATOR, Services, card_id, seat_people
 from tests.support.model_server import ModelServer, calls, model_server, says
-from tests.support.scene import MAIN, OTHER, PERSON, SERVICES, TOOLS, UPDATES, Scene, open_scene
+from tests.support.scene import Scene, open_scene
 from tests.support.sixty_tools import sixty_tools
+from tests.unit.chat.revising import reaction
 
 CHOOSER = "choose_namespaces"
 
@@ -20,13 +22,19 @@ async def home() -> AsyncIterator[ModelServer]:
 
 
 @pytest.fixture
-async def scene(tmp_path: Path, home: ModelServer) -> AsyncIterator[Scene]:
+def services() -> Services:
+    return Services()
+
+
+@pytest.fixture
+async def scene(tmp_path: Path, home: ModelServer, services: Services) -> AsyncIterator[Scene]:
     model = Model.model_validate(
         {"base_url": home.base_url, "model": "small", "context_window": 4096}
     )
-    many = {**TOOLS, "assistant": [*TOOLS["assistant"], *sixty_tools()]}
-    async with open_scene(tmp_path, models={"model": model}, tools=many) as opened:
-        opened.seat(PERSON, OTHER, MAIN, SERVICES, UPDATES)
+    tools = services.tools()
+    many = {**tools, "assistant": [*tools["assistant"], *sixty_tools()]}
+    async with open_scene(tmp_path, models={"model": model}, tools=many, lists=LISTS) as opened:
+        seat_people(opened)
         yield opened
 
 
@@ -60,7 +68,7 @@ async def test_a_virtual_user_of_too_many_tools_chooses_among_its_own(
     assert offered(home)[1] == [CHOOSER, "help"]
 
 
-async def test_the_next_question_begins_anew_and_remembers_no_choosing(
+async def test_the_next_question_chooses_anew_and_remembers_no_choosing(
     scene: Scene, home: ModelServer
 ) -> None:
     home.will(
@@ -74,9 +82,20 @@ async def test_the_next_question_begins_anew_and_remembers_no_choosing(
     assert "All is well." in said.body
     assert "get_status" in offered(home)[3]
     assert CHOOSER not in str(home.asked[3].messages[1:])
-    assert [each["role"] for each in home.asked[3].messages] == [
-        "system",
-        "user",
-        "assistant",
-        "user",
-    ]
+
+
+async def test_a_turn_that_waited_for_people_does_not_choose_again(
+    scene: Scene, home: ModelServer, services: Services
+) -> None:
+    restart = calls(("restart_service", '{"service": "web"}'))
+    home.will(calls((CHOOSER, '{"names": ["services"]}')), restart)
+    await scene.ask("lycatra: please restart web")
+    assert services.restarted == []
+
+    home.will(says("It is back."))
+    await scene.hear(reaction(scene, card_id(scene), "✅", sender=OPERATOR))
+
+    assert services.restarted == ["web"]
+    assert any("It is back." in said.body for said in scene.said())
+    assert len(home.asked) == 3
+    assert offered(home)[2] == offered(home)[1]
