@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from math import ceil
 from typing import TypeAlias
 
 from lycatra_appservice.agent.backend import (
@@ -17,7 +18,7 @@ from lycatra_appservice.agent.backend import (
     ToolChoice,
     ToolSpec,
 )
-from lycatra_appservice.agent.messages import Message, ModelAnswer
+from lycatra_appservice.agent.messages import AssistantMessage, Message, ModelAnswer, Usage
 from lycatra_appservice.agent.ports import HearerPort, SlotsPort
 from lycatra_appservice.agent.silent_cut import CutWatch, SilentCut
 from lycatra_appservice.agent.trimming import CHARS_PER_TOKEN, chars_of, chars_of_tools, fitted
@@ -113,7 +114,7 @@ class Asker:
         asked = replace(prompt, messages=fit.messages)
         answer = await self._ask_again(asked)
         self.silent_cut = self._watch.look(asked.tokens, answer.usage)
-        return answer
+        return answer if answer.usage else replace(answer, usage=_estimated(asked, answer))
 
     async def _ask_again(self, prompt: Prompt) -> ModelAnswer:
         for backoff in _BACKOFF:
@@ -151,6 +152,16 @@ class Asker:
         if answer is None:
             raise ModelUnreachableError("the backend ended without an answer")
         return answer
+
+
+def _estimated(asked: Prompt, answer: ModelAnswer) -> Usage:
+    """What it may have cost, for a server that does not say."""
+    said = AssistantMessage(text=answer.text, calls=answer.calls)
+    return Usage(
+        prompt=ceil(asked.tokens),
+        completion=ceil(chars_of([said]) / CHARS_PER_TOKEN),
+        estimated=True,
+    )
 
 
 def _wait(failed: ModelUnreachableError | ModelBusyError, backoff: timedelta) -> timedelta:

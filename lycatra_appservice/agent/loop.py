@@ -20,8 +20,15 @@ from lycatra_appservice.agent.messages import (
     with_note,
 )
 from lycatra_appservice.agent.models import FallingBack, Models, ModelWish
-from lycatra_appservice.agent.ports import HearerPort, StepsPort, ToolboxPort
+from lycatra_appservice.agent.ports import (
+    HearerPort,
+    PursePort,
+    SpentError,
+    StepsPort,
+    ToolboxPort,
+)
 from lycatra_appservice.agent.prompt import Question, system_message, with_speakers
+from lycatra_appservice.agent.spending import FreePurse, affordable, raw_findings
 from lycatra_appservice.agent.trimming import intact
 from lycatra_appservice.model import JSON, File
 from lycatra_appservice.toolkit.redaction import Mask
@@ -112,8 +119,9 @@ class Agent:
         steps: StepsPort,
         wish: ModelWish = _ANY_MODEL,
         hearer: HearerPort = _UNHEARD,
+        purse: PursePort | None = None,
     ) -> AgentAnswer:
-        """Answer, asking the toolbox as often as it takes.
+        """Answer, asking the toolbox as often as it takes; `purse` pays for what models do.
 
         Every model answer and tool result is a step: run again with the same journal, it asks
         nobody anything twice. Raises ModelError with a sentence for the person when the model
@@ -127,7 +135,8 @@ class Agent:
         asker = self._models.asker(wish, behalf)
         system = system_message(question, self._name)
         desk = CallDesk(toolbox, steps, hearer)
-        return await _Turn(system, question, tools, asker, desk, steps, self._conceal).run()
+        paid = purse or FreePurse(steps)
+        return await _Turn(system, question, tools, asker, desk, paid, self._conceal).run()
 
 
 def step_of_answer(number: int) -> str:
@@ -145,13 +154,13 @@ class _Turn:
         tools: Sequence[ToolSpec],
         asker: FallingBack,
         desk: CallDesk,
-        steps: StepsPort,
+        purse: PursePort,
         conceal: Mask,
     ) -> None:
         self._tools = tools
         self._asker = asker
         self._desk = desk
-        self._steps = steps
+        self._purse = purse
         self._conceal = conceal
         self._system = system
         self._history = intact(question.history)
@@ -159,6 +168,15 @@ class _Turn:
         self._answers: list[ModelAnswer] = []
 
     async def run(self) -> AgentAnswer:
+        try:
+            return await self._run()
+        except SpentError as spent:
+            found = raw_findings(self._new)
+            if not found:
+                raise
+            return self._ended(Text("tokens_spent_found", why=spent.said, found=found))
+
+    async def _run(self) -> AgentAnswer:
         nudged = False
         note: str | None = None
         for _ in range(MAX_REQUESTS):
@@ -184,10 +202,10 @@ class _Turn:
         async def run() -> JSON:
             asked = with_note(messages, note) if note else messages
             prompt = Prompt(messages=asked, tools=self._tools, tool_choice=tool_choice)
-            answer = await self._asker.ask(prompt)
+            answer = await self._asker.ask(affordable(prompt, await self._purse.left()))
             return answer_to_json(concealed(answer, self._conceal))
 
-        journaled = await self._steps.step(step_of_answer(len(self._answers) + 1), run)
+        journaled = await self._purse.step(step_of_answer(len(self._answers) + 1), run)
         self._answers.append(answer_from_json(journaled))
         return self._answers[-1]
 

@@ -1,7 +1,7 @@
 """What was said to and by a model, in our own words: no library's types, fit for the database."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TypeAlias, assert_never
 
 from lycatra_appservice.model import JSON
@@ -52,10 +52,11 @@ Message: TypeAlias = SystemMessage | UserMessage | AssistantMessage | ToolMessag
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens as the server counted them."""
+    """Tokens as the server counted them, or `estimated` by us where it did not."""
 
     prompt: int
     completion: int
+    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +124,7 @@ def answer_to_json(answer: ModelAnswer) -> dict[str, JSON]:
         "text": answer.text,
         "calls": [_call_to_json(call) for call in answer.calls],
         "finish": answer.finish,
-        "usage": usage and {"prompt": usage.prompt, "completion": usage.completion},
+        "usage": usage and asdict(usage),
         "truncated": answer.truncated,
         "backend": answer.backend,
     }
@@ -136,7 +137,7 @@ def answer_from_json(row: Mapping[str, JSON]) -> ModelAnswer:
         text=row["text"],
         calls=_calls_from_json(row["calls"]),
         finish=row["finish"],
-        usage=usage and Usage(prompt=usage["prompt"], completion=usage["completion"]),
+        usage=usage and Usage(**usage),
         truncated=row["truncated"],
         backend=row.get("backend", ""),  # not in the journals of earlier versions
     )

@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 from lycatra_appservice.agent.loop import Agent, AgentAnswer, ModelWish
 from lycatra_appservice.agent.messages import message_from_json, message_to_json
 from lycatra_appservice.agent.prompt import Question
+from lycatra_appservice.budgets.budgets import Budgets
+from lycatra_appservice.budgets.limits import Payer
 from lycatra_appservice.chat.approvals.asking_toolbox import AskingToolbox
 from lycatra_appservice.chat.approvals.desk import ApprovalDesk
 from lycatra_appservice.chat.approvals.occasion import Occasion
@@ -16,7 +18,9 @@ from lycatra_appservice.chat.approvals.settling import Settling
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.conversation import ConversationStore, conversation_of
 from lycatra_appservice.chat.memory import SURROUNDINGS, called_in, recall
+from lycatra_appservice.chat.pacing import RefusalObserver
 from lycatra_appservice.chat.private_answers import PrivateAnswers
+from lycatra_appservice.chat.purse import Purse
 from lycatra_appservice.chat.routes import Ask
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.model import JSON, Face, Inbound, RoomID
@@ -50,6 +54,8 @@ class Answering:
         now: Callable[[], datetime],
         desk: ApprovalDesk,
         settling: Settling,
+        budgets: Budgets,
+        observer: RefusalObserver,
     ) -> None:
         self._agent = agent
         self._registry = registry
@@ -60,6 +66,8 @@ class Answering:
         self._now = now
         self._desk = desk
         self._settling = settling
+        self._budgets = budgets
+        self._observer = observer
 
     async def answer(
         self, toolbox: Toolbox, route: Ask, turn: Turn, inbound: Inbound, room: RoomView
@@ -82,7 +90,11 @@ class Answering:
         )
         asking = AskingToolbox(toolbox, occasion, self._desk, self._settling)
         offered = {tool.name for tool in toolbox.tools()}
-        given = await self._agent.answer(question, asking, turn, self._wish(route, room))
+        payer = Payer(person=inbound.sender, level=toolbox.level, room_id=inbound.room_id)
+        purse = Purse(turn, self._budgets, payer, self._observer)
+        given = await self._agent.answer(
+            question, asking, turn, self._wish(route, room), purse=purse
+        )
         own = called_in(given.messages) & {*offered, *given.used}
         is_private = toolbox.has_private(own) or bool(before.get("is_private"))
         answered = await self._placed(given, turn, inbound, is_private=is_private)

@@ -22,6 +22,9 @@ from lycatra_appservice.app.second_thoughts import as_trigger_by, build_second_t
 from lycatra_appservice.app.timing import both, build_timers
 from lycatra_appservice.audit.store import AuditStore
 from lycatra_appservice.audit.trail import AuditTrail
+from lycatra_appservice.budgets.budgets import Budgets
+from lycatra_appservice.budgets.limits import Limits
+from lycatra_appservice.budgets.store import BudgetStore
 from lycatra_appservice.chat.answering import Answering
 from lycatra_appservice.chat.arrival import Arrival
 from lycatra_appservice.chat.asides import Asides
@@ -37,9 +40,11 @@ from lycatra_appservice.chat.handlers.control import ControlHandler
 from lycatra_appservice.chat.handlers.dispatch import Dispatcher, Handlers
 from lycatra_appservice.chat.handlers.encrypted import EncryptedHandler
 from lycatra_appservice.chat.handlers.message import Answerers, MessageHandler
+from lycatra_appservice.chat.handlers.usage import UsageHandler
 from lycatra_appservice.chat.help_page import HelpPage
 from lycatra_appservice.chat.ignored import Ignored
 from lycatra_appservice.chat.language import Tongue
+from lycatra_appservice.chat.pacing import Pacing
 from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.chat.progress import ProgressNotices, ProgressTiming
 from lycatra_appservice.chat.progress_end import ProgressEnd
@@ -54,6 +59,7 @@ from lycatra_appservice.chat.sources import SourcesPage
 from lycatra_appservice.chat.threads import ThreadStore
 from lycatra_appservice.chat.typing import TypingNotice
 from lycatra_appservice.chat.unasked import NoticeStore, Unasked
+from lycatra_appservice.chat.usage_page import UsagePage
 from lycatra_appservice.chat.welcome import Welcome
 from lycatra_appservice.chat.whoami import WhoAmI
 from lycatra_appservice.db.connection import Database
@@ -73,6 +79,7 @@ from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, EventID, Face, Level, Outgoing, RoomID, UserID
 from lycatra_appservice.ops.metrics import Metrics
 from lycatra_appservice.settings import Approvals, Invitations, Model, Permission
+from lycatra_appservice.settings import Budgets as BudgetSettings
 from lycatra_appservice.settings import Rooms as RoomDefaults
 from lycatra_appservice.toolkit.access import Access
 from lycatra_appservice.toolkit.approvals import ConfiguredRules
@@ -214,6 +221,7 @@ class Scene:
         self.figures = Figures()
         self.scheduled: list[str] = []
         self.models: Mapping[str, Model] = {}
+        self.budgets = BudgetSettings()
         self.metrics = Metrics()  # of the models; the rest is in `figures`
         self._commands = commands
         self._reader = make_reader(users, self._commands)
@@ -240,6 +248,9 @@ class Scene:
         composer = Composer(self.users, tongue)
         notices = NoticeStore(self.database)
         unasked = Unasked(notices, RoomDefaults(), self.figures)
+        budgets = Budgets(
+            BudgetStore(self.database), Limits(self.budgets), self.zone, lambda: self.now
+        )
         asides = Asides(notices)
         private = PrivateAnswers(self.rooms, direct_line, composer)
         ground = Ground(
@@ -268,6 +279,8 @@ class Scene:
                 lambda: NOW,
                 approving.desk,
                 approving.settling,
+                budgets,
+                self.metrics,
             )
         ask = AskHandler(
             answering,
@@ -333,10 +346,14 @@ class Scene:
                 ask=ask,
                 stop=second.stop,
                 vote=approving.voting,
+                usage=UsageHandler(
+                    UsagePage(budgets, rights, self.rooms, self.zone), rights, private, composer
+                ),
                 control=control,
             ),
             unasked,
             asides,
+            Pacing(budgets, rights, notices, composer, self.metrics),
         )
         welcome = Welcome(
             gate,
@@ -515,6 +532,7 @@ async def open_scene(
     model_key: SecretStr | None = None,
     conceal: Mask = str,
     models: Mapping[str, Model] = MappingProxyType({}),
+    budgets: BudgetSettings | None = None,
 ) -> AsyncIterator[Scene]:
     """A scene on SQLite; without `model_url` or `models` no model is configured.
 
@@ -557,6 +575,7 @@ async def open_scene(
         commands = CommandWords(tools, ("!", "/")).without(access.off(Face.COMMAND))
         scene = Scene(stub, database, users, client, patience, limits or Invitations(), commands)
         scene.zone = ZoneInfo(zone)
+        scene.budgets = budgets or BudgetSettings()
         scene.progress = progress or ProgressTiming()
         scene.models, scene.metrics = models, metrics
         rights = Rights(access, Standings(scene.rooms, client, users, clock))
