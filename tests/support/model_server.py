@@ -164,7 +164,7 @@ def says(*pieces: str, prompt_tokens: int | None = None) -> Reply:
     return _either(streamed, {"content": "".join(pieces)})
 
 
-def calls(*wanted: tuple[str, str], text: str = "") -> Reply:
+def calls(*wanted: tuple[str, str], text: str = "", prompt_tokens: int | None = None) -> Reply:
     """Tool calls (name, arguments) with ids call_0, call_1 …, their arguments in fragments."""
     blocks = [delta(content=text)] if text else []
     for index, (name, arguments) in enumerate(wanted):
@@ -180,7 +180,8 @@ def calls(*wanted: tuple[str, str], text: str = "") -> Reply:
         for index, (name, args) in enumerate(wanted)
     ]
     message = {"content": text or None, "tool_calls": whole}
-    return _either([*blocks, delta("tool_calls"), DONE], message)
+    counted = [] if prompt_tokens is None else [usage(prompt_tokens)]
+    return _either([*blocks, delta("tool_calls"), *counted, DONE], message)
 
 
 def refuses(
