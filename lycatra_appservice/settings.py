@@ -373,28 +373,22 @@ class Retention(Section):
 class Share(Section):
     """How much somebody may use, as far as that is otherwise than for everybody."""
 
-    turns_per_minute: Amount | None = Field(
-        None, description="questions and commands, or unlimited"
-    )
-    tokens_per_day: Amount | None = Field(None, description="of the language model, or unlimited")
+    turns_per_minute: Amount | None = Field(None, description="questions and commands")
+    tokens_per_day: Amount | None = Field(None, description="tokens of the language model")
 
 
 class PersonShare(Share):
     """How much each person may use."""
 
-    turns_per_minute: Amount = Field(20, description="questions and commands, or unlimited")
-    tokens_per_day: Amount = Field(
-        2_000_000, description="of the language model, such as '500k', '2M' or unlimited"
-    )
+    turns_per_minute: Amount = Field(20, description="questions and commands")
+    tokens_per_day: Amount = Field(2_000_000, description="tokens of the language model")
 
 
 class RoomShare(Share):
     """How much all people of a room may use in it together."""
 
-    turns_per_minute: Amount = Field(60, description="questions and commands, or unlimited")
-    tokens_per_day: Amount = Field(
-        10_000_000, description="of the language model, such as '500k', '2M' or unlimited"
-    )
+    turns_per_minute: Amount = Field(60, description="questions and commands")
+    tokens_per_day: Amount = Field(10_000_000, description="tokens of the language model")
 
 
 class Budgets(Section):

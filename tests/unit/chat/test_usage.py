@@ -111,6 +111,7 @@ async def test_an_admin_sees_everybody_alone_and_a_group_reads_one_line(group: S
 async def test_the_report_has_people_rooms_levels_and_models_for_a_day_a_week_and_a_month(
     group: Scene,
 ) -> None:
+    await told(group)  # in a room that is known
     await use(group, 1_000)
     await use(group, 2_000, days_ago=6, model="cloud")
     await use(group, 4_000, OTHER, days_ago=29)
