@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,7 @@ from lycatra_appservice.budgets.limits import UNLIMITED, Kind, Limits, Payer, Re
 from lycatra_appservice.budgets.store import BudgetStore, ChargeKey, Spent
 from lycatra_appservice.db.connection import Connection, Database
 from lycatra_appservice.db.migrate import UpgradableDatabase
-from lycatra_appservice.model import JSON, LaneKind, Level, RoomID, UserID
+from lycatra_appservice.model import JSON, LaneKind, Level, Outgoing, RoomID, UserID
 from lycatra_appservice.settings import Budgets as Settings
 from lycatra_appservice.turns.records import LaneLostError
 from lycatra_appservice.turns.turn import Turn
@@ -257,7 +258,7 @@ async def test_a_turn_that_is_run_again_has_begun_once_and_paid_once(replicas: R
     budgets = budgets_on(replica.database)
     asked = []
 
-    async def script(turn: Turn) -> list[object]:
+    async def script(turn: Turn) -> Sequence[Outgoing]:
         async def model() -> JSON:
             asked.append(turn.trigger_id)
             return {}

@@ -78,9 +78,17 @@ from lycatra_appservice.matrix.standings import Standings
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, EventID, Face, Level, Outgoing, RoomID, UserID
 from lycatra_appservice.ops.metrics import Metrics
-from lycatra_appservice.settings import Approvals, Invitations, Model, Permission
+from lycatra_appservice.settings import (
+    Approvals,
+    Invitations,
+    Model,
+    Permission,
+    PersonShare,
+    RoomShare,
+)
 from lycatra_appservice.settings import Budgets as BudgetSettings
 from lycatra_appservice.settings import Rooms as RoomDefaults
+from lycatra_appservice.settings_types import UNLIMITED
 from lycatra_appservice.toolkit.access import Access
 from lycatra_appservice.toolkit.approvals import ConfiguredRules
 from lycatra_appservice.toolkit.base import (
@@ -126,6 +134,12 @@ ASSISTANT: Final = UserID("@lycatra_assistant:hs.test")
 SERVICES: Final = UserID("@lycatra_services:hs.test")
 UPDATES: Final = UserID("@lycatra_updates:hs.test")
 OTHER_BOT: Final = UserID("@other_bot:hs.test")
+# Tests write faster than people.
+HASTY: Final = BudgetSettings(
+    person=PersonShare(turns_per_minute=UNLIMITED),
+    room=RoomShare(turns_per_minute=UNLIMITED),
+    answers_in_a_row=1000,
+)
 IGNORED: Final = Ignored([OTHER_BOT])
 EVERYBODY: Final = (PERSON, OTHER, MAIN, ASSISTANT, SERVICES, UPDATES)
 ROOM: Final = RoomID("!room-of-version-12")
@@ -221,7 +235,7 @@ class Scene:
         self.figures = Figures()
         self.scheduled: list[str] = []
         self.models: Mapping[str, Model] = {}
-        self.budgets = BudgetSettings()
+        self.budgets = HASTY
         self.metrics = Metrics()  # of the models; the rest is in `figures`
         self._commands = commands
         self._reader = make_reader(users, self._commands)
@@ -575,7 +589,7 @@ async def open_scene(
         commands = CommandWords(tools, ("!", "/")).without(access.off(Face.COMMAND))
         scene = Scene(stub, database, users, client, patience, limits or Invitations(), commands)
         scene.zone = ZoneInfo(zone)
-        scene.budgets = budgets or BudgetSettings()
+        scene.budgets = budgets or HASTY
         scene.progress = progress or ProgressTiming()
         scene.models, scene.metrics = models, metrics
         rights = Rights(access, Standings(scene.rooms, client, users, clock))

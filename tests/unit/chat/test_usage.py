@@ -103,7 +103,7 @@ async def test_an_admin_sees_everybody_alone_and_a_group_reads_one_line(group: S
     assert "direct chat" in line
     assert PERSON not in line
     [direct] = set(group.stub.rooms) - {ROOM, DM}
-    [report] = group.said(direct)
+    [report] = group.said(RoomID(direct))
     assert PERSON in report.body
     assert report.content["msgtype"] == "m.text"
 
