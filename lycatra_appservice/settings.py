@@ -20,6 +20,7 @@ from lycatra_appservice.actors import is_server_name
 from lycatra_appservice.settings_types import (
     Accounts,
     Actors,
+    Amount,
     BaseUrl,
     DatabaseName,
     DatabaseUrl,
@@ -36,6 +37,7 @@ from lycatra_appservice.settings_types import (
     OwnPath,
     OwnPaths,
     Parameter,
+    Person,
     Port,
     Prefixes,
     ProxyUrl,
@@ -387,6 +389,46 @@ class Retention(Section):
     )
     audit_days: int = Field(365, ge=7, description="who had what done; at least 7")
     dead_letters_days: int = Field(30, ge=1, description="events that could not be read")
+    usage_days: int = Field(
+        90, ge=31, description="how many tokens who has used; at least 31, for `!usage`"
+    )
+
+
+class Share(Section):
+    """How much somebody may use, as far as that is otherwise than for everybody."""
+
+    turns_per_minute: Amount | None = Field(None, description="questions and commands")
+    tokens_per_day: Amount | None = Field(None, description="tokens of the language model")
+
+
+class PersonShare(Share):
+    """How much each person may use."""
+
+    turns_per_minute: Amount = Field(20, description="questions and commands")
+    tokens_per_day: Amount = Field(2_000_000, description="tokens of the language model")
+
+
+class RoomShare(Share):
+    """How much all people of a room may use in it together."""
+
+    turns_per_minute: Amount = Field(60, description="questions and commands")
+    tokens_per_day: Amount = Field(10_000_000, description="tokens of the language model")
+
+
+class Budgets(Section):
+    """How much people and rooms may use; 0 is nothing."""
+
+    person: PersonShare = PersonShare()
+    levels: dict[Literal["viewer", "operator", "admin"], Share] = Field(
+        default_factory=dict, description="a section for viewer, operator or admin"
+    )
+    people: dict[Person, Share] = Field(
+        default_factory=dict, description="a section for a person, by the Matrix ID in quotes"
+    )
+    room: RoomShare = RoomShare()
+    answers_in_a_row: int = Field(
+        20, ge=3, le=1000, description="at the pace of a bot, until we fall silent; 3 to 1000"
+    )
 
 
 class Slots(Section):
@@ -439,6 +481,7 @@ class WrittenSettings(Section):
     rooms: Rooms = Rooms()
     invitations: Invitations = Invitations()
     approvals: Approvals = Approvals()
+    budgets: Budgets = Budgets()
     log: Log = Log()
     retention: Retention = Retention()
     turns: Turns = Turns()

@@ -17,13 +17,16 @@ from pydantic import (
     ValidationInfo,
 )
 
-from lycatra_appservice.actors import is_server_name, read_actor
+from lycatra_appservice.actors import ActorKind, is_server_name, read_actor
 from lycatra_appservice.freeze_times import FreezeTime, read_freeze_time
 from lycatra_appservice.targets import Target, read_target
 from lycatra_appservice.words.catalogue import AUTOMATIC, load_catalogue
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_AMOUNT = re.compile(r"(\d{1,12}(?:\.\d+)?)\s*([kM]?)")
+_TIMES = {"": 1, "k": 1000, "M": 1_000_000}
+UNLIMITED: Final = 10**15  # more than anybody ever uses
 # Narrower than the specification: these need no URL encoding, which Synapse demands of a
 # sender_localpart, and no escaping in the addresses that people type.
 _LOCALPART = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
@@ -189,6 +192,30 @@ def _span(value: object) -> object:
     return value
 
 
+def _amount(value: object) -> object:
+    if value == "unlimited":
+        return UNLIMITED
+    match = _AMOUNT.fullmatch(value.strip()) if isinstance(value, str) else None
+    number = float(match[1]) * _TIMES[match[2]] if match else value
+    if isinstance(number, float) and number.is_integer():
+        number = int(number)
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= UNLIMITED:
+        raise ValueError(
+            "should be a number such as 20, '500k' or '2M', 0 for nothing, or unlimited"
+        )
+    return number
+
+
+def _person(text: str) -> str:
+    try:
+        is_person = read_actor(text).kind is ActorKind.PERSON
+    except ValueError:
+        is_person = False
+    if not is_person:
+        raise ValueError("should be the Matrix ID of a person, '@name:server'")
+    return text
+
+
 def _positive(span: timedelta) -> timedelta:
     if span <= timedelta(0):
         raise ValueError("should be longer than nothing")
@@ -243,6 +270,9 @@ Zone: TypeAlias = Annotated[str, AfterValidator(_zone)]
 LanguageCode: TypeAlias = Annotated[str, AfterValidator(_language)]
 Port: TypeAlias = Annotated[int, Field(ge=1, le=65535)]
 Span: TypeAlias = Annotated[timedelta, BeforeValidator(_span), AfterValidator(_positive)]
+# How much of something may be used; UNLIMITED where no limit is set.
+Amount: TypeAlias = Annotated[int, BeforeValidator(_amount)]
+Person: TypeAlias = Annotated[str, AfterValidator(_person)]
 # Made absolute by the folder in the validation context, if there is one.
 OwnPath: TypeAlias = Annotated[Path, AfterValidator(_from_base_folder)]
 OwnPaths: TypeAlias = Annotated[tuple[OwnPath, ...], BeforeValidator(_words)]

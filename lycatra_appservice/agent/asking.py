@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from math import ceil
 from typing import TypeAlias
 
 from lycatra_appservice.agent.backend import (
@@ -18,6 +19,7 @@ from lycatra_appservice.agent.backend import (
     ToolSpec,
 )
 from lycatra_appservice.agent.messages import (
+    AssistantMessage,
     Message,
     ModelAnswer,
     SmallerWindow,
@@ -165,9 +167,10 @@ class Asker:
         asked = replace(prompt, messages=fit.messages)
         answer = await self._ask_again(asked)
         cut = self._watch.look(asked.tokens, answer.usage, self._counted_before(asked))
-        if answer.usage is not None:
-            counted = Counted(estimated=asked.tokens, counted=answer.usage.prompt)
-            self._before = (asked, counted)
+        if answer.usage is None:
+            return replace(answer, forgot=fit.forgot, usage=_estimated(asked, answer)), cut
+        counted = Counted(estimated=asked.tokens, counted=answer.usage.prompt)
+        self._before = (asked, counted)
         return replace(answer, forgot=fit.forgot), cut
 
     def _counted_before(self, prompt: Prompt) -> Counted | None:
@@ -216,6 +219,16 @@ class Asker:
         if answer is None:
             raise ModelUnreachableError("the backend ended without an answer")
         return answer
+
+
+def _estimated(asked: Prompt, answer: ModelAnswer) -> Usage:
+    """What it may have cost, for a server that does not say."""
+    said = AssistantMessage(text=answer.text, calls=answer.calls)
+    return Usage(
+        prompt=ceil(asked.tokens),
+        completion=ceil(chars_of([said]) / CHARS_PER_TOKEN),
+        estimated=True,
+    )
 
 
 def _wait(failed: ModelUnreachableError | ModelBusyError, backoff: timedelta) -> timedelta:

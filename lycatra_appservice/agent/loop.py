@@ -24,10 +24,17 @@ from lycatra_appservice.agent.messages import (
 )
 from lycatra_appservice.agent.models import FallingBack, Models, ModelWish
 from lycatra_appservice.agent.offering import Offered, Offering
-from lycatra_appservice.agent.ports import HearerPort, StepsPort, ToolboxPort
+from lycatra_appservice.agent.ports import (
+    HearerPort,
+    PursePort,
+    SpentError,
+    StepsPort,
+    ToolboxPort,
+)
 from lycatra_appservice.agent.prompt import Question, system_message, with_speakers
 from lycatra_appservice.agent.shelves import Shelves
 from lycatra_appservice.agent.specs import Specs
+from lycatra_appservice.agent.spending import FreePurse, affordable, raw_findings
 from lycatra_appservice.agent.trimming import chars_of, intact
 from lycatra_appservice.agent.watching import UNWATCHED, AgentObserver, AgentWatch
 from lycatra_appservice.model import JSON, File
@@ -124,8 +131,9 @@ class Agent:
         steps: StepsPort,
         wish: ModelWish = _ANY_MODEL,
         hearer: HearerPort = UNHEARD,
+        purse: PursePort | None = None,
     ) -> AgentAnswer:
-        """Answer, asking the toolbox as often as it takes.
+        """Answer, asking the toolbox as often as it takes; `purse` pays for what models do.
 
         Every model answer and tool result is a step: run again with the same journal, it asks
         nobody anything twice. Raises ModelError with a sentence for the person when the model
@@ -139,7 +147,7 @@ class Agent:
             self._models.asker(wish, behalf),
             CallDesk(toolbox, steps, hearer, offering, self.watch.tracer),
             offering,
-            steps,
+            purse or FreePurse(steps),
             self._conceal,
             self.watch.observer,
         )
@@ -161,7 +169,7 @@ class _Turn:
         asker: FallingBack,
         desk: CallDesk,
         offering: Offering,
-        steps: StepsPort,
+        purse: PursePort,
         conceal: Mask,
         observer: AgentObserver,
     ) -> None:
@@ -170,7 +178,7 @@ class _Turn:
         self._asker = asker
         self._desk = desk
         self._offering = offering
-        self._steps = steps
+        self._purse = purse
         self._conceal = conceal
         self._system = system
         self._history = intact(question.history)
@@ -178,6 +186,15 @@ class _Turn:
         self._answers: list[ModelAnswer] = []
 
     async def run(self) -> AgentAnswer:
+        try:
+            return await self._run()
+        except SpentError as spent:
+            found = raw_findings(self._new)
+            if not found:
+                raise
+            return self._ended(Text("tokens_spent_found", why=spent.said, found=found))
+
+    async def _run(self) -> AgentAnswer:
         nudged = False
         note: str | None = None
         for _ in range(MAX_REQUESTS):
@@ -209,7 +226,7 @@ class _Turn:
         while True:
             number = len(self._answers) + 1
             self._is_replayed = True
-            journaled = await self._steps.step(
+            journaled = await self._purse.step(
                 step_of_answer(number), partial(self._request, tool_choice, note)
             )
             answer = answer_from_json(journaled)
@@ -222,13 +239,14 @@ class _Turn:
 
     async def _request(self, tool_choice: ToolChoice, note: str | None) -> JSON:
         self._is_replayed = False
+        left = await self._purse.left()
         offered: list[Offered] = []
 
         def plan(window: Window) -> Prompt:
             may_choose = tool_choice != "none"
             own = chars_of([self._system])
             offered.append(self._offering.for_window(window.chars, own, may_choose=may_choose))
-            return self._prompt(offered[-1], tool_choice, note)
+            return affordable(self._prompt(offered[-1], tool_choice, note), left)
 
         answer = await self._asker.ask(plan)
         row = answer_to_json(concealed(answer, self._conceal))

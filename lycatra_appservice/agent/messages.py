@@ -52,10 +52,11 @@ Message: TypeAlias = SystemMessage | UserMessage | AssistantMessage | ToolMessag
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens as the server counted them."""
+    """Tokens as the server counted them, or `estimated` by us where it did not."""
 
     prompt: int
     completion: int
+    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +138,7 @@ def answer_to_json(answer: ModelAnswer) -> dict[str, JSON]:
         "text": answer.text,
         "calls": [_call_to_json(call) for call in answer.calls],
         "finish": answer.finish,
-        "usage": usage and {"prompt": usage.prompt, "completion": usage.completion},
+        "usage": usage and asdict(usage),
         "truncated": answer.truncated,
         "backend": answer.backend,
         "forgot": answer.forgot,
@@ -152,7 +153,7 @@ def answer_from_json(row: Mapping[str, JSON]) -> ModelAnswer:
         text=row["text"],
         calls=_calls_from_json(row["calls"]),
         finish=row["finish"],
-        usage=usage and Usage(prompt=usage["prompt"], completion=usage["completion"]),
+        usage=usage and Usage(**usage),
         truncated=row["truncated"],
         # What follows is not in the journals of earlier versions.
         backend=row.get("backend", ""),

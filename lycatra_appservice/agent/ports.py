@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
+from lycatra_appservice.errors import ModelError
 from lycatra_appservice.model import JSON, File, UserID
-from lycatra_appservice.words.text import Said
+from lycatra_appservice.words.text import Said, Text
 
 
 class OfferedTool(Protocol):
@@ -82,6 +83,32 @@ class StepsPort(Protocol):
 
         Several steps may be under way at once. A step whose `run` raises is not journaled.
         """
+
+
+class PursePort(Protocol):
+    """Who pays for what models read and write in one turn."""
+
+    async def left(self) -> float:
+        """The tokens that may still be used. Raises SpentError when there are none.
+
+        Asked before each request that no journal answers.
+        """
+
+    async def step(self, name: str, run: Callable[[], Awaitable[JSON]]) -> JSON:
+        """A step of the turn's journal that asks a model.
+
+        Its result, an answer as `answer_to_json` gives it, is charged by the commit that keeps it.
+        """
+
+
+class SpentError(ModelError):
+    """Nothing is left to be spent; `said` tells until when."""
+
+    retryable = False
+
+    def __init__(self, detail: str, said: Text) -> None:
+        super().__init__(detail)
+        self.said = said
 
 
 class HearerPort(Protocol):

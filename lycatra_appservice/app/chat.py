@@ -7,6 +7,7 @@ from typing import Final
 
 from lycatra_appservice.agent.loop import Agent
 from lycatra_appservice.app.approving import build_approving
+from lycatra_appservice.app.budgets import build_budgets
 from lycatra_appservice.app.coming_and_going import (
     ComingAndGoing,
     Ground,
@@ -34,8 +35,10 @@ from lycatra_appservice.chat.handlers.dispatch import Dispatcher, Handlers, Job
 from lycatra_appservice.chat.handlers.encrypted import EncryptedHandler
 from lycatra_appservice.chat.handlers.message import Answerers, MessageHandler
 from lycatra_appservice.chat.handlers.state import OnLeft
+from lycatra_appservice.chat.handlers.usage import UsageHandler
 from lycatra_appservice.chat.help_page import HelpPage
 from lycatra_appservice.chat.language import Tongue
+from lycatra_appservice.chat.pacing import Pacing
 from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.chat.progress import ProgressNotices
 from lycatra_appservice.chat.progress_end import ProgressEnd
@@ -48,6 +51,7 @@ from lycatra_appservice.chat.sources import SourcesPage
 from lycatra_appservice.chat.threads import ThreadStore
 from lycatra_appservice.chat.typing import TypingNotice
 from lycatra_appservice.chat.unasked import NoticeStore, Unasked
+from lycatra_appservice.chat.usage_page import UsagePage
 from lycatra_appservice.chat.welcome import Welcome
 from lycatra_appservice.chat.whoami import WhoAmI
 from lycatra_appservice.chat.without_model import WithoutModel, plain_questions
@@ -112,6 +116,7 @@ async def build_chat(
     approving = build_approving(ground, composer, tongue, trail, parts.settings.zone, utc_now)
     calls = ProgressNotices(composer)
     agent = _agent(parts, models)
+    budgets = build_budgets(parts)
     answering = None
     if agent is not None:
         answering = Answering(
@@ -125,6 +130,8 @@ async def build_chat(
             approving.desk,
             approving.settling,
             asides,
+            budgets,
+            parts.metrics,
         )
     ask = AskHandler(
         answering,
@@ -165,10 +172,14 @@ async def build_chat(
             ask=ask,
             stop=second.stop,
             vote=approving.voting,
+            usage=UsageHandler(
+                UsagePage(budgets, rights, rooms, parts.settings.zone), rights, private, composer
+            ),
             control=control,
         ),
         unasked,
         asides,
+        Pacing(budgets, rights, notices, composer, parts.metrics),
     )
     timers = build_timers(ground, composer)
     encrypted = _encrypted(parts, ground, unasked)

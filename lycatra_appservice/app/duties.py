@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Final
 
+from lycatra_appservice.app.budgets import build_budgets
 from lycatra_appservice.app.parts import Parts
 from lycatra_appservice.app.tools_watch import ToolsWatch
 from lycatra_appservice.audit.store import AuditStore
@@ -43,6 +44,7 @@ class Retention:
         self._conversations = conversations
         self._audit = AuditStore(parts.database)
         self._notices = NoticeStore(parts.database)
+        self._budgets = build_budgets(parts)
         self._threads = ThreadStore(parts.database)
         self._state = StateStore(parts.database)
         self._invitations = InvitationStore(
@@ -64,6 +66,7 @@ class Retention:
         await self._state.forget(sends)
         await self._invitations.forget()
         await self._audit.forget(timedelta(days=self._kept.audit_days))
+        await self._budgets.forget(timedelta(days=self._kept.usage_days))
         return ()
 
 

@@ -11,6 +11,8 @@ from lycatra_appservice.agent.messages import message_from_json, message_to_json
 from lycatra_appservice.agent.ports import HearerPort
 from lycatra_appservice.agent.prompt import Question
 from lycatra_appservice.agent.tracing import INPUT_TOKENS, OUTPUT_TOKENS
+from lycatra_appservice.budgets.budgets import Budgets
+from lycatra_appservice.budgets.limits import Payer
 from lycatra_appservice.chat.approvals.asking_toolbox import AskingToolbox
 from lycatra_appservice.chat.approvals.desk import ApprovalDesk
 from lycatra_appservice.chat.approvals.occasion import Occasion
@@ -19,7 +21,9 @@ from lycatra_appservice.chat.asides import Asides
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.conversation import ConversationStore, conversation_of
 from lycatra_appservice.chat.memory import SURROUNDINGS, called_in, recall
+from lycatra_appservice.chat.pacing import RefusalObserver
 from lycatra_appservice.chat.private_answers import PrivateAnswers
+from lycatra_appservice.chat.purse import Purse
 from lycatra_appservice.chat.routes import Ask
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.model import JSON, Face, Inbound, Level, RoomID
@@ -59,6 +63,8 @@ class Answering:
         desk: ApprovalDesk,
         settling: Settling,
         asides: Asides,
+        budgets: Budgets,
+        observer: RefusalObserver,
     ) -> None:
         self._agent = agent
         self._registry = registry
@@ -70,6 +76,8 @@ class Answering:
         self._desk = desk
         self._settling = settling
         self._asides = asides
+        self._budgets = budgets
+        self._observer = observer
 
     async def answer(
         self,
@@ -116,7 +124,10 @@ class Answering:
         )
         asking = AskingToolbox(toolbox, occasion, self._desk, self._settling)
         offered = {tool.name for tool in toolbox.tools()}
-        given = await self._agent.answer(question, asking, turn, self._wish(route, room), hearer)
+        payer = Payer(person=inbound.sender, level=toolbox.level, room_id=inbound.room_id)
+        purse = Purse(turn, self._budgets, payer, self._observer)
+        wish = self._wish(route, room)
+        given = await self._agent.answer(question, asking, turn, wish, hearer, purse)
         own = called_in(given.messages) & {*offered, *given.used}
         is_private = toolbox.has_private(own) or bool(before.get("is_private"))
         answered = await self._placed(given, turn, inbound, is_private=is_private)

@@ -21,6 +21,7 @@ class ControlWord(StrEnum):
     WHOAMI = "whoami"
     AUDIT = "audit"
     SOURCES = "sources"
+    USAGE = "usage"
 
 
 _BY_NAME: Final = {word.value: word for word in ControlWord}

@@ -30,6 +30,7 @@ def concerns_about(settings: Settings) -> list[Concern]:
     return [
         *_people(settings),
         *_lists_of_rules(settings),
+        *_budgets(settings),
         *_rooms_of_their_own(settings),
         *_addresses(settings),
         *_models(settings),
@@ -77,6 +78,18 @@ def _lists_of_rules(settings: Settings) -> Iterator[Concern]:
             key, names = f"permissions.{number}.who", ", ".join(rule.tools)
             you = f"['@you:{settings.homeserver.server_name}']"
             yield Concern(f"{key} is empty: nobody can use {names}", f"{key}: {you}")
+
+
+def _budgets(settings: Settings) -> Iterator[Concern]:
+    """0 is no word for "without a limit", although elsewhere it often is."""
+    for section, share in (("person", settings.budgets.person), ("room", settings.budgets.room)):
+        for key, effect in (
+            ("turns_per_minute", "nobody is answered at all"),
+            ("tokens_per_day", "no question is answered"),
+        ):
+            if getattr(share, key) == 0:
+                place = f"budgets.{section}.{key}"
+                yield Concern(f"{place} is 0: {effect}", f"{place}: unlimited, or a number")
 
 
 def _rooms_of_their_own(settings: Settings) -> Iterator[Concern]:

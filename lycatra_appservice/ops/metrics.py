@@ -19,6 +19,7 @@ from prometheus_client import (
 
 from lycatra_appservice import __version__
 from lycatra_appservice.agent.observing import ModelRequest
+from lycatra_appservice.budgets.limits import Kind as BudgetKind
 from lycatra_appservice.chat.handlers.invitation import UNKNOWN_USER
 from lycatra_appservice.chat.unasked import Kind
 from lycatra_appservice.chat.unasked import Outcome as UnaskedOutcome
@@ -136,6 +137,10 @@ class Metrics:
     def unasked(self, kind: str, outcome: str) -> None:
         """Something wanted to be said that nobody asked for: said, held_back, quiet."""
         self._unasked.at(kind, outcome).inc()
+
+    def budget_refused(self, kind: str) -> None:
+        """Something was not done because a limit is reached."""
+        self._budget_refusals.at(kind).inc()
 
     # --- tools and the model ---
 
@@ -313,6 +318,12 @@ class Metrics:
             "the same room within the hour. quiet: the room does not want them",
             kind=tuple(Kind),
             outcome=tuple(UnaskedOutcome),
+        )
+        self._budget_refusals = self._counters(
+            "lycatra_budget_refusals_total",
+            "Messages not acted on, and answers cut short, because of a limit in `budgets`. "
+            "bots: an exchange with somebody who answers as quickly as a bot",
+            kind=tuple(BudgetKind),
         )
 
     def _make_tools(self, tools: Sequence[str]) -> None:

@@ -104,6 +104,29 @@ class Journal:
                 row = await self._record(connection, lease, turn, parameters)
         self._expect(row, lease)
 
+    async def decide(
+        self,
+        lease: Lease,
+        turn: StoredTurn,
+        name: str,
+        args_hash: str,
+        run: Callable[[Connection], Awaitable[JSON]],
+    ) -> JSON:
+        """Journal as done what `run` finds in the very transaction that writes it down."""
+        async with self._database.transaction() as connection:
+            self._expect(await self._lock(connection, lease), lease)
+            output = await run(connection)
+            parameters = {
+                "turn_id": turn.id,
+                "name": name,
+                "state": "done",
+                "args_hash": args_hash,
+                "output": json.dumps(output),
+                "changes": 0,
+            }
+            self._expect(await self._record(connection, lease, turn, parameters), lease)
+        return output
+
     async def _record(
         self,
         connection: Connection,

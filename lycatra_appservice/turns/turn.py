@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import partial
 from typing import NoReturn, Protocol
 
+from lycatra_appservice.db.connection import Connection
 from lycatra_appservice.errors import LycatraError, OutcomeUnknownError
 from lycatra_appservice.model import JSON, EventID, LaneKind, Outgoing
 from lycatra_appservice.turns.approvals import Approval, ApprovalState, NewApproval, Withdrawal
@@ -87,12 +88,18 @@ class Turn:
         return max(self._next_n, *(n + 1 for n in self._of_cards), 0)
 
     async def step(
-        self, name: str, run: Callable[[], Awaitable[JSON]], *, args: JSON = None
+        self,
+        name: str,
+        run: Callable[[], Awaitable[JSON]],
+        *,
+        args: JSON = None,
+        beside: Callable[[Connection, JSON], Awaitable[None]] | None = None,
     ) -> JSON:
         """Run something and keep its result; only a crash before its end makes it run again.
 
-        The result must be what json.dumps takes. Raises CancelledByPersonError when the person
-        has taken the question back.
+        The result must be what json.dumps takes. `beside` gets it, and writes more into the
+        commit that keeps it. Raises CancelledByPersonError when the person has taken the question
+        back.
         """
         args_hash = hash_arguments(args)
         known = self._known(name, args_hash)
@@ -101,9 +108,26 @@ class Turn:
         await self.check_cancelled()
         output = await run()
         await self._journal.record(
-            self._lease, self._stored, name, args_hash, done=True, output=output
+            self._lease,
+            self._stored,
+            name,
+            args_hash,
+            done=True,
+            output=output,
+            beside=None if beside is None else _with(beside, output),
         )
         return output
+
+    async def decide(self, name: str, run: Callable[[Connection], Awaitable[JSON]]) -> JSON:
+        """The same for what is decided in the database, by the commit that keeps the decision.
+
+        So what the decision has used up is used up once, however often the turn is run.
+        """
+        args_hash = hash_arguments(None)
+        known = self._known(name, args_hash)
+        if known is not None and known.done:
+            return known.output
+        return await self._journal.decide(self._lease, self._stored, name, args_hash, run)
 
     async def change(
         self,
@@ -218,6 +242,15 @@ class Turn:
         if known is not None and known.args_hash != args_hash:
             raise ChangedCodeError(f"step {name!r} was journaled with other arguments")
         return known
+
+
+def _with(
+    beside: Callable[[Connection, JSON], Awaitable[None]], output: JSON
+) -> Callable[[Connection], Awaitable[None]]:
+    def write(connection: Connection) -> Awaitable[None]:
+        return beside(connection, output)
+
+    return write
 
 
 class TurnHandler(Protocol):

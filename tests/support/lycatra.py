@@ -141,6 +141,12 @@ def lycatra_config(
         },
         "database": {"url": database_url},
         "log": {"level": "DEBUG"},
+        # Tests and benchmarks write faster than people.
+        "budgets": {
+            "person": {"turns_per_minute": "unlimited"},
+            "room": {"turns_per_minute": "unlimited"},
+            "answers_in_a_row": 1000,
+        },
     }
     if model_url is not None:
         config["model"] = {"base_url": model_url, "model": "scripted", "api_key": "no-secret"}

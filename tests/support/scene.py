@@ -25,6 +25,9 @@ from lycatra_appservice.app.second_thoughts import as_trigger_by, build_second_t
 from lycatra_appservice.app.timing import both, build_timers
 from lycatra_appservice.audit.store import AuditStore
 from lycatra_appservice.audit.trail import AuditTrail
+from lycatra_appservice.budgets.budgets import Budgets
+from lycatra_appservice.budgets.limits import Limits
+from lycatra_appservice.budgets.store import BudgetStore
 from lycatra_appservice.chat.answering import Answering
 from lycatra_appservice.chat.arrival import Arrival
 from lycatra_appservice.chat.asides import Asides
@@ -40,9 +43,11 @@ from lycatra_appservice.chat.handlers.control import ControlHandler
 from lycatra_appservice.chat.handlers.dispatch import Dispatcher, Handlers
 from lycatra_appservice.chat.handlers.encrypted import EncryptedHandler
 from lycatra_appservice.chat.handlers.message import Answerers, MessageHandler
+from lycatra_appservice.chat.handlers.usage import UsageHandler
 from lycatra_appservice.chat.help_page import HelpPage
 from lycatra_appservice.chat.ignored import Ignored
 from lycatra_appservice.chat.language import Tongue
+from lycatra_appservice.chat.pacing import Pacing
 from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.chat.progress import ProgressNotices, ProgressTiming
 from lycatra_appservice.chat.progress_end import ProgressEnd
@@ -57,6 +62,7 @@ from lycatra_appservice.chat.sources import SourcesPage
 from lycatra_appservice.chat.threads import ThreadStore
 from lycatra_appservice.chat.typing import TypingNotice
 from lycatra_appservice.chat.unasked import NoticeStore, Unasked
+from lycatra_appservice.chat.usage_page import UsagePage
 from lycatra_appservice.chat.welcome import Welcome
 from lycatra_appservice.chat.whoami import WhoAmI
 from lycatra_appservice.chat.without_model import WithoutModel, plain_questions
@@ -77,8 +83,17 @@ from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, EventID, Face, Level, Outgoing, RoomID, UserID
 from lycatra_appservice.ops.health import Probe
 from lycatra_appservice.ops.metrics import Metrics
-from lycatra_appservice.settings import Approvals, Invitations, Model, Permission
+from lycatra_appservice.settings import (
+    Approvals,
+    Invitations,
+    Model,
+    Permission,
+    PersonShare,
+    RoomShare,
+)
+from lycatra_appservice.settings import Budgets as BudgetSettings
 from lycatra_appservice.settings import Rooms as RoomDefaults
+from lycatra_appservice.settings_types import UNLIMITED
 from lycatra_appservice.toolkit.access import Access
 from lycatra_appservice.toolkit.approvals import ConfiguredRules
 from lycatra_appservice.toolkit.base import (
@@ -125,6 +140,12 @@ ASSISTANT: Final = UserID("@lycatra_assistant:hs.test")
 SERVICES: Final = UserID("@lycatra_services:hs.test")
 UPDATES: Final = UserID("@lycatra_updates:hs.test")
 OTHER_BOT: Final = UserID("@other_bot:hs.test")
+# Tests write faster than people.
+HASTY: Final = BudgetSettings(
+    person=PersonShare(turns_per_minute=UNLIMITED),
+    room=RoomShare(turns_per_minute=UNLIMITED),
+    answers_in_a_row=1000,
+)
 IGNORED: Final = Ignored([OTHER_BOT])
 EVERYBODY: Final = (PERSON, OTHER, MAIN, ASSISTANT, SERVICES, UPDATES)
 ROOM: Final = RoomID("!room-of-version-12")
@@ -221,6 +242,7 @@ class Scene:
         self.figures = Figures()
         self.scheduled: list[str] = []
         self.models: Mapping[str, Model] = {}
+        self.budgets = HASTY
         self.metrics = Metrics()  # of the models; the rest is in `figures`
         self.probes: Mapping[str, Probe] = {}  # of the models
         self._commands = commands
@@ -250,6 +272,9 @@ class Scene:
         composer = Composer(self.users, tongue)
         notices = NoticeStore(self.database)
         unasked = Unasked(notices, RoomDefaults(), self.figures)
+        budgets = Budgets(
+            BudgetStore(self.database), Limits(self.budgets), self.zone, lambda: self.now
+        )
         asides = Asides(notices)
         private = PrivateAnswers(self.rooms, direct_line, composer)
         ground = Ground(
@@ -279,6 +304,8 @@ class Scene:
                 approving.desk,
                 approving.settling,
                 asides,
+                budgets,
+                self.metrics,
             )
         ask = AskHandler(
             answering,
@@ -345,10 +372,14 @@ class Scene:
                 ask=ask,
                 stop=second.stop,
                 vote=approving.voting,
+                usage=UsageHandler(
+                    UsagePage(budgets, rights, self.rooms, self.zone), rights, private, composer
+                ),
                 control=control,
             ),
             unasked,
             asides,
+            Pacing(budgets, rights, notices, composer, self.metrics),
         )
         welcome = Welcome(
             gate,
@@ -529,6 +560,7 @@ async def open_scene(
     models: Mapping[str, Model] = MappingProxyType({}),
     tracer: Tracer = NO_TRACES,
     owner: str = "one",
+    budgets: BudgetSettings | None = None,
 ) -> AsyncIterator[Scene]:
     """A scene on SQLite; without `model_url` or `models` no model is configured.
 
@@ -577,6 +609,7 @@ async def open_scene(
             stub, database, users, client, patience, limits or Invitations(), commands, owner
         )
         scene.zone = ZoneInfo(zone)
+        scene.budgets = budgets or HASTY
         scene.progress = progress or ProgressTiming()
         scene.models, scene.metrics = models, metrics
         scene.signals, scene.running = opened.signals, running

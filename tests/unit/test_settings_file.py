@@ -14,6 +14,7 @@ from lycatra_appservice.settings import WrittenSettings
 from lycatra_appservice.settings_file import load_settings, load_written_settings
 from lycatra_appservice.settings_reading.model_fields import leaves
 from lycatra_appservice.settings_reading.yaml_tree import read_yaml
+from lycatra_appservice.settings_types import UNLIMITED
 from lycatra_appservice.toolkit.base import NoSettings, ToolSettings
 from tests.support.config_folder import SMALLEST, WITHOUT_TOKENS, load, mistakes, write_config
 
@@ -629,6 +630,53 @@ def test_a_database_that_is_written_anywhere_wins_over_the_data_folder(tmp_path:
     assert database_url(tmp_path, SMALLEST, LYCATRA_DATABASE__URL=url) == url
 
 
+# --- budgets
+
+
+def test_amounts_are_numbers_thousands_millions_or_unlimited(tmp_path: Path) -> None:
+    text = """\
+budgets:
+  person: {turns_per_minute: 7, tokens_per_day: 1_500_000}
+  levels: {viewer: {tokens_per_day: 0}, operator: {tokens_per_day: 2.5M}}
+  people: {'@alice:hs.test': {tokens_per_day: unlimited}}
+  room: {tokens_per_day: '3000'}
+"""
+    environ = {
+        "LYCATRA_BUDGETS__ROOM__TURNS_PER_MINUTE": "unlimited",
+        "LYCATRA_BUDGETS__LEVELS__ADMIN__TOKENS_PER_DAY": "900k",
+    }
+    budgets = load(tmp_path, SMALLEST + text, environ=environ).budgets
+
+    assert (budgets.person.turns_per_minute, budgets.person.tokens_per_day) == (7, 1_500_000)
+    shares = {level: share.tokens_per_day for level, share in budgets.levels.items()}
+    assert shares == {"viewer": 0, "operator": 2_500_000, "admin": 900_000}
+    assert budgets.people["@alice:hs.test"].tokens_per_day == UNLIMITED
+    assert budgets.people["@alice:hs.test"].turns_per_minute is None
+    assert (budgets.room.turns_per_minute, budgets.room.tokens_per_day) == (UNLIMITED, 3000)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("person: {turns_per_minute: lots}", "person.turns_per_minute: should be a number such"),
+        ("person: {turns_per_minute: -1}", "person.turns_per_minute: should be a number such"),
+        ("person: {tokens_per_day: 1.5}", "person.tokens_per_day: should be a number such"),
+        ("person: {tokens_per_day: yes}", "person.tokens_per_day: should be a number such"),
+        ("person: {tokens_per_day: true}", "person.tokens_per_day: should be a number such"),
+        ("room: {token_per_day: 1}", "did you mean 'tokens_per_day'?"),
+        ("levels: {vewer: {tokens_per_day: 1}}", "should be 'viewer', 'operator' or 'admin'"),
+        ("people: {alice: {tokens_per_day: 1}}", "should be the Matrix ID of a person"),
+        ("people: {'*:hs.test': {tokens_per_day: 1}}", "should be the Matrix ID of a person"),
+        ("answers_in_a_row: 2", "budgets.answers_in_a_row: should be greater than or equal to 3"),
+    ],
+)
+def test_a_mistake_about_budgets_is_told_with_its_key(
+    tmp_path: Path, text: str, sentence: str
+) -> None:
+    [problem] = mistakes(tmp_path, SMALLEST + f"budgets: {{{text}}}\n")
+    assert sentence in problem
+
+
 # --- the example
 
 
@@ -642,6 +690,8 @@ def test_the_example_names_every_setting_and_each_shown_default_is_one(tmp_path:
     write_config(tmp_path, of_one)
     written = load_written_settings(tmp_path / "config.yaml", {})
     plain = load_written_settings(EXAMPLE, {})
+    for share in ("person", "room", "answers_in_a_row"):
+        assert getattr(written.budgets, share) == getattr(plain.budgets, share)
     for section in ("access", "commands", "log", "retention", "turns", "timezone"):
         assert getattr(written, section) == getattr(plain, section)
 

@@ -11,6 +11,7 @@ from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.control import ControlWord
 from lycatra_appservice.chat.handlers.ask import AskHandler
 from lycatra_appservice.chat.handlers.command import CommandHandler
+from lycatra_appservice.chat.pacing import Pacing
 from lycatra_appservice.chat.places import placed
 from lycatra_appservice.chat.router import Router, Situation, is_too_old
 from lycatra_appservice.chat.routes import (
@@ -37,7 +38,13 @@ from lycatra_appservice.turns.turn import Turn
 logger = logging.getLogger(__name__)
 
 _ONLY_READ: Final = frozenset(
-    {ControlWord.HELP, ControlWord.WHOAMI, ControlWord.AUDIT, ControlWord.SOURCES}
+    {
+        ControlWord.HELP,
+        ControlWord.WHOAMI,
+        ControlWord.AUDIT,
+        ControlWord.SOURCES,
+        ControlWord.USAGE,
+    }
 )
 
 
@@ -58,6 +65,7 @@ class Answerers:
     ask: AskHandler
     stop: SteeringHandler
     vote: SteeringHandler
+    usage: SteeringHandler
     control: SteeringHandler
 
 
@@ -74,6 +82,7 @@ class MessageHandler:
         answerers: Answerers,
         unasked: Unasked,
         asides: Asides,
+        pacing: Pacing,
     ) -> None:
         self._users = users
         self._rooms = rooms
@@ -83,6 +92,7 @@ class MessageHandler:
         self._answerers = answerers
         self._unasked = unasked
         self._asides = asides
+        self._pacing = pacing
 
     async def handle(self, turn: Turn, inbound: Inbound) -> Sequence[Outgoing]:
         """Answer, or return nothing for a message that is not ours after all."""
@@ -98,6 +108,10 @@ class MessageHandler:
             return await self._moved(room.successor, turn, situation)
         if not isinstance(route, Ignore) and self._is_too_old(route, inbound):
             return await self._too_old(route, turn, situation)
+        speaker = self._router.speaker(situation)
+        slowed = await self._pacing.slowed(route, turn, situation.inbound, room, speaker)
+        if slowed is not None:
+            return slowed
         return await self._act(route, turn, situation)
 
     async def apologise(
@@ -160,6 +174,8 @@ class MessageHandler:
                 handler = self._answerers.stop
             case ControlWord.APPROVE | ControlWord.DENY:
                 handler = self._answerers.vote
+            case ControlWord.USAGE:
+                handler = self._answerers.usage
             case _:
                 handler = self._answerers.control
         return await handler.handle(route, turn, inbound, room)

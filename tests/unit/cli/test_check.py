@@ -245,6 +245,20 @@ def test_an_address_or_token_that_looks_wrong_is_a_concern(
     assert sentence in concern
 
 
+@pytest.mark.parametrize(
+    ("budgets", "sentence"),
+    [
+        ("{person: {turns_per_minute: 0}}", "budgets.person.turns_per_minute is 0: nobody"),
+        ("{room: {tokens_per_day: 0}}", "budgets.room.tokens_per_day is 0: no question"),
+    ],
+)
+def test_a_limit_of_nothing_for_everybody_is_a_concern(
+    tmp_path: Path, budgets: str, sentence: str
+) -> None:
+    [concern] = concerns(tmp_path, f"budgets: {budgets}\n")
+    assert sentence in concern
+
+
 def test_a_synapse_elsewhere_that_is_told_localhost_is_a_concern(tmp_path: Path) -> None:
     text = COMPLETE.replace("http://localhost:8008", "https://matrix.hs.test")
     [concern] = sentences(load(tmp_path, text))
