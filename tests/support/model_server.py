@@ -38,6 +38,7 @@ class ModelServer:
         self.port = port  # where it listens, or listened
         self.asked: list[Asked] = []
         self.unscripted: list[Asked] = []
+        self.looks = 0  # requests for its list of models
         self.models: list[str] | int = ["test-model"]  # a number is an HTTP status
         self.client_left = asyncio.Event()  # while a reply was hanging
         self.hanging = asyncio.Event()
@@ -100,6 +101,7 @@ class ModelServer:
             raise
 
     async def _list(self, _: web.Request) -> web.Response:
+        self.looks += 1
         if isinstance(self.models, int):
             return web.json_response({"error": {"message": "no"}}, status=self.models)
         return web.json_response({"data": [{"id": name} for name in self.models]})

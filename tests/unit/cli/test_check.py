@@ -412,3 +412,23 @@ def test_a_missing_extra_is_in_the_log_of_a_start(folder: Path) -> None:
         first = process.stdout.readline()
         process.kill()  # it waits for its database
     assert MISSING in first
+
+
+def test_traces_are_no_concern_until_they_hold_what_was_said(tmp_path: Path) -> None:
+    otlp = COMPLETE + "otlp: {endpoint: 'http://localhost:4318', headers: {X-Key: key}"
+    assert not [each for each in sentences(load(tmp_path, otlp + "}")) if "otlp" in each]
+    telling = load(tmp_path, otlp + ", content: true, ca_file: missing.pem}")
+    told = [each for each in sentences(telling) if "otlp" in each]
+    assert [each.partition(":")[0] for each in told] == ["otlp.content is on", "otlp.ca_file"]
+    assert "http://localhost:4318" in told[0]
+
+
+def test_an_extra_for_traces_that_is_missing_is_named(
+    lycatra: Lycatra, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_config(folder, COMPLETE + "otlp: {endpoint: 'http://localhost:4318'}\n")
+    assert lycatra("check").err == ""
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http", None)
+    outcome = lycatra("check")
+    assert outcome.code == 0
+    assert "pip install 'lycatra-appservice[otlp]'" in outcome.err
