@@ -43,7 +43,7 @@ OVERFLOWS = {
     },
     "LiteLLM": {"code": "400", "message": "litellm.ContextWindowExceededError: too long"},
 }
-TELLS = {"OpenAI, in words", "llama.cpp"}
+TELLS = ("OpenAI, in words", "llama.cpp")
 
 
 def line_of(backend: Backend, watch: CutWatch | None = None) -> Models:

@@ -136,7 +136,6 @@ def _right(transcript: Transcript, command: Command) -> bool:
 
 
 def test_of_the_transcripts_every_match_is_a_call_that_they_expect() -> None:
-    """Measured: 34 of 64 questions for a reading tool matched, 32 with just the right call."""
     found: dict[str, bool] = {}
     for each in shipped():
         tools = SHIPPED.tools_of(each.only) if each.only else SHIPPED.tools
