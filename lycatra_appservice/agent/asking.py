@@ -142,6 +142,8 @@ class Asker:
                 )
                 async for delta in await until_read.enter_async_context(aclosing(deltas)):
                     answer = delta.answer or answer
+                    if delta.anew:
+                        hearer.asks()
                     if delta.text:
                         hearer.wrote(delta.text)
         except ModelCutError as cut:

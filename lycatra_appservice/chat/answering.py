@@ -15,6 +15,7 @@ from lycatra_appservice.chat.approvals.occasion import Occasion
 from lycatra_appservice.chat.approvals.settling import Settling
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.conversation import ConversationStore, conversation_of
+from lycatra_appservice.chat.hearing import Hearing
 from lycatra_appservice.chat.memory import SURROUNDINGS, called_in, recall
 from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.chat.routes import Ask
@@ -62,10 +63,20 @@ class Answering:
         self._settling = settling
 
     async def answer(
-        self, toolbox: Toolbox, route: Ask, turn: Turn, inbound: Inbound, room: RoomView
+        self,
+        toolbox: Toolbox,
+        route: Ask,
+        turn: Turn,
+        inbound: Inbound,
+        room: RoomView,
+        hearing: Hearing,
     ) -> Answered:
         """Ask the agent. Raises ModelError, and whatever the turn's journal raises."""
         before = await self._surroundings(toolbox, turn, inbound)
+        offered = {tool.name for tool in toolbox.tools()}
+        # Nobody hears what a journal replays: a call of any tool of the asker's may be in it.
+        if before.get("is_private") or (turn.has_journal and toolbox.has_private(offered)):
+            hearing.keep_private()
         question = Question(
             text=_with_attachment(route),
             asker=inbound.sender,
@@ -81,8 +92,8 @@ class Answering:
             turn=turn, inbound=inbound, room=room, speaker=route.speaker, face=Face.AGENT
         )
         asking = AskingToolbox(toolbox, occasion, self._desk, self._settling)
-        offered = {tool.name for tool in toolbox.tools()}
-        given = await self._agent.answer(question, asking, turn, self._wish(route, room))
+        wish = self._wish(route, room)
+        given = await self._agent.answer(question, asking, turn, wish, hearing)
         own = called_in(given.messages) & {*offered, *given.used}
         is_private = toolbox.has_private(own) or bool(before.get("is_private"))
         answered = await self._placed(given, turn, inbound, is_private=is_private)

@@ -30,6 +30,8 @@ from lycatra_appservice.chat.commands import CommandWords
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.conversation import ConversationStore
 from lycatra_appservice.chat.direct_line import DirectLine
+from lycatra_appservice.chat.draft import Drafts, DraftTiming
+from lycatra_appservice.chat.draft_end import DraftEnd, DraftRepair
 from lycatra_appservice.chat.encrypted_rooms import EncryptedRooms
 from lycatra_appservice.chat.handlers.ask import AskHandler
 from lycatra_appservice.chat.handlers.command import CommandHandler
@@ -94,6 +96,8 @@ from lycatra_appservice.toolkit.rights import Rights
 from lycatra_appservice.toolkit.state import StateStore
 from lycatra_appservice.toolkit.stored_timers import StoredTimers
 from lycatra_appservice.toolkit.toolbox import Gate
+from lycatra_appservice.turns.drafts import DRAFT, DraftTable
+from lycatra_appservice.turns.echoes import REPAIR, Echoes
 from lycatra_appservice.turns.journal import Journal
 from lycatra_appservice.turns.known import KnownTurns
 from lycatra_appservice.turns.progress import PROGRESS, ProgressTable
@@ -211,6 +215,8 @@ class Scene:
         self.zone = ZoneInfo("UTC")
         self.patience = patience
         self.progress = ProgressTiming()
+        self.drafts = DraftTiming()
+        self.preview: Mask = str
         self.figures = Figures()
         self.scheduled: list[str] = []
         self.models: Mapping[str, Model] = {}
@@ -269,6 +275,7 @@ class Scene:
                 approving.desk,
                 approving.settling,
             )
+        drafts = Drafts(composer, registry, private, calls, self.preview, self.drafts)
         ask = AskHandler(
             answering,
             gate,
@@ -278,7 +285,7 @@ class Scene:
             asides,
             TypingNotice(self.client),
             self.patience,
-            calls,
+            drafts,
         )
         router = Router(self.users, self._reader, has_model=agent is not None)
         settings = SettingsPage(
@@ -383,6 +390,8 @@ class Scene:
                 DIRECT_ROOM: encrypted.begin,
                 TIMER: timers.run,
                 PROGRESS: ProgressEnd(ProgressTable(self.database), self.client, tongue).run,
+                DRAFT: DraftEnd(DraftTable(self.database), self.client, tongue).run,
+                REPAIR: DraftRepair(Echoes(self.database)).run,
             },
         )
         dispatcher = Dispatcher(self.users, handlers)
@@ -512,14 +521,17 @@ async def open_scene(
     rules: Sequence[Permission] = (),
     clock: Callable[[], float] = time.monotonic,
     progress: ProgressTiming | None = None,
+    drafts: DraftTiming | None = None,
     model_key: SecretStr | None = None,
     conceal: Mask = str,
+    preview: Mask = str,
     models: Mapping[str, Model] = MappingProxyType({}),
 ) -> AsyncIterator[Scene]:
     """A scene on SQLite; without `model_url` or `models` no model is configured.
 
     `beside` shares its homeserver, and its database only where `database_url` says so. By
-    `clock` a standing grows old. `conceal` takes the configuration's secrets out of texts.
+    `clock` a standing grows old. `conceal` takes the configuration's secrets out of texts, and
+    `preview` out of those that are not finished.
     """
     users = VirtualUsers(server_name=SERVER_NAME, namespaces=NAMESPACES)
     registry = Registry(NAMESPACES, tools)
@@ -558,6 +570,7 @@ async def open_scene(
         scene = Scene(stub, database, users, client, patience, limits or Invitations(), commands)
         scene.zone = ZoneInfo(zone)
         scene.progress = progress or ProgressTiming()
+        scene.drafts, scene.preview = drafts or DraftTiming(), preview
         scene.models, scene.metrics = models, metrics
         rights = Rights(access, Standings(scene.rooms, client, users, clock))
         gate = Gate(

@@ -12,14 +12,14 @@ from lycatra_appservice.chat.asides import Asides
 from lycatra_appservice.chat.attachments import long_text_in_file
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.conversation import ConversationStore, conversation_of
+from lycatra_appservice.chat.draft import Draft, Drafts
 from lycatra_appservice.chat.private_answers import PrivateAnswers
-from lycatra_appservice.chat.progress import ProgressNotices
 from lycatra_appservice.chat.routes import Ask, Control
 from lycatra_appservice.chat.typing import TypingNotice
 from lycatra_appservice.errors import ModelError
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.model import Caller, Face, Inbound, Level, Outgoing, Reply
-from lycatra_appservice.toolkit.toolbox import Gate, Toolbox
+from lycatra_appservice.toolkit.toolbox import Gate
 from lycatra_appservice.turns.turn import Turn
 from lycatra_appservice.words.text import Text
 
@@ -39,7 +39,7 @@ class AskHandler:
         asides: Asides,
         typing: TypingNotice,
         patience: timedelta,
-        notices: ProgressNotices,
+        drafts: Drafts,
     ) -> None:
         """`patience` is for a whole answer, tools included."""
         self._answering = answering
@@ -50,7 +50,7 @@ class AskHandler:
         self._asides = asides
         self._typing = typing
         self._patience = patience
-        self._notices = notices
+        self._drafts = drafts
 
     async def handle(
         self, route: Ask, turn: Turn, inbound: Inbound, room: RoomView
@@ -59,11 +59,26 @@ class AskHandler:
 
         `inbound` stands in the thread that the answer goes into, which it may begin.
         """
-        answer = await self._try(route, turn, inbound, room)
+        async with self._drafts.open(turn, inbound, room, route.speaker) as draft:
+            answer = await self._try(route, turn, inbound, room, draft)
+            max_bytes = await draft.finished()
+            rows = await self._rows(answer, route, turn, inbound, room, max_bytes)
+            is_private = isinstance(answer, Answered) and answer.is_for_asker_alone
+            return draft.replaced_by(rows, is_private=is_private)
+
+    async def _rows(
+        self,
+        answer: Answered | Text,
+        route: Ask,
+        turn: Turn,
+        inbound: Inbound,
+        room: RoomView,
+        max_bytes: int,
+    ) -> Sequence[Outgoing]:
         mentions = () if room.is_direct else (inbound.sender,)
         if not isinstance(answer, Answered):
             reply = Reply(markdown=answer, sender=route.speaker, mentions=mentions)
-            return self._composer.answer(reply, inbound, room)
+            return self._composer.answer(reply, inbound, room, max_bytes=max_bytes)
         # What is said beside an answer stays outside of the file that a long one becomes.
         reply = long_text_in_file(
             Reply(
@@ -79,7 +94,8 @@ class AskHandler:
             return self._private.rows(alone, answer.direct, inbound, room)
         if await self._is_new_to_threads(turn, inbound, room):
             said = messages.with_thread_hint(said)
-        return self._composer.answer(replace(reply, markdown=said), inbound, room)
+        whole = replace(reply, markdown=said)
+        return self._composer.answer(whole, inbound, room, max_bytes=max_bytes)
 
     async def reset(
         self, route: Control, turn: Turn, inbound: Inbound, room: RoomView
@@ -96,18 +112,12 @@ class AskHandler:
         return self._composer.answer(reply, inbound, room)
 
     async def _try(
-        self, route: Ask, turn: Turn, inbound: Inbound, room: RoomView
+        self, route: Ask, turn: Turn, inbound: Inbound, room: RoomView, draft: Draft
     ) -> Answered | Text:
         """The answer, or why there is none."""
-        async with self._notices.open(turn, inbound, room, route.speaker) as notice:
-            toolbox = await self._gate.open(
-                _caller(turn, inbound), namespace=route.namespace, progress=notice.during
-            )
-            return await self._try_with(toolbox, route, turn, inbound, room)
-
-    async def _try_with(
-        self, toolbox: Toolbox, route: Ask, turn: Turn, inbound: Inbound, room: RoomView
-    ) -> Answered | Text:
+        toolbox = await self._gate.open(
+            _caller(turn, inbound), namespace=route.namespace, progress=draft.progress
+        )
         if toolbox.level < Level.VIEWER:
             return messages.may_not_ask()
         if self._answering is None:
@@ -117,7 +127,9 @@ class AskHandler:
                 asyncio.timeout(self._patience.total_seconds()),
                 self._typing.shown(inbound.room_id, route.speaker),
             ):
-                return await self._answering.answer(toolbox, route, turn, inbound, room)
+                return await self._answering.answer(
+                    toolbox, route, turn, inbound, room, draft.hearing
+                )
         except TimeoutError:
             logger.warning("turn_took_too_long", extra={"patience": str(self._patience)})
             return messages.failed(messages.took_too_long(self._patience))
