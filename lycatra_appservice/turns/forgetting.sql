@@ -75,6 +75,16 @@ SELECT 1 FROM timer m JOIN turn t ON t.trigger_id = m.trigger_id
 WHERE m.asked_by = :trigger_id AND t.state IN ('running', 'sending')
 LIMIT 1
 
+-- name: forget_ends_of_drafts
+-- They repeat words of the answer.
+UPDATE send SET content = '{}', dropped = CASE WHEN sent_at IS NULL
+    THEN coalesce(dropped, 'cancelled') ELSE dropped END
+WHERE turn_id IN (
+  SELECT t.id FROM send p
+  JOIN turn t ON t.trigger_id IN ('draft:' || p.trigger_id || ':' || p.n,
+    'repair:' || p.trigger_id || ':' || p.n)
+  WHERE p.turn_id = :turn_id AND p.n < 0)
+
 -- name: forget_ends_of_cards
 -- What is not out yet has no words any more, and stays here.
 UPDATE send SET content = '{}', dropped = CASE WHEN sent_at IS NULL

@@ -468,7 +468,8 @@ class Scene:
         """Store events as the way in does."""
         found = self.sorter.sort(events, via=via)
         assert not found.dead_letters
-        await self.engine.inbox.store(found.triggers, alongside=found.alongside)
+        triggers = [*found.triggers, *await self.engine.inbox.late(found.echoes)]
+        await self.engine.inbox.store(triggers, alongside=found.alongside)
 
     async def work(self) -> None:
         """Run turns until none is ready."""
