@@ -27,6 +27,7 @@ from lycatra_appservice.turns.progress import Showing
 from lycatra_appservice.turns.records import ParkedError
 from lycatra_appservice.turns.sending import SendLaterError
 from lycatra_appservice.turns.turn import Turn
+from lycatra_appservice.words.text import Text
 
 logger = logging.getLogger(__name__)
 
@@ -163,6 +164,13 @@ class Draft:
         # Nobody knows what the run before has shown.
         hides = is_private and (self.hearing.has_shown_private or self._is_resumed)
         return self._look.with_answer(rows, self._standing, hides=hides)
+
+    def after_words(self, why: Text) -> Text:
+        """Why there is no answer, below what people have read of it already."""
+        shown = self._shown
+        if shown is None or not shown.is_words:
+            return why
+        return messages.after_words(shown.said, why)
 
     async def end_before_card(self) -> None:
         """Say that people are asked now, so that this stands above their card."""

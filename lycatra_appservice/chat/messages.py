@@ -73,6 +73,11 @@ def draft_waits_for_people() -> Text:
     return Text("draft_waits_for_people")
 
 
+def after_words(words: Said, why: Said) -> Text:
+    """Why an answer has no end, of which people have read the beginning."""
+    return Text("after_words", said=words, why=why)
+
+
 def draft_stopped() -> Text:
     """Nothing more comes, because somebody wanted it so."""
     return progress_stopped()

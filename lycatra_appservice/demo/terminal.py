@@ -75,7 +75,7 @@ class TerminalChat:
         self._answered: set[EventID] = set()
         self._progress = asyncio.Event()
         self._shown: dict[str, str] = {}  # event id -> the text last shown for it
-        self._edits: dict[str, _Edit] = {}
+        self._edits: dict[str, _Edit] = {}  # event id -> what is shown when it is quiet
         self._drafts: set[str] = set()
         self._outcomes = Outcomes()
 

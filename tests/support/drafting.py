@@ -16,7 +16,6 @@ from tests.support.turns import until_true
 
 # Everything that is news is shown at once.
 AT_ONCE = DraftTiming(after=timedelta(0), every=timedelta(0), queue_after=timedelta(0))
-NEVER = DraftTiming(after=timedelta(hours=1))
 
 Step: TypeAlias = str | Callable[[], Awaitable[None]]
 

@@ -132,10 +132,11 @@ class AskHandler:
                 )
         except TimeoutError:
             logger.warning("turn_took_too_long", extra={"patience": str(self._patience)})
-            return messages.failed(messages.took_too_long(self._patience))
+            too_long = messages.took_too_long(self._patience)
+            return draft.after_words(messages.failed(too_long))
         except ModelError as error:
             logger.warning("model_failed", extra={"error": repr(error)}, exc_info=error)
-            return messages.failed(error.said)
+            return draft.after_words(messages.failed(error.said))
 
     async def _is_new_to_threads(self, turn: Turn, inbound: Inbound, room: RoomView) -> bool:
         """Whether the answer begins the first thread with this person, who may want a hint."""

@@ -29,6 +29,7 @@ from tests.support.model_server import ModelServer, calls, delta, refuses, says,
 from tests.support.scene import (
     EVERYBODY,
     MAIN,
+    NO_DRAFTS,
     OTHER,
     PERSON,
     ROOM,
@@ -125,7 +126,7 @@ async def test_an_answer_grows_in_one_message_and_ends_without_the_live_marker(
 async def test_what_is_quick_is_one_message_without_an_edit(
     tmp_path: Path, model: ModelServer
 ) -> None:
-    async with asking(tmp_path, model, DraftTiming()) as scene:
+    async with asking(tmp_path, model, NO_DRAFTS) as scene:
         model.will(says("There ", "are ", "three."))
 
         [answer] = await scene.ask(ASKED)
@@ -164,6 +165,7 @@ async def test_in_a_dm_nobody_is_mentioned(tmp_path: Path, model: ModelServer) -
 def test_edits_come_rarer_the_longer_it_takes() -> None:
     timing = DraftTiming()
 
+    assert timing.after == timedelta(seconds=1.5)
     pauses = [timing.pause(nth) for nth in range(1, 20)]
 
     assert pauses[:4] == [1.5, 2.25, 3.375, 5]
