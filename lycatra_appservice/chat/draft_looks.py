@@ -34,7 +34,8 @@ def words_so_far(text: str) -> Saying | None:
     text = text.strip()
     if not text or is_long(text):
         return None
-    whole = closed(text)
+    has_code = "```" in text or "~~~" in text
+    whole = closed(text) if has_code else text  # which costs as much as to render it
     return Saying(whole if whole != text else f"{text} …", is_words=True)
 
 

@@ -27,7 +27,7 @@ from tests.support.turns import (
     turn_states,
 )
 
-LIVE: Final = {"org.matrix.msc4357.live": {}}
+LIVE: Final[dict[str, JSON]] = {"org.matrix.msc4357.live": {}}
 FIRST: Final = -1_000_000
 EARLIER: Final = RetryLater(timedelta(0), "too many", was_refused=True)
 

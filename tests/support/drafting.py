@@ -17,7 +17,7 @@ from tests.support.turns import until_true
 # Everything that is news is shown at once.
 AT_ONCE = DraftTiming(after=timedelta(0), every=timedelta(0), queue_after=timedelta(0))
 
-Step: TypeAlias = str | Callable[[], Awaitable[None]]
+Step: TypeAlias = str | Callable[[], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)

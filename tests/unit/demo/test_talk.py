@@ -73,7 +73,7 @@ def test_the_last_edit_of_a_draft_is_an_answer_and_the_others_are_not() -> None:
         made["content"] |= {"m.relates_to": relation, "m.new_content": {"body": "x"}, **more}
         return made
 
-    live = {"org.matrix.msc4357.live": {}}
+    live: dict[str, JSON] = {"org.matrix.msc4357.live": {}}
     begun = {**marked(kind="draft"), "event_id": "$draft"}
     begun["content"] |= live
     outcomes = Outcomes()

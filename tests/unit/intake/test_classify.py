@@ -161,7 +161,7 @@ def test_what_our_own_users_sent_is_not_for_us(sender: str, kind: str) -> None:
     assert classify(event(kind, content, sender=sender)) == Never("own echo")
 
 
-LIVE = {"org.matrix.msc4357.live": {}}
+LIVE: dict[str, JSON] = {"org.matrix.msc4357.live": {}}
 REPLACES = {"m.relates_to": {"rel_type": "m.replace", "event_id": "$draft"}}
 
 
