@@ -201,6 +201,23 @@ async def test_a_run_after_a_crash_ends_the_same_message(scene: Scene, model: Mo
     assert len([each for each in shown(scene) if each.edits is None]) == 1
 
 
+async def test_a_quick_run_elsewhere_ends_the_same_message_without_a_draft_of_its_own(
+    tmp_path: Path, model: ModelServer
+) -> None:
+    url = f"sqlite:///{tmp_path / 'both.db'}"
+    async with asking(tmp_path, model, database_url=url) as scene:
+        running = await begun(scene, model)
+        await running.is_dead()
+        model.will(says("One two three."))
+        async with open_scene(
+            tmp_path, model_url=model.base_url, database_url=url, beside=scene
+        ) as heir:
+            await hurry(heir)
+
+        assert stands(scene) == ["One two three."]
+        assert is_nothing_live(scene)
+
+
 async def test_meanwhile_it_says_that_the_answer_follows(scene: Scene, model: ModelServer) -> None:
     running = await begun(scene, model)
     await running.is_dead()
