@@ -20,7 +20,7 @@ from benchmarks.programs import resident_mb
 from benchmarks.question import Bench, Question
 from benchmarks.scripted_server import running_model
 from benchmarks.servers.scripted_model import AFTER_300_MS, ANSWER, ASKED, AT_ONCE, NEVER
-from lycatra_appservice.matrix.events import REPLY_MARKER
+from lycatra_appservice.matrix.events import LIVE_MARKER, REPLY_MARKER
 from lycatra_appservice.model import JSON
 from tests.support.homeserver_stub import (
     AS_TOKEN,
@@ -119,6 +119,7 @@ class Chat:
     def _is_answered(self, room: str, event_id: str, words: str) -> bool:
         return any(
             words in _body(event["content"])
+            and LIVE_MARKER not in event["content"]
             and event["content"].get(REPLY_MARKER, {}).get("to") == event_id
             for event in reversed(self._stub.rooms[room].events)
         )

@@ -34,9 +34,10 @@ class _Slot:
 class AnswerAccumulator:
     """One answer. `id_prefix` (8 letters or digits) makes ids for calls that come without one."""
 
-    def __init__(self, id_prefix: str) -> None:
+    def __init__(self, id_prefix: str, *, begins_in_thought: bool = False) -> None:
+        """`begins_in_thought`: answers of this model have begun so, without a sign of it."""
         self._id_prefix = id_prefix
-        self._spoken = ThinkingFilter()
+        self._spoken = ThinkingFilter(waits_for_end=begins_in_thought)
         self._half = ""  # the first half of a character that a server cut in two
         self._slots: list[_Slot] = []
         self._finish: str | None = None
@@ -47,6 +48,11 @@ class AnswerAccumulator:
     def text(self) -> str:
         """What may be shown so far."""
         return self._spoken.text
+
+    @property
+    def began_in_thought(self) -> bool:
+        """Whether what was passed on at first turned out to be thinking."""
+        return self._spoken.took_back
 
     @property
     def has_calls(self) -> bool:

@@ -210,6 +210,8 @@ class Asker:
                 )
                 async for delta in await until_read.enter_async_context(aclosing(deltas)):
                     answer = delta.answer or answer
+                    if delta.anew and prompt.aloud:
+                        hearer.asks()
                     if delta.text and prompt.aloud:
                         hearer.wrote(delta.text)
         except ModelCutError as cut:

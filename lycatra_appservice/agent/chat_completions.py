@@ -46,6 +46,7 @@ class ChatCompletionsBackend:
     def __init__(self, settings: ModelSettings) -> None:
         self._settings = settings
         self._form = RequestForm(settings)
+        self._begins_in_thought = False  # without a sign of it, as an answer has shown
         self._client: AsyncOpenAI | None = None
 
     @property
@@ -58,13 +59,14 @@ class ChatCompletionsBackend:
     ) -> AsyncGenerator[Delta, None]:
         """See `Backend.stream`."""
         patience = Patience(self._settings.first_token_timeout, self._settings.idle_timeout)
-        reader = AnswerReader(patience)
+        reader = AnswerReader(patience, begins_in_thought=self._begins_in_thought)
         try:
             async with AsyncExitStack() as until_read:
                 response = await self._ask(until_read, patience, messages, tools, tool_choice)
                 async with aclosing(reader.read(response)) as deltas:
                     async for delta in deltas:
                         yield self._as_meant(delta, tools)
+                self._begins_in_thought = self._begins_in_thought or reader.began_in_thought
         except (ModelError, TimeoutError, httpx2.HTTPError, GarbledAnswerError) as failed:
             error = reader.error_after(failed)
             extra = {"model": self.name, "error": type(error).__name__, "detail": str(error)}

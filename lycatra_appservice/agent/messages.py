@@ -94,10 +94,12 @@ class ModelAnswer:
 class Delta:
     """A piece of an answer on its way: visible text, and with the last piece the whole answer.
 
-    The pieces are a preview; what counts is `answer.text`.
+    The pieces are a preview; what counts is `answer.text`. `anew`: those before this one turned
+    out to be no part of the answer.
     """
 
     text: str = ""
+    anew: bool = False
     answer: ModelAnswer | None = None
 
 

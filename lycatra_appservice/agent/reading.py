@@ -29,10 +29,16 @@ _LAST_BYTES_SECONDS = 0.2
 class AnswerReader:
     """One response; whoever opened it closes it."""
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, patience: Patience, *, begins_in_thought: bool = False) -> None:
+        """For `begins_in_thought` see `AnswerAccumulator`."""
         self._patience = patience
-        self._answer = AnswerAccumulator(secrets.token_hex(4))
+        self._answer = AnswerAccumulator(secrets.token_hex(4), begins_in_thought=begins_in_thought)
         self._something_said = False
+
+    @property
+    def began_in_thought(self) -> bool:
+        """Whether the answer began with thinking that had no sign of it."""
+        return self._answer.began_in_thought
 
     def read(self, response: httpx2.Response) -> AsyncGenerator[Delta, None]:
         """The deltas of the answer. Raises what `error_after` takes."""
@@ -69,9 +75,11 @@ class AnswerReader:
         ended_well = False
         async with aclosing(self._chunks(response)) as chunks:
             async for chunk in chunks:
+                was_thought = self.began_in_thought
                 said, ended_well = self._hear(events.feed(chunk))
-                if said:
-                    yield Delta(text=said)
+                anew = self.began_in_thought and not was_thought
+                if said or anew:
+                    yield Delta(text=said or "", anew=anew)
                 if said is not None:
                     self._patience.heard()
                 if ended_well:

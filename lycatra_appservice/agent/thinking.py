@@ -14,7 +14,10 @@ class ThinkingFilter:
     before such an end is thinking too, and `text` does not have it although it was passed on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, waits_for_end: bool = False) -> None:
+        """`waits_for_end`: pass nothing on before such an end; this model has sent one before."""
+        self._passes_on = not waits_for_end
+        self.took_back = False  # such an end has come
         self._visible: list[str] = []
         self._held = ""
         self._thinking = False
@@ -48,12 +51,14 @@ class ThinkingFilter:
     def _keep(self, text: str, shown: list[str]) -> None:
         if text and not self._thinking:
             self._visible.append(text)
-            shown.append(text)
+            if self._passes_on:
+                shown.append(text)
 
     def _cross(self, *, closing: bool, shown: list[str]) -> None:
         if closing and not self._thinking:
             self._visible.clear()
             shown.clear()
+            self.took_back = self._passes_on = True
         self._thinking = not closing
 
 

@@ -27,6 +27,8 @@ from lycatra_appservice.chat.audit_page import AuditPage
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.conversation import ConversationStore
 from lycatra_appservice.chat.direct_line import DirectLine
+from lycatra_appservice.chat.draft import Drafts
+from lycatra_appservice.chat.draft_end import DraftEnd, DraftRepair
 from lycatra_appservice.chat.encrypted_rooms import EncryptedRooms
 from lycatra_appservice.chat.handlers.ask import AskHandler
 from lycatra_appservice.chat.handlers.command import CommandHandler
@@ -70,6 +72,8 @@ from lycatra_appservice.toolkit.rights import Rights
 from lycatra_appservice.toolkit.state import StateStore
 from lycatra_appservice.toolkit.stored_timers import StoredTimers
 from lycatra_appservice.toolkit.toolbox import Gate
+from lycatra_appservice.turns.drafts import DRAFT, DraftTable
+from lycatra_appservice.turns.echoes import REPAIR, Echoes
 from lycatra_appservice.turns.journal import Journal
 from lycatra_appservice.turns.known import KnownTurns
 from lycatra_appservice.turns.progress import PROGRESS, ProgressTable
@@ -133,6 +137,7 @@ async def build_chat(
             budgets,
             parts.metrics,
         )
+    drafts = Drafts(composer, parts.registry, private, calls, parts.preview)
     ask = AskHandler(
         answering,
         gate,
@@ -142,7 +147,7 @@ async def build_chat(
         asides,
         TypingNotice(parts.client),
         models.patience if models else timedelta(0),
-        calls,
+        drafts,
         _without_model(parts, gate, private, asides),
     )
     sources = _sources(parts, gate, trail, conversations, private)
@@ -207,6 +212,8 @@ async def build_chat(
             DIRECT_ROOM: encrypted.begin,
             TIMER: timers.run,
             PROGRESS: ProgressEnd(ProgressTable(parts.database), parts.client, tongue).run,
+            DRAFT: DraftEnd(DraftTable(parts.database), parts.client, tongue).run,
+            REPAIR: DraftRepair(Echoes(parts.database)).run,
         },
     )
     dispatcher = Dispatcher(parts.users, handlers)

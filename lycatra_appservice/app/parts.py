@@ -48,6 +48,7 @@ class Parts:
     metrics: Metrics
     mask: Mask  # for what is kept and logged: also what only looks like a secret
     conceal: Mask  # for what people read, who may well speak of tokens
+    preview: Mask  # the same for a text of which there may be more
     tool_databases: Databases
 
     @property
@@ -100,6 +101,7 @@ async def build_parts(
         ),
         mask=masker.mask,
         conceal=masker.conceal,
+        preview=masker.preview,
         tool_databases=databases,
     )
 

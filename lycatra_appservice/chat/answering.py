@@ -87,13 +87,17 @@ class Answering:
         inbound: Inbound,
         room: RoomView,
         hearer: HearerPort,
+        keep_private: Callable[[], None],
     ) -> Answered:
         """Ask the agent; `hearer` hears how it comes along.
 
-        Raises ModelError, and whatever the turn's journal raises.
+        `keep_private` is called when what it hears may be for the asker alone. Raises ModelError,
+        and whatever the turn's journal raises.
         """
         with self._agent.watch.invocation(turn.trigger_id, conversation_of(inbound)) as span:
-            answered = await self._answer(toolbox, route, turn, inbound, room, hearer)
+            answered = await self._answer(
+                toolbox, route, turn, inbound, room, hearer, keep_private
+            )
             usage = answered.given.usage
             span.put({INPUT_TOKENS: usage.prompt, OUTPUT_TOKENS: usage.completion})
             return answered
@@ -106,8 +110,13 @@ class Answering:
         inbound: Inbound,
         room: RoomView,
         hearer: HearerPort,
+        keep_private: Callable[[], None],
     ) -> Answered:
         before = await self._surroundings(toolbox, turn, inbound)
+        offered = {tool.name for tool in toolbox.tools()}
+        # Nobody hears what a journal replays: a call of any tool of the asker's may be in it.
+        if before.get("is_private") or (turn.has_journal and toolbox.has_private(offered)):
+            keep_private()
         question = Question(
             text=_with_attachment(route),
             asker=inbound.sender,
@@ -123,7 +132,6 @@ class Answering:
             turn=turn, inbound=inbound, room=room, speaker=route.speaker, face=Face.AGENT
         )
         asking = AskingToolbox(toolbox, occasion, self._desk, self._settling)
-        offered = {tool.name for tool in toolbox.tools()}
         payer = Payer(person=inbound.sender, level=toolbox.level, room_id=inbound.room_id)
         purse = Purse(turn, self._budgets, payer, self._observer)
         wish = self._wish(route, room)

@@ -8,7 +8,7 @@ from lycatra_appservice.chat import messages
 from lycatra_appservice.matrix.defuse import clean
 from lycatra_appservice.matrix.files import render_file, safe_name, upload_content
 from lycatra_appservice.matrix.parts import closed
-from lycatra_appservice.matrix.render import render_message
+from lycatra_appservice.matrix.render import MAX_CONTENT_BYTES, render_message
 from lycatra_appservice.matrix.tables import TableLook
 from lycatra_appservice.model import JSON, Address, File, Outgoing, Reply, RoomID, SendKind
 from lycatra_appservice.toolkit.files import in_bytes
@@ -30,7 +30,7 @@ def long_text_in_file(reply: Reply) -> Reply:
     The file holds the Markdown as it was to be said, and is the first of the reply's files.
     """
     text = reply.markdown
-    if not isinstance(text, str) or not _is_long(text):
+    if not isinstance(text, str) or not is_long(text):
         return reply
     whole = clean(text).strip("\n") + "\n"
     file = File(
@@ -54,6 +54,8 @@ def rows_of(
     marker: Mapping[str, JSON],
     tables: TableLook,
     say: Callable[[Said], str],
+    *,
+    max_bytes: int = MAX_CONTENT_BYTES,
 ) -> Sequence[Outgoing]:
     """The rows of a reply: its text in one or more messages, then every file with its upload.
 
@@ -65,7 +67,9 @@ def rows_of(
         Outgoing(
             kind=SendKind.MESSAGE, room_id=address.room_id, sender=reply.sender, content=content
         )
-        for content in render_message(reply, address, marker, tables=tables, say=say)
+        for content in render_message(
+            reply, address, marker, max_bytes=max_bytes, tables=tables, say=say
+        )
     ]
     of = len(rows) + len(reply.files)
     for part, file in enumerate(reply.files, start=len(rows) + 1):
@@ -91,7 +95,8 @@ def _rows(
     return upload, message
 
 
-def _is_long(text: str) -> bool:
+def is_long(text: str) -> bool:
+    """Whether it becomes a file."""
     return len(text) > _LONGEST_TEXT or text.count("\n") > _MOST_LINES
 
 

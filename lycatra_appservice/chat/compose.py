@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from lycatra_appservice.chat.attachments import rows_of
 from lycatra_appservice.chat.emoji import NO, YES
@@ -9,6 +10,7 @@ from lycatra_appservice.chat.language import Tongue
 from lycatra_appservice.chat.messages import in_the_name_of
 from lycatra_appservice.chat.room_settings import RoomDefaults, RoomSettings
 from lycatra_appservice.matrix.events import HOPS_MARKER, REPLY_MARKER
+from lycatra_appservice.matrix.render import MAX_CONTENT_BYTES
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.tables import TableLook
 from lycatra_appservice.matrix.users import VirtualUsers
@@ -35,7 +37,13 @@ class Composer:
         self._defaults = defaults or RoomSettings()
 
     def answer(
-        self, reply: Reply, inbound: Inbound, room: RoomView, *, brings: bool = True
+        self,
+        reply: Reply,
+        inbound: Inbound,
+        room: RoomView,
+        *,
+        brings: bool = True,
+        max_bytes: int = MAX_CONTENT_BYTES,
     ) -> Sequence[Outgoing]:
         """Rows for a reply to a message; without `brings` nobody comes in for it.
 
@@ -44,16 +52,21 @@ class Composer:
         room does not want it: who is there says for whom he speaks.
         """
         settings = self.settings(room)
-        language = self.language(inbound, room)
+        spoken = partial(
+            self.messages,
+            inbound=inbound,
+            language=self.language(inbound, room),
+            tables=settings.tables,
+            max_bytes=max_bytes,
+        )
         if reply.sender in room.ours:
-            return self.messages(reply, inbound, language, settings.tables)
+            return spoken(reply)
         # Who was sent away does not come back by himself.
         stays_out = settings.virtual_users == "label" or reply.sender in room.gone
         if stays_out or not brings or not room.may_bring(self._users.main):
-            spoken_for = self._spoken_for(reply, room)
-            return self.messages(spoken_for, inbound, language, settings.tables)
+            return spoken(self._spoken_for(reply, room))
         coming = Outgoing(kind=SendKind.JOIN, room_id=room.room_id, sender=reply.sender)
-        return [coming, *self.messages(reply, inbound, language, settings.tables)]
+        return [coming, *spoken(reply)]
 
     def acknowledgement(
         self, speaker: UserID, key: str, inbound: Inbound, room: RoomView
@@ -115,6 +128,7 @@ class Composer:
         inbound: Inbound,
         language: str | None = None,
         tables: TableLook = "table",
+        max_bytes: int = MAX_CONTENT_BYTES,
     ) -> Sequence[Outgoing]:
         """Only the messages and files of a reply, from the one who speaks."""
         spoken = language or self._tongue.of(inbound.body, self._defaults.language)
@@ -122,7 +136,14 @@ class Composer:
             room_id=inbound.room_id, reply_to=inbound.event_id, thread=inbound.thread
         )
         marker = {"to": inbound.event_id, "kind": "message"}
-        rows = rows_of(reply, address, marker, tables, lambda said: self._tongue.say(said, spoken))
+        rows = rows_of(
+            reply,
+            address,
+            marker,
+            tables,
+            lambda said: self._tongue.say(said, spoken),
+            max_bytes=max_bytes,
+        )
         return [_counted(row, inbound.hops + 1) for row in rows]
 
     def _spoken_for(self, reply: Reply, room: RoomView) -> Reply:

@@ -49,6 +49,51 @@ def progress_broken_off() -> Text:
     return Text("progress_broken_off")
 
 
+def draft_uses(titles: Sequence[str]) -> Text:
+    """Which tools are at work for an answer."""
+    return Text("draft_uses", tools=", ".join(titles))
+
+
+def draft_at_work() -> Text:
+    """Something is done for an answer that is not everybody's business."""
+    return Text("draft_at_work")
+
+
+def draft_ahead(ahead: int) -> Text:
+    """How many questions a model answers before this one."""
+    return Text("draft_ahead", n=ahead) if ahead > 0 else Text("draft_next")
+
+
+def draft_interrupted() -> Text:
+    """An answer was broken off, and is made again."""
+    return Text("draft_interrupted")
+
+
+def draft_waits_for_people() -> Text:
+    """An answer goes on when people have decided, and below their card."""
+    return Text("draft_waits_for_people")
+
+
+def after_words(words: Said, why: Said) -> Text:
+    """Why an answer has no end, of which people have read the beginning."""
+    return Text("after_words", said=words, why=why)
+
+
+def draft_stopped() -> Text:
+    """Nothing more comes, because somebody wanted it so."""
+    return progress_stopped()
+
+
+def draft_broken_off() -> Text:
+    """Nothing more comes; why not is said in another message."""
+    return progress_broken_off()
+
+
+def draft_answered_below() -> Text:
+    """The answer could not take the draft's place."""
+    return Text("draft_answered_below")
+
+
 def late(said: Said, by: timedelta) -> Text:
     """What was to be said earlier."""
     return Text("late", said=said, span=roughly(by))

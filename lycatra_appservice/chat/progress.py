@@ -173,7 +173,7 @@ class ProgressNotice:
     async def _show(self, said: Said) -> Showing:
         # Nobody comes in for that: who is there speaks.
         reply = Reply(
-            markdown=messages.progress(_in_a_line(said)), sender=self._speaker, notice=True
+            markdown=messages.progress(in_a_line(said)), sender=self._speaker, notice=True
         )
         rows = self._composer.answer(reply, self._inbound, self._room, brings=False)
         message = _as_progress(rows[0])
@@ -182,7 +182,8 @@ class ProgressNotice:
         return await self._rows.show(message, edit, language)
 
 
-def _in_a_line(said: Said) -> Said:
+def in_a_line(said: Said) -> Said:
+    """What a tool said of itself, short enough for a line; a fixed text is."""
     if not isinstance(said, str):
         return said
     line = " ".join(said.split())

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.language import Tongue
@@ -12,6 +12,7 @@ from lycatra_appservice.matrix.events import HOPS_MARKER, REPLY_MARKER, mapping
 from lycatra_appservice.matrix.render import MAX_EDIT_BYTES, as_edit, render_message
 from lycatra_appservice.matrix.sent import find_sent
 from lycatra_appservice.model import JSON, Address, EventID, Outgoing, Reply, SendKind
+from lycatra_appservice.turns.delivery import SendRow
 from lycatra_appservice.turns.progress import ProgressTable, ShownProgress
 from lycatra_appservice.turns.sending import AwaitedError
 from lycatra_appservice.turns.turn import Turn
@@ -44,24 +45,10 @@ class ProgressEnd:
             return ()
         if not (shown.is_over and shown.is_settled):
             raise AwaitedError(_pause(shown.now_ms - turn.created_at_ms), "it goes on")
-        event_id = await self._event(turn, shown)
+        event_id = await event_of(turn, shown, self._client, self._settled_after)
         if event_id is None:
             return ()
         return [self._edit(shown, event_id, turn.input["language"])]
-
-    async def _event(self, turn: Turn, shown: ShownProgress) -> EventID | None:
-        """The message. What was given up on its way may arrive after us, if we do not wait."""
-        if not shown.is_doubtful:
-            return shown.event_id
-
-        async def now() -> JSON:
-            return shown.now_ms
-
-        since = await turn.step("doubtful", now)
-        waited = timedelta(milliseconds=shown.now_ms - since)
-        if waited < self._settled_after:
-            raise AwaitedError(self._settled_after - waited, "something may still arrive")
-        return shown.event_id or await find_sent(self._client, shown.row)
 
     def _edit(self, shown: ShownProgress, event_id: EventID, language: str) -> Outgoing:
         row = shown.row
@@ -79,6 +66,46 @@ class ProgressEnd:
             sender=row.sender,
             content={**content, "m.relates_to": relation, HOPS_MARKER: hops},
         )
+
+
+class Shown(Protocol):
+    """A message that somebody else's turn has sent, or tried to."""
+
+    @property
+    def row(self) -> SendRow:
+        """Its row."""
+
+    @property
+    def event_id(self) -> EventID | None:
+        """Its event, if that is known."""
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it was given up, perhaps on its way to the room."""
+
+    @property
+    def now_ms(self) -> int:
+        """When this was looked up."""
+
+
+async def event_of(
+    turn: Turn, shown: Shown, client: MatrixClient, settled_after: timedelta
+) -> EventID | None:
+    """The message. What was given up on its way may arrive after us, if we do not wait.
+
+    Raises AwaitedError while it is to be waited for.
+    """
+    if not shown.is_doubtful:
+        return shown.event_id
+
+    async def now() -> JSON:
+        return shown.now_ms
+
+    since = await turn.step("doubtful", now)
+    waited = timedelta(milliseconds=shown.now_ms - since)
+    if waited < settled_after:
+        raise AwaitedError(settled_after - waited, "something may still arrive")
+    return shown.event_id or await find_sent(client, shown.row)
 
 
 def _over(shown: ShownProgress) -> Text:

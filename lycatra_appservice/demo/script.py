@@ -12,10 +12,11 @@ from typing import Final
 
 from lycatra_appservice.demo.person_client import PersonClient
 from lycatra_appservice.demo.talk import (
+    Outcomes,
     edited_event,
+    is_live,
     localpart_of,
     message_text,
-    reply_mark,
     spoken,
 )
 from lycatra_appservice.demo.timeline import Timeline
@@ -143,6 +144,7 @@ class _Reader:
         self._is_ours = is_ours
         self._say = say
         self._cards: list[_Card] = []
+        self._outcomes = Outcomes()
 
     def last_open_card(self) -> _Card | None:
         """The card that was shown last and not been edited to its end."""
@@ -163,11 +165,11 @@ class _Reader:
         if not self._is_ours(UserID(str(event.get("sender", "")))):
             return False
         text, edited = message_text(event), edited_event(event)
-        if text is None or edited is not None:
+        mark = self._outcomes.mark_of(event)
+        if is_live(event) or text is None or (edited is not None and mark is None):
             self._cards = [card for card in self._cards if card.event_id != edited]
             return False
         self._say(spoken(localpart_of(event), text))
-        mark = reply_mark(event)
         if mark is not None and mark.is_card:
             self._cards.append(_Card(EventID(event["event_id"]), EventID(mark.to)))
         return mark is not None and mark.to == event_id and mark.is_outcome

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from lycatra_appservice.model import JSON
 
 _MARK = "org.lycatra.reply"
+_LIVE = "org.matrix.msc4357.live"
 _INDENT = "  "
 
 
@@ -28,10 +29,36 @@ class ReplyMark:
         return self.kind == "card"
 
 
+class Outcomes:
+    """Reads the marks of a room's events, in order: what ends a draft is an answer, too."""
+
+    def __init__(self) -> None:
+        self._drafts: set[str] = set()
+
+    def mark_of(self, event: JSON) -> ReplyMark | None:
+        """The mark of an answer; None for everything else, edits of finished ones among them."""
+        original = edited_event(event)
+        if original is not None:
+            is_last = original in self._drafts and not is_live(event)
+            return _mark_in(event) if is_last else None
+        if is_live(event):
+            self._drafts.add(str(event.get("event_id", "")))
+        return reply_mark(event)
+
+
+def is_live(event: JSON) -> bool:
+    """Whether somebody is still writing what this says."""
+    return _LIVE in _content(event)
+
+
 def reply_mark(event: JSON) -> ReplyMark | None:
     """The mark of an answer; None for everything else, edits of an answer among them."""
+    return None if edited_event(event) is not None else _mark_in(event)
+
+
+def _mark_in(event: JSON) -> ReplyMark | None:
     mark = _content(event).get(_MARK)
-    if not isinstance(mark, dict) or edited_event(event) is not None:
+    if not isinstance(mark, dict):
         return None
     to, part, of = mark.get("to"), mark.get("part"), mark.get("of")
     if isinstance(to, str) and isinstance(part, int) and isinstance(of, int):

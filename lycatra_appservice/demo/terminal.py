@@ -13,11 +13,17 @@ import aiohttp
 from lycatra_appservice.demo.client_api import ClientApiError
 from lycatra_appservice.demo.person_client import PersonClient
 from lycatra_appservice.demo.screens import PlainScreen, Screen
-from lycatra_appservice.demo.talk import edited_event, localpart_of, message_text, reply_mark
+from lycatra_appservice.demo.talk import (
+    Outcomes,
+    edited_event,
+    is_live,
+    localpart_of,
+    message_text,
+)
 from lycatra_appservice.demo.timeline import Timeline
 from lycatra_appservice.model import JSON, EventID, RoomID
 
-# Drafts are edited while they grow; after this much quiet the text is taken for final.
+# Cards and progress are edited; after this much quiet the text is taken for final.
 _QUIET_SECONDS = 1.0
 _PATIENCE = timedelta(seconds=30)
 
@@ -69,7 +75,9 @@ class TerminalChat:
         self._answered: set[EventID] = set()
         self._progress = asyncio.Event()
         self._shown: dict[str, str] = {}  # event id -> the text last shown for it
-        self._edits: dict[str, _Edit] = {}
+        self._edits: dict[str, _Edit] = {}  # event id -> what is shown when it is quiet
+        self._drafts: set[str] = set()
+        self._outcomes = Outcomes()
 
     async def run(self) -> None:
         """Until /quit or the end of the input; a pipe's end waits for the answers still due.
@@ -131,19 +139,27 @@ class TerminalChat:
         text = message_text(event)
         if text is None or "transaction_id" in event.get("unsigned", {}):
             return  # no message, or the echo of what was typed here
+        self._show_news(event, text)
+        self._note_answer(event)
+
+    def _show_news(self, event: JSON, text: str) -> None:
+        """Once when an answer begins and once when it is whole, however often it grew."""
         original = edited_event(event)
         if original is None:
+            if is_live(event):
+                self._drafts.add(event["event_id"])
             self._show(event["event_id"], localpart_of(event), text)
-        else:
+        elif original not in self._drafts:
             self._show_when_quiet(original, localpart_of(event), text)
-        self._note_answer(event)
+        elif not is_live(event):
+            self._show(original, localpart_of(event), text)
 
     def _take_typing(self, event: JSON) -> None:
         others = [user for user in event["content"]["user_ids"] if user != self._client.user_id]
         self._screen.show_typing([localpart_of({"sender": user}) for user in others])
 
     def _note_answer(self, event: JSON) -> None:
-        mark = reply_mark(event)
+        mark = self._outcomes.mark_of(event)
         if mark is not None and mark.is_outcome:
             self._answered.add(EventID(mark.to))
             self._progress.set()

@@ -17,13 +17,14 @@ from lycatra_appservice.matrix.events import (
     WORDS,
     is_id,
     is_ours_by_marker,
+    live_edit_of,
     mapping,
     read_inbound,
     text,
 )
 from lycatra_appservice.matrix.heartbeat import HEARTBEAT_TYPE
 from lycatra_appservice.matrix.users import VirtualUsers
-from lycatra_appservice.model import JSON, Inbound, LaneKind, RoomID
+from lycatra_appservice.model import JSON, EventID, Inbound, LaneKind, RoomID
 from lycatra_appservice.turns.records import lane_of_job, lane_of_room
 
 # State that says who is in a room and what it is like; the worker keeps it in tables.
@@ -71,7 +72,14 @@ class Heartbeat:
     nonce: str
 
 
-Verdict: TypeAlias = Ours | Never | Malformed | Heartbeat
+@dataclass(frozen=True, slots=True)
+class LiveEcho:
+    """Our own edit of a draft, back by push: somebody may have sent it too late."""
+
+    draft: EventID
+
+
+Verdict: TypeAlias = Ours | Never | Malformed | Heartbeat | LiveEcho
 
 
 class Classifier:
@@ -102,9 +110,9 @@ class Classifier:
             return self._heartbeat(event)
         if "state_key" in event:
             return self._state(event, kind)
-        unheard = self._why_unheard(event["sender"], kind)
+        unheard = self._unheard(event, kind)
         if unheard is not None:
-            return Never(unheard)
+            return unheard
         match kind:
             case "m.room.message":
                 return self._message(event, is_crowd)
@@ -114,12 +122,14 @@ class Classifier:
             case _:
                 return Never("type")
 
-    def _why_unheard(self, sender: str, kind: str) -> str | None:
-        if self._users.is_ours(sender):
-            return "own echo"
+    def _unheard(self, event: Mapping[str, JSON], kind: str) -> Never | LiveEcho | None:
+        """What is said by ourselves, or by whom we do not listen to."""
+        if self._users.is_ours(event["sender"]):
+            draft = live_edit_of(event)
+            return Never("own echo") if draft is None else LiveEcho(draft)
         # What moderation bots take back is to be forgotten like everything else.
-        if kind != "m.room.redaction" and self._ignored.covers(sender):
-            return "ignored sender"
+        if kind != "m.room.redaction" and self._ignored.covers(event["sender"]):
+            return Never("ignored sender")
         return None
 
     def _heartbeat(self, event: Mapping[str, JSON]) -> Verdict:

@@ -25,9 +25,10 @@ class FoundEventStore:
         """Store events and the mark in one commit; return how many turns are new."""
         await self._sorter.recall_rooms(events)
         found = self._sorter.sort(events, via="sync")
+        triggers = [*found.triggers, *await self._inbox.late(found.echoes)]
         async with self._database.transaction() as connection:
             new = await self._inbox.store_with(
-                connection, found.triggers, found.dead_letters, to_device, found.alongside
+                connection, triggers, found.dead_letters, to_device, found.alongside
             )
             await connection.execute(
                 self._sql["put_next_batch"], user_id=mark.user_id, next_batch=mark.next_batch

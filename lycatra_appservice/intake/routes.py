@@ -92,15 +92,16 @@ class Intake:
     async def _store(self, txn: str, body: TransactionBody) -> None:
         found = self._sorter.sort(body.events, via="push")
         dead = [*found.dead_letters, *(unreadable(raw) for raw in body.unreadable)]
-        if found.triggers or dead or body.to_device:
+        triggers = [*found.triggers, *await self._inbox.late(found.echoes)]
+        if triggers or dead or body.to_device:
             new = await self._inbox.store(
-                found.triggers,
+                triggers,
                 txn_id=txn if is_id(txn) else None,
                 dead_letters=dead,
                 to_device=body.to_device,
                 alongside=found.alongside,
             )
-            self._observer.stored(new, len(found.triggers) - new, len(dead))
+            self._observer.stored(new, len(triggers) - new, len(dead))
             self._observer.transaction("stored")
             logger.debug("pushed", extra={"txn_id": txn, "turns": new})
         else:

@@ -2,13 +2,22 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol, assert_never
 
 from lycatra_appservice.db.connection import Connection
-from lycatra_appservice.intake.classify import Classifier, Heartbeat, Malformed, Never, Ours
+from lycatra_appservice.intake.classify import (
+    Classifier,
+    Heartbeat,
+    LiveEcho,
+    Malformed,
+    Never,
+    Ours,
+    Verdict,
+)
 from lycatra_appservice.matrix.events import is_id, mapping
-from lycatra_appservice.model import JSON, RoomID
+from lycatra_appservice.model import JSON, EventID, RoomID
+from lycatra_appservice.turns.echoes import Echo
 from lycatra_appservice.turns.inbox import Alongside
 from lycatra_appservice.turns.records import DeadLetter, Trigger
 
@@ -42,6 +51,16 @@ class Sorted:
     dead_letters: Sequence[DeadLetter]
     heartbeats: Sequence[str]
     alongside: Alongside | None
+    echoes: Sequence[Echo] = ()
+
+
+@dataclass(slots=True)
+class _Found:
+    triggers: list[Trigger] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    heartbeats: list[str] = field(default_factory=list)
+    echoes: list[Echo] = field(default_factory=list)
+    state: list[Mapping[str, JSON]] = field(default_factory=list)
 
 
 class EventSorter:
@@ -61,30 +80,40 @@ class EventSorter:
 
     def sort(self, events: Sequence[JSON], *, via: str) -> Sorted:
         """Tell events apart, in their order."""
-        triggers: list[Trigger] = []
-        dead: list[DeadLetter] = []
-        heartbeats: list[str] = []
-        state: list[Mapping[str, JSON]] = []
+        found = _Found()
         for event in events:
-            verdict = self._classifier.classify(event, self._rooms.is_crowd)
-            match verdict:
-                case Ours():
-                    try:
-                        triggers.append(self._trigger(event, verdict, via))
-                    except RecursionError:
-                        dead.append(_dead_letter(event, "too deep to write"))
-                        continue
-                    if "state_key" in event:
-                        state.append(event)
-                case Malformed(reason):
-                    dead.append(_dead_letter(event, reason))
-                case Heartbeat(nonce):
-                    heartbeats.append(nonce)
-                case Never():
-                    pass
-                case _:
-                    assert_never(verdict)
-        return Sorted(triggers, dead, heartbeats, self._alongside(state, via) if state else None)
+            self._put(found, event, self._classifier.classify(event, self._rooms.is_crowd), via)
+        return Sorted(
+            found.triggers,
+            found.dead_letters,
+            found.heartbeats,
+            self._alongside(found.state, via) if found.state else None,
+            found.echoes,
+        )
+
+    def _put(self, found: "_Found", event: JSON, verdict: Verdict, via: str) -> None:
+        match verdict:
+            case Ours():
+                self._put_ours(found, event, verdict, via)
+            case Malformed(reason):
+                found.dead_letters.append(_dead_letter(event, reason))
+            case Heartbeat(nonce):
+                found.heartbeats.append(nonce)
+            case LiveEcho(draft):
+                found.echoes.append(Echo(EventID(event["event_id"]), draft))
+            case Never():
+                pass
+            case _:
+                assert_never(verdict)
+
+    def _put_ours(self, found: "_Found", event: Mapping[str, JSON], ours: Ours, via: str) -> None:
+        try:
+            found.triggers.append(self._trigger(event, ours, via))
+        except RecursionError:
+            found.dead_letters.append(_dead_letter(event, "too deep to write"))
+            return
+        if "state_key" in event:
+            found.state.append(event)
 
     def _alongside(self, state: Sequence[Mapping[str, JSON]], via: str) -> Alongside:
         """Keep what rooms become in the commit that stores it: what comes later must see it.

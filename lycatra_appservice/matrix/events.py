@@ -14,6 +14,8 @@ WORDS: Final = frozenset({"m.text", "m.emote"})
 MEDIA: Final = frozenset({"m.image", "m.file", "m.audio", "m.video", "m.location"})
 REPLY_MARKER: Final = "org.lycatra.reply"
 HOPS_MARKER: Final = "org.lycatra.hops"
+# MSC4357: what has it is still being written; the last edit has it nowhere.
+LIVE_MARKER: Final = "org.matrix.msc4357.live"
 # Possessive, and never past the next "<": linear, whatever somebody writes.
 _TAG: Final = re.compile(r"<(/?)([a-z][a-z0-9-]*+)([^<>]*+)>", re.IGNORECASE)
 _HREF: Final = re.compile(r"""(?<![\w-])href=(?:"([^"]*)"|'([^']*)')""", re.IGNORECASE)
@@ -88,6 +90,15 @@ def age_of(event: Mapping[str, JSON], pushed_age_ms: int | None, stored_at_ms: i
 def is_ours_by_marker(event: Mapping[str, JSON]) -> bool:
     """Whether a Lycatra sent this, ours or another one."""
     return REPLY_MARKER in mapping(event.get("content"))
+
+
+def live_edit_of(event: Mapping[str, JSON]) -> EventID | None:
+    """The message that this event puts an unfinished text into; None for all other events."""
+    content = mapping(event.get("content"))
+    relation = mapping(content.get("m.relates_to"))
+    if LIVE_MARKER not in content or relation.get("rel_type") != "m.replace":
+        return None
+    return _event_id(relation.get("event_id"))
 
 
 def _words_of(content: Mapping[str, JSON]) -> tuple[str, str | None]:

@@ -36,6 +36,7 @@ _TOKEN_REFUSED: Final = frozenset({"M_UNKNOWN_TOKEN", "M_MISSING_TOKEN"})
 _UNTIL_ROTATED: Final = timedelta(seconds=10)
 _CANNOT_MASQUERADE: Final = "cannot masquerade"  # Synapse: the registration lacks this user
 _SLOWLY: Final = timedelta(minutes=10)
+_TOO_MANY: Final = 429
 _LONGEST_WAIT: Final = timedelta(minutes=10)  # a homeserver that asks for hours is asked again
 
 _SPEAKS: Final = frozenset({SendKind.MESSAGE, SendKind.CARD, SendKind.EDIT})
@@ -56,7 +57,8 @@ def judge(row: SendRow, error: MatrixError, users: VirtualUsers) -> Delivery:
     if is_for_the_operator(error):
         return RetryLater(_SLOWLY, why)
     if isinstance(error, TryLaterError):
-        return RetryLater(_clamped(error.retry_after), why)
+        refused = error.status == _TOO_MANY  # what is its own fault may have been carried out
+        return RetryLater(_clamped(error.retry_after), why, was_refused=refused)
     if error.errcode == "M_UNKNOWN_DEVICE" and users.exists(row.sender):
         return RetryLater(None, why)  # made again a moment ago, and deleted again
     if error.errcode == "M_DUPLICATE_ANNOTATION":

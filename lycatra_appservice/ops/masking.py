@@ -27,10 +27,22 @@ class Masker:
         # Longest first, or a secret that begins with another one would leave its end behind.
         alternatives = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
         self._known = re.compile(alternatives) if alternatives else None
+        self._longest = max(map(len, forms), default=0)
+        self._by_letter: dict[str, list[str]] = {}
+        for form in forms:
+            self._by_letter.setdefault(form[0], []).append(form)
 
     def conceal(self, text: str) -> str:
         """Return the text without known secrets: for people, who may well speak of tokens."""
         return text if self._known is None else self._known.sub(MASK, text)
+
+    def preview(self, text: str) -> str:
+        """The same for a text that is not finished: without an end that may begin a secret."""
+        for start in range(max(0, len(text) - self._longest + 1), len(text)):
+            tail = text[start:]
+            if any(form.startswith(tail) for form in self._by_letter.get(tail[0], ())):
+                return self.conceal(text[:start])
+        return self.conceal(text)
 
     def mask(self, text: str) -> str:
         """Return the text without secrets, known or not."""

@@ -50,12 +50,14 @@ class RetryLater:
     """Not done, and nothing is wrong with the row: the same again, with the same txn id.
 
     `after` None leaves the pause to the engine's back-off. `mxc` is to be stored with the row
-    where it is not None, so that the next attempt fills the same media id.
+    where it is not None, so that the next attempt fills the same media id. `was_refused`: the
+    homeserver has said no for now, so that surely nothing is there.
     """
 
     after: timedelta | None
     why: str
     mxc: str | None = None
+    was_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,6 +131,7 @@ class Forgetting:
         await erase(connection, turn)
         await connection.execute(self._turns["forget_steps"], turn_id=turn["id"])
         await connection.execute(self._sql["forget_ends_of_cards"], turn_id=turn["id"])
+        await connection.execute(self._sql["forget_ends_of_drafts"], turn_id=turn["id"])
         await connection.execute(self._turns["forget_approvals"], turn_id=turn["id"])
         for memory in self._memories:
             await memory.forget_turn(connection, trigger_id)

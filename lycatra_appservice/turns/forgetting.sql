@@ -30,7 +30,7 @@ DELETE FROM step WHERE EXISTS (
     AND substr(t.lane, 1, length(CAST(:prefix AS text))) = CAST(:prefix AS text))
 
 -- name: traces
--- The turns that edit a card, or end what shows progress, have names of which no index but that of the names is needed.
+-- The turns that edit a card, or end what shows progress or a draft, have names of which no index but that of the names is needed.
 SELECT s.*, NULL AS target, NULL AS target_mxc, lycatra_now() - t.finished_at AS ended_ago_ms,
   NULL AS of_card, 0 AS later
 FROM send s JOIN turn t ON t.id = s.turn_id WHERE t.trigger_id = :trigger_id
@@ -47,7 +47,8 @@ WHERE a.trigger_id = :trigger_id
 UNION ALL
 SELECT s.*, NULL, NULL, lycatra_now() - t.finished_at, p.event_id, 1
 FROM send p
-JOIN turn t ON t.trigger_id = 'progress:' || p.trigger_id || ':' || p.n
+JOIN turn t ON t.trigger_id IN ('progress:' || p.trigger_id || ':' || p.n,
+  'draft:' || p.trigger_id || ':' || p.n, 'repair:' || p.trigger_id || ':' || p.n)
 JOIN send s ON s.turn_id = t.id
 WHERE p.trigger_id = :trigger_id
 UNION ALL
@@ -66,12 +67,23 @@ JOIN turn t ON t.trigger_id IN (
   'card:' || a.id || ':unknown', 'card:' || a.id || ':late')
 WHERE a.trigger_id = :trigger_id AND t.finished_at IS NULL
 UNION ALL
-SELECT 1 FROM send p JOIN turn t ON t.trigger_id = 'progress:' || p.trigger_id || ':' || p.n
+SELECT 1 FROM send p JOIN turn t ON t.trigger_id IN ('progress:' || p.trigger_id || ':' || p.n,
+  'draft:' || p.trigger_id || ':' || p.n, 'repair:' || p.trigger_id || ':' || p.n)
 WHERE p.trigger_id = :trigger_id AND t.finished_at IS NULL
 UNION ALL
 SELECT 1 FROM timer m JOIN turn t ON t.trigger_id = m.trigger_id
 WHERE m.asked_by = :trigger_id AND t.state IN ('running', 'sending')
 LIMIT 1
+
+-- name: forget_ends_of_drafts
+-- They repeat words of the answer.
+UPDATE send SET content = '{}', dropped = CASE WHEN sent_at IS NULL
+    THEN coalesce(dropped, 'cancelled') ELSE dropped END
+WHERE turn_id IN (
+  SELECT t.id FROM send p
+  JOIN turn t ON t.trigger_id IN ('draft:' || p.trigger_id || ':' || p.n,
+    'repair:' || p.trigger_id || ':' || p.n)
+  WHERE p.turn_id = :turn_id AND p.n < 0)
 
 -- name: forget_ends_of_cards
 -- What is not out yet has no words any more, and stays here.

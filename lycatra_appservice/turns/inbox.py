@@ -9,6 +9,7 @@ from lycatra_appservice.db.connection import Connection, Database
 from lycatra_appservice.db.statements import Dialect, Statements
 from lycatra_appservice.errors import StoreBusyError
 from lycatra_appservice.model import JSON
+from lycatra_appservice.turns.echoes import Echo, Echoes
 from lycatra_appservice.turns.records import TURN_CHANNEL, DeadLetter, Trigger
 
 # Writes more into the same commit; it is told which triggers are new.
@@ -22,6 +23,7 @@ class Inbox:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._echoes = Echoes(database)
         self._sql = Statements.load(__package__, "turns", database.dialect)
 
     async def store(
@@ -52,6 +54,10 @@ class Inbox:
                     raise
                 await asyncio.sleep(0)
         return 0
+
+    async def late(self, echoes: Sequence[Echo]) -> Sequence[Trigger]:
+        """What is to be done about our own edits that have come back, mostly nothing."""
+        return await self._echoes.repairs(echoes) if echoes else ()
 
     async def store_with(
         self,

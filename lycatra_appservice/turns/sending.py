@@ -30,13 +30,17 @@ _LONGEST_DELAY: Final = timedelta(seconds=4)  # so that a homeserver that is bac
 
 
 class SendLaterError(LycatraError):
-    """A row cannot be sent now; the turn is put back and tried after `delay`."""
+    """A row cannot be sent now; the turn is put back and tried after `delay`.
+
+    `was_refused`: it surely is not in its room.
+    """
 
     retryable = True
 
-    def __init__(self, delay: timedelta, why: str) -> None:
+    def __init__(self, delay: timedelta, why: str, *, was_refused: bool = False) -> None:
         super().__init__(why)
         self.delay = delay
+        self.was_refused = was_refused
 
 
 class AwaitedError(SendLaterError):
@@ -79,6 +83,20 @@ class Sending:
     async def send_now(self, lease: Lease, turn: StoredTurn, pending: OpenSend) -> None:
         """Send one row while the handler still runs."""
         await self._send(lease, turn, pending.row, look_first=not pending.is_new)
+
+    async def try_now(self, lease: Lease, turn: StoredTurn, pending: OpenSend) -> bool:
+        """Send one row that nobody misses; whether it is in its room now.
+
+        What the homeserver refuses for now is dropped, so that nothing waits for it, and
+        SendLaterError says when something newer may be tried.
+        """
+        try:
+            outcome = await self._send(lease, turn, pending.row, look_first=not pending.is_new)
+        except SendLaterError as later:
+            if later.was_refused:
+                await self._journal.drop(lease, pending.row, f"left out: {later}")
+            raise
+        return isinstance(outcome, Delivered)
 
     async def _with_target(self, row: SendRow) -> SendRow:
         """Read the row again when it names an earlier one, whose event id is known only now."""
@@ -125,11 +143,12 @@ class Sending:
                 self._observer.row_dropped("room_lost")
                 logger.warning("room_lost", extra={"why": why, "room_id": row.room_id})
                 await self._journal.drop_room(lease, row, why)
-            case RetryLater(after, why, mxc):
+            case RetryLater(after, why, mxc, was_refused):
                 if mxc is not None:
                     await self._journal.keep_mxc(lease, row, mxc)
                 await self._journal.count_attempt(lease, row)
-                raise SendLaterError(after or _back_off(row.attempt), why)
+                delay = after or _back_off(row.attempt)
+                raise SendLaterError(delay, why, was_refused=was_refused)
             case Amended():
                 raise AssertionError("an amended row is sent again, not kept")
             case _:

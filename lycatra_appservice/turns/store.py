@@ -133,6 +133,8 @@ class TurnStore:
             )
             if state == "cancelled":
                 await self._drop_unsent(connection, turn.id)
+            if lease.kind is LaneKind.ASK:
+                await self._hasten_draft_end(connection, turn.id)
             heads = await self._take_heads(connection, [lease.lane]) if go_on else []
             if not heads:
                 await self._release(connection, lease)
@@ -186,6 +188,17 @@ class TurnStore:
 
     async def _drop_unsent(self, connection: Connection, turn_id: int) -> None:
         await connection.execute(self._sql["drop_unsent"], turn_id=turn_id, why=CANCELLED)
+
+    async def _hasten_draft_end(self, connection: Connection, turn_id: int) -> None:
+        """Have the turn look now that says a draft's last word, if the answer has not."""
+        ends = await connection.fetch(self._sql["draft_ends"], turn_id=turn_id)
+        for end in ends:  # lane before turn, as everywhere
+            await connection.execute(
+                self._sql["ready_lane"], key=end["lane"], kind=LaneKind.CONTROL.value
+            )
+            await connection.execute(self._sql["hasten"], turn_id=end["id"])
+        if ends:
+            await connection.notify(TURN_CHANNEL)
 
     async def _refuse_cancelled(self, connection: Connection, turn: StoredTurn) -> None:
         row = await connection.fetch_one(self._sql["is_cancel_requested"], turn_id=turn.id)

@@ -10,6 +10,7 @@ from lycatra_appservice.errors import LycatraError, OutcomeUnknownError
 from lycatra_appservice.model import JSON, EventID, LaneKind, Outgoing
 from lycatra_appservice.turns.approvals import Approval, ApprovalState, NewApproval, Withdrawal
 from lycatra_appservice.turns.deadline import Deadline
+from lycatra_appservice.turns.drafts import DraftRows
 from lycatra_appservice.turns.journal import Journal, hash_arguments
 from lycatra_appservice.turns.progress import ProgressRows
 from lycatra_appservice.turns.records import (
@@ -81,6 +82,11 @@ class Turn:
     def first_n(self) -> int:
         """The number of this run's first row; another one when the question was changed."""
         return self._stored.first_n
+
+    @property
+    def has_journal(self) -> bool:
+        """Whether an earlier run has left steps, which this one goes through again."""
+        return bool(self._steps)
 
     @property
     def next_n(self) -> int:
@@ -188,6 +194,10 @@ class Turn:
     def progress(self) -> ProgressRows:
         """What this run shows of a slow call, without being an answer."""
         return ProgressRows(self._journal, self._sending, self._lease, self._stored)
+
+    def draft(self) -> DraftRows:
+        """What this run shows of its answer while that is being made."""
+        return DraftRows(self._journal, self._sending, self._lease, self._stored)
 
     @property
     def withdrawn_tool(self) -> str | None:

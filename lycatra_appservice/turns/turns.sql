@@ -80,6 +80,15 @@ UPDATE turn SET state = 'sending', error = :error, failures = :failures
 WHERE id = :turn_id AND state = 'running' AND cancel_requested = 0
 RETURNING id
 
+-- name: draft_ends
+SELECT t.id, t.lane FROM send s
+JOIN turn t ON t.trigger_id = 'draft:' || s.trigger_id || ':' || s.n
+WHERE s.turn_id = :turn_id AND s.n < 0 AND s.kind = 'message' AND t.state = 'queued'
+ORDER BY t.lane
+
+-- name: hasten
+UPDATE turn SET run_at = lycatra_now() WHERE id = :turn_id AND state = 'queued'
+
 -- name: set_ended
 -- What did nothing and said nothing was not meant for us: its words are not kept. Nor are those
 -- of an edit, which stand in the turn that it is about, or nowhere.

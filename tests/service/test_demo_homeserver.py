@@ -369,3 +369,39 @@ def test_a_person_types_their_localpart_to_log_in() -> None:
     person = Person(user_id=ROBOT, device_id="D", access_token="t", password="p")
 
     assert person.localpart == localpart_of({"sender": ROBOT}) == "lycatra"
+
+
+async def test_a_draft_is_shown_when_it_begins_and_when_it_is_whole(
+    homeserver: Homeserver,
+) -> None:
+    live: dict[str, JSON] = {"org.matrix.msc4357.live": {}}
+    shown = io.StringIO()
+    async with logged_in(homeserver, "anna", "lycatra") as (anna, robot):
+        room_id = await room_of(anna, robot)
+        timeline = await robot.timeline()
+
+        async def answer() -> None:
+            async for _, event in timeline:
+                if event["type"] == "m.room.message" and event["sender"] == anna.user_id:
+                    break
+            mark = {"to": event["event_id"], "part": 1, "of": 1, "kind": "draft"}
+            marked: dict[str, JSON] = {"org.lycatra.reply": mark, **live}
+            first = {"msgtype": "m.text", "body": "⏳ List updates …", **marked}
+            draft = await robot.send_event(room_id, "m.room.message", first)
+            for words in ("There", "There are"):
+                edit = {**edit_of(draft, words), **marked}
+                await robot.send_event(room_id, "m.room.message", edit)
+            whole = {**marked, "org.lycatra.reply": {**mark, "kind": "message"}}
+            del whole["org.matrix.msc4357.live"]
+            last = {**edit_of(draft, "There are three."), **whole}
+            await robot.send_event(room_id, "m.room.message", last)
+
+        answering = asyncio.create_task(answer())
+        screen = PlainScreen(io.StringIO("what is new?\n"), shown)
+        await TerminalChat(anna, room_id, screen).run()
+        await answering
+
+    assert shown.getvalue().splitlines() == [
+        "lycatra: ⏳ List updates …",
+        "lycatra: There are three.",
+    ]

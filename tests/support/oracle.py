@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from lycatra_appservice.model import JSON
 
 _MARK = "org.lycatra.reply"
-_NO_OUTCOME = {"card", "progress", "aside"}  # the answer is still to come, or stands elsewhere
+_LIVE = "org.matrix.msc4357.live"
+# The answer is still to come, or stands elsewhere.
+_NO_OUTCOME = {"card", "progress", "aside", "draft"}
 _FOUND_INVITATION = "$lycatra-invite-"  # without an event id of its own
 
 
@@ -29,14 +31,14 @@ class Findings:
 def examine(events: Sequence[JSON], asked: Sequence[str]) -> Findings:
     """Hold a room's whole timeline, oldest first, against the questions of one lane, in order.
 
-    An edit is no outcome, nor is a greeting: it answers an invitation. Every part of an answer
-    must be there exactly once.
+    An edit is no outcome, unless it ends a draft, nor is a greeting: it answers an invitation.
+    Every part of an answer must be there exactly once.
     """
     invitations = {event["event_id"] for event in events if "state_key" in event}
     parts: Counter[tuple[str, int]] = Counter()
     wanted: dict[str, int] = {}
     finished: list[str] = []
-    for event in events:
+    for event in as_read(events):
         mark = _mark_of(event)
         if mark is None or mark["to"] in invitations or mark["to"].startswith(_FOUND_INVITATION):
             continue
@@ -55,6 +57,40 @@ def examine(events: Sequence[JSON], asked: Sequence[str]) -> Findings:
     disordered = tuple(a for a, b in zip(order, expected, strict=True) if a != b)
     unasked = tuple(each for each in wanted if each not in asked)
     return Findings(lost, doubled, disordered, unasked)
+
+
+def as_read(events: Sequence[JSON]) -> Sequence[JSON]:
+    """The events, with each draft that has become an answer where it was finished, as it reads.
+
+    Further edits of it, which put it right, change nothing here.
+    """
+    drafts = {event["event_id"]: event for event in events if _is_draft(event)}
+    found = []
+    for event in events:
+        original = drafts.get(_relation(event).get("event_id"))
+        if event.get("event_id") in drafts:
+            continue
+        if original is None or _relation(event).get("rel_type") != "m.replace":
+            found.append(event)
+        elif _LIVE not in event["content"]:
+            del drafts[original["event_id"]]
+            found.append({**original, "content": _as_edited(original, event)})
+    return found
+
+
+def _is_draft(event: JSON) -> bool:
+    is_edit = _relation(event).get("rel_type") == "m.replace"
+    return _LIVE in (event.get("content") or {}) and not is_edit
+
+
+def _as_edited(original: JSON, edit: JSON) -> Mapping[str, JSON]:
+    relation = original["content"].get("m.relates_to")
+    new = edit["content"]["m.new_content"]
+    return {**new, "m.relates_to": relation} if relation else new
+
+
+def _relation(event: JSON) -> Mapping[str, JSON]:
+    return (event.get("content") or {}).get("m.relates_to") or {}
 
 
 def _mark_of(event: JSON) -> Mapping[str, JSON] | None:

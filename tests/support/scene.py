@@ -36,6 +36,8 @@ from lycatra_appservice.chat.commands import CommandWords
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.conversation import ConversationStore
 from lycatra_appservice.chat.direct_line import DirectLine
+from lycatra_appservice.chat.draft import Drafts, DraftTiming
+from lycatra_appservice.chat.draft_end import DraftEnd, DraftRepair
 from lycatra_appservice.chat.encrypted_rooms import EncryptedRooms
 from lycatra_appservice.chat.handlers.ask import AskHandler
 from lycatra_appservice.chat.handlers.command import CommandHandler
@@ -114,6 +116,8 @@ from lycatra_appservice.toolkit.rights import Rights
 from lycatra_appservice.toolkit.state import StateStore
 from lycatra_appservice.toolkit.stored_timers import StoredTimers
 from lycatra_appservice.toolkit.toolbox import Gate
+from lycatra_appservice.turns.drafts import DRAFT, DraftTable
+from lycatra_appservice.turns.echoes import REPAIR, Echoes
 from lycatra_appservice.turns.known import KnownTurns
 from lycatra_appservice.turns.progress import PROGRESS, ProgressTable
 from lycatra_appservice.turns.runner import TurnRunner
@@ -149,6 +153,8 @@ HASTY: Final = BudgetSettings(
 IGNORED: Final = Ignored([OTHER_BOT])
 EVERYBODY: Final = (PERSON, OTHER, MAIN, ASSISTANT, SERVICES, UPDATES)
 ROOM: Final = RoomID("!room-of-version-12")
+# A test that is about something else has one event for an answer, on a slow machine, too.
+NO_DRAFTS: Final = DraftTiming(after=timedelta(hours=1))
 NOW: Final = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 NAMESPACES: Final = [
     Namespace(name="assistant", display_name="Lycatra Assistant", summary="What you can do."),
@@ -239,6 +245,8 @@ class Scene:
         self.zone = ZoneInfo("UTC")
         self.patience = patience
         self.progress = ProgressTiming()
+        self.drafts = NO_DRAFTS
+        self.preview: Mask = str
         self.figures = Figures()
         self.scheduled: list[str] = []
         self.models: Mapping[str, Model] = {}
@@ -307,6 +315,7 @@ class Scene:
                 budgets,
                 self.metrics,
             )
+        drafts = Drafts(composer, registry, private, calls, self.preview, self.drafts)
         ask = AskHandler(
             answering,
             gate,
@@ -316,7 +325,7 @@ class Scene:
             asides,
             TypingNotice(self.client),
             self.patience,
-            calls,
+            drafts,
             WithoutModel(gate, registry, self.users, private, asides, plain_questions(registry)),
         )
         router = Router(self.users, self._reader, has_model=agent is not None)
@@ -426,6 +435,8 @@ class Scene:
                 DIRECT_ROOM: encrypted.begin,
                 TIMER: timers.run,
                 PROGRESS: ProgressEnd(ProgressTable(self.database), self.client, tongue).run,
+                DRAFT: DraftEnd(DraftTable(self.database), self.client, tongue).run,
+                REPAIR: DraftRepair(Echoes(self.database)).run,
             },
         )
         dispatcher = Dispatcher(self.users, handlers)
@@ -502,7 +513,8 @@ class Scene:
         """Store events as the way in does."""
         found = self.sorter.sort(events, via=via)
         assert not found.dead_letters
-        await self.engine.inbox.store(found.triggers, alongside=found.alongside)
+        triggers = [*found.triggers, *await self.engine.inbox.late(found.echoes)]
+        await self.engine.inbox.store(triggers, alongside=found.alongside)
 
     async def work(self) -> None:
         """Run turns until none is ready."""
@@ -555,8 +567,10 @@ async def open_scene(
     rules: Sequence[Permission] = (),
     clock: Callable[[], float] = time.monotonic,
     progress: ProgressTiming | None = None,
+    drafts: DraftTiming | None = None,
     model_key: SecretStr | None = None,
     conceal: Mask = str,
+    preview: Mask = str,
     models: Mapping[str, Model] = MappingProxyType({}),
     tracer: Tracer = NO_TRACES,
     owner: str = "one",
@@ -565,8 +579,9 @@ async def open_scene(
     """A scene on SQLite; without `model_url` or `models` no model is configured.
 
     `beside` shares its homeserver, and its database only where `database_url` says so. By
-    `clock` a standing grows old. `owner` tells two replicas of one
-    database apart. `conceal` takes the configuration's secrets out of texts.
+    `clock` a standing grows old. `owner` tells two replicas of one database apart. `conceal`
+    takes the configuration's secrets out of texts, and `preview` out of those that are not
+    finished.
     """
     users = VirtualUsers(server_name=SERVER_NAME, namespaces=NAMESPACES)
     registry = Registry(NAMESPACES, tools)
@@ -611,6 +626,7 @@ async def open_scene(
         scene.zone = ZoneInfo(zone)
         scene.budgets = budgets or HASTY
         scene.progress = progress or ProgressTiming()
+        scene.drafts, scene.preview = drafts or NO_DRAFTS, preview
         scene.models, scene.metrics = models, metrics
         scene.signals, scene.running = opened.signals, running
         scene.probes = running.probes if running else {}

@@ -12,7 +12,7 @@ from lycatra_appservice.demo.people import PersonClient, register_person
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, EventID, RoomID, UserID
 from tests.support.lycatra import Lycatra, lycatra_config
-from tests.support.oracle import Findings, examine
+from tests.support.oracle import Findings, as_read, examine
 from tests.support.own_tools import mount_more_tools
 from tests.support.proxy import Proxy
 from tests.support.pushes import Pusher, token_of
@@ -53,9 +53,9 @@ class Room:
         found: list[JSON] = []
 
         async def came() -> bool:
-            for event in reversed(await self.events()):
+            for event in reversed(as_read(await self.events())):
                 mark = event.get("content", {}).get("org.lycatra.reply", {})
-                if mark.get("kind") == "progress":
+                if mark.get("kind") in {"progress", "draft"}:
                     continue
                 if mark.get("to") == event_id and mark.get("part") == mark.get("of"):
                     found.append(event)

@@ -5,23 +5,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from lycatra_appservice.agent.loop import UNHEARD
 from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.answering import Answered, Answering
 from lycatra_appservice.chat.asides import Asides
 from lycatra_appservice.chat.attachments import long_text_in_file
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.conversation import ConversationStore, conversation_of
+from lycatra_appservice.chat.draft import Draft, Drafts
 from lycatra_appservice.chat.private_answers import PrivateAnswers
-from lycatra_appservice.chat.progress import ProgressNotices
 from lycatra_appservice.chat.routes import Ask, Control
 from lycatra_appservice.chat.typing import TypingNotice
 from lycatra_appservice.chat.waiting import unhurried
 from lycatra_appservice.chat.without_model import Instead, WithoutModel
 from lycatra_appservice.errors import ModelError
 from lycatra_appservice.matrix.room_view import RoomView
-from lycatra_appservice.model import Caller, Face, Inbound, Level, Outgoing, Reply, UserID
-from lycatra_appservice.toolkit.toolbox import Gate, Toolbox
+from lycatra_appservice.model import Caller, Face, Inbound, Level, Outgoing, Reply
+from lycatra_appservice.toolkit.toolbox import Gate
 from lycatra_appservice.turns.deadline import Deadline
 from lycatra_appservice.turns.turn import Turn
 from lycatra_appservice.words.text import Text
@@ -42,7 +41,7 @@ class AskHandler:
         asides: Asides,
         typing: TypingNotice,
         patience: timedelta,
-        notices: ProgressNotices,
+        drafts: Drafts,
         without_model: WithoutModel,
     ) -> None:
         """`patience` is for a whole answer, tools included."""
@@ -54,7 +53,7 @@ class AskHandler:
         self._asides = asides
         self._typing = typing
         self._patience = patience
-        self._notices = notices
+        self._drafts = drafts
         self._without_model = without_model
 
     async def handle(
@@ -64,13 +63,31 @@ class AskHandler:
 
         `inbound` stands in the thread that the answer goes into, which it may begin.
         """
-        answer = await self._try(route, turn, inbound, room)
+        async with self._drafts.open(turn, inbound, room, route.speaker) as draft:
+            answer = await self._try(route, turn, inbound, room, draft)
+            max_bytes = await draft.finished()
+            rows = await self._rows(answer, route, turn, inbound, room, max_bytes)
+            is_private = not isinstance(answer, Text) and answer.is_for_asker_alone
+            return draft.replaced_by(rows, is_private=is_private)
+
+    async def _rows(
+        self,
+        answer: Answered | Instead | Text,
+        route: Ask,
+        turn: Turn,
+        inbound: Inbound,
+        room: RoomView,
+        max_bytes: int,
+    ) -> Sequence[Outgoing]:
         mentions = () if room.is_direct else (inbound.sender,)
         if isinstance(answer, Instead):
-            return self._said_instead(answer, inbound, room, mentions)
-        if not isinstance(answer, Answered):
+            if answer.is_for_asker_alone:
+                return self._private.rows(answer.reply, answer.direct, inbound, room)
+            reply = replace(answer.reply, mentions=mentions)
+            return self._composer.answer(reply, inbound, room, max_bytes=max_bytes)
+        if isinstance(answer, Text):
             reply = Reply(markdown=answer, sender=route.speaker, mentions=mentions)
-            return self._composer.answer(reply, inbound, room)
+            return self._composer.answer(reply, inbound, room, max_bytes=max_bytes)
         # What is said beside an answer stays outside of the file that a long one becomes.
         reply = long_text_in_file(
             Reply(
@@ -88,14 +105,8 @@ class AskHandler:
             return self._private.rows(alone, answer.direct, inbound, room)
         if await self._is_new_to_threads(turn, inbound, room):
             said = messages.with_thread_hint(said)
-        return self._composer.answer(replace(reply, markdown=said), inbound, room)
-
-    def _said_instead(
-        self, instead: Instead, inbound: Inbound, room: RoomView, mentions: Sequence[UserID]
-    ) -> Sequence[Outgoing]:
-        if instead.is_for_asker_alone:
-            return self._private.rows(instead.reply, instead.direct, inbound, room)
-        return self._composer.answer(replace(instead.reply, mentions=mentions), inbound, room)
+        whole = replace(reply, markdown=said)
+        return self._composer.answer(whole, inbound, room, max_bytes=max_bytes)
 
     async def reset(
         self, route: Control, turn: Turn, inbound: Inbound, room: RoomView
@@ -112,18 +123,12 @@ class AskHandler:
         return self._composer.answer(reply, inbound, room)
 
     async def _try(
-        self, route: Ask, turn: Turn, inbound: Inbound, room: RoomView
+        self, route: Ask, turn: Turn, inbound: Inbound, room: RoomView, draft: Draft
     ) -> Answered | Instead | Text:
         """The answer, or why there is none."""
-        async with self._notices.open(turn, inbound, room, route.speaker) as notice:
-            toolbox = await self._gate.open(
-                _caller(turn, inbound), namespace=route.namespace, progress=notice.during
-            )
-            return await self._try_with(toolbox, route, turn, inbound, room)
-
-    async def _try_with(
-        self, toolbox: Toolbox, route: Ask, turn: Turn, inbound: Inbound, room: RoomView
-    ) -> Answered | Instead | Text:
+        toolbox = await self._gate.open(
+            _caller(turn, inbound), namespace=route.namespace, progress=draft.progress
+        )
         if toolbox.level < Level.VIEWER:
             return messages.may_not_ask()
         if self._answering is None:
@@ -134,18 +139,20 @@ class AskHandler:
                 Deadline(self._patience) as patience,
                 self._typing.shown(inbound.room_id, route.speaker),
             ):
-                with unhurried(UNHEARD, patience, turn.deadline) as hearer:
+                with unhurried(draft.hearing, patience, turn.deadline) as hearer:
                     answered = await self._answering.answer(
-                        toolbox, route, turn, inbound, room, hearer
+                        toolbox, route, turn, inbound, room, hearer, draft.hearing.keep_private
                     )
         except TimeoutError:
             logger.warning("turn_took_too_long", extra={"patience": str(self._patience)})
-            return messages.failed(messages.took_too_long(self._patience))
+            too_long = messages.took_too_long(self._patience)
+            return draft.after_words(messages.failed(too_long))
         except ModelError as error:
             logger.warning("model_failed", extra={"error": repr(error)}, exc_info=error)
-            return await self._without_model.answer(
+            instead = await self._without_model.answer(
                 error, route, turn, inbound, local_only=local_only
             )
+            return _below(draft, instead)
         await self._without_model.is_back(local_only=local_only)
         return answered
 
@@ -155,6 +162,14 @@ class AskHandler:
         if not begins_thread or "hints" in self._composer.settings(room).quiet:
             return False
         return await self._asides.how_to_go_on(turn, inbound.sender)
+
+
+def _below(draft: Draft, instead: Instead) -> Instead:
+    """Under the words that people have read already, if it is said in words."""
+    said = instead.reply.markdown
+    if not isinstance(said, Text):
+        return instead
+    return replace(instead, reply=replace(instead.reply, markdown=draft.after_words(said)))
 
 
 def _caller(turn: Turn, inbound: Inbound) -> Caller:

@@ -8,6 +8,7 @@ from typing import Final
 
 import pytest
 
+from tests.support.drafting import AT_ONCE, is_nothing_live, stands
 from tests.support.model_server import (
     ModelServer,
     Reply,
@@ -75,15 +76,20 @@ async def test_after_an_answer_that_was_given_up_nothing_is_left(
     model: ModelServer, tmp_path: Path, *, in_the_middle: bool
 ) -> None:
     patience = timedelta(seconds=2)  # the first question loads the client
-    async with open_scene(tmp_path, model_url=model.base_url, patience=patience) as asking:
+    async with open_scene(
+        tmp_path, model_url=model.base_url, patience=patience, drafts=AT_ONCE
+    ) as asking:
         asking.seat(PERSON, MAIN)
         model.will(says("Hello."))
         await asking.ask("hello")
         before = len(asyncio.all_tasks()) - _open(model)
         hanging = writes(delta(content="Half"), end="hang")
         model.will(hanging if in_the_middle else is_silent(model))
-        [answer] = await asking.ask("what is new?")
+        [*_, answer] = await asking.ask("what is new?")
         assert "could not finish" in answer.body
+        assert is_nothing_live(asking)
+        [text] = stands(asking)[1:]
+        assert text.startswith("Half …" if in_the_middle else "⚠️")
         async with asyncio.timeout(5):
             await model.client_left.wait()
         await _all_is_over(asking, model, before)

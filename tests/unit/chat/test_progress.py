@@ -163,11 +163,13 @@ async def test_a_tool_that_fails_leaves_nothing_that_goes_on(
         assert shown(scene)[-1] == "✔️ Finished."
 
 
-async def test_an_answer_to_a_question_is_preceded_by_it_too(
+async def test_where_answers_do_not_grow_a_question_is_preceded_by_it_too(
     tmp_path: Path, model: ModelServer
 ) -> None:
     model.will(calls(("read_slowly", "{}")), says("All seven."))
-    async with showing(tmp_path, Slow(), model_url=model.base_url) as scene:
+    async with showing(tmp_path, Slow(), model_url=model.base_url, lists=LISTS) as scene:
+        scene.stub.state[ROOM, "m.room.power_levels", ""] = {"users": {PERSON: 100}}
+        await scene.ask("!settings stream off")
         said = await scene.ask("@lycatra: what is new?")
         await hurry(scene)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from lycatra_appservice.demo.talk import message_text, reply_mark, spoken
+from lycatra_appservice.demo.talk import Outcomes, message_text, reply_mark, spoken
 from lycatra_appservice.model import JSON
 
 
@@ -64,3 +64,25 @@ def test_a_malformed_message_says_nothing() -> None:
     assert message_text(event(body=7)) is None
     assert message_text({"type": "m.room.message", "content": None}) is None
     assert message_text({"type": "m.reaction", "content": {"body": "x"}}) is None
+
+
+def test_the_last_edit_of_a_draft_is_an_answer_and_the_others_are_not() -> None:
+    def edit(**more: JSON) -> JSON:
+        relation = {"rel_type": "m.replace", "event_id": "$draft"}
+        made = marked(kind=more.pop("kind"))
+        made["content"] |= {"m.relates_to": relation, "m.new_content": {"body": "x"}, **more}
+        return made
+
+    live: dict[str, JSON] = {"org.matrix.msc4357.live": {}}
+    begun = {**marked(kind="draft"), "event_id": "$draft"}
+    begun["content"] |= live
+    outcomes = Outcomes()
+
+    assert outcomes.mark_of(edit(kind="message")) is None  # of a message that nobody knows
+    found = outcomes.mark_of(begun)
+    assert found is not None
+    assert not found.is_outcome
+    assert outcomes.mark_of(edit(kind="draft", **live)) is None
+    found = outcomes.mark_of(edit(kind="message"))
+    assert found is not None
+    assert found.is_outcome

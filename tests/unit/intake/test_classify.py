@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from lycatra_appservice.intake.classify import (
     Classifier,
     Heartbeat,
+    LiveEcho,
     Malformed,
     Never,
     Ours,
     Verdict,
 )
-from lycatra_appservice.model import JSON, LaneKind, RoomID
+from lycatra_appservice.model import JSON, EventID, LaneKind, RoomID
 from tests.unit.chat.conversing import MAIN, PERSON, READER, UPDATES, USERS, pill
 
 CLASSIFIER = Classifier(USERS, READER)
@@ -158,6 +159,21 @@ def test_what_our_own_users_sent_is_not_for_us(sender: str, kind: str) -> None:
     content = {"msgtype": "m.text", "body": "lycatra: !help"}
 
     assert classify(event(kind, content, sender=sender)) == Never("own echo")
+
+
+LIVE: dict[str, JSON] = {"org.matrix.msc4357.live": {}}
+REPLACES = {"m.relates_to": {"rel_type": "m.replace", "event_id": "$draft"}}
+
+
+def test_our_own_unfinished_edit_is_looked_at_and_no_other_event_of_ours() -> None:
+    def of_ours(content: dict[str, JSON], sender: str = MAIN) -> Verdict:
+        return classify(event("m.room.message", {"body": "* x", **content}, sender=sender))
+
+    assert of_ours({**LIVE, **REPLACES}) == LiveEcho(EventID("$draft"))
+    assert of_ours(LIVE) == Never("own echo")
+    assert of_ours(REPLACES) == Never("own echo")
+    assert of_ours({**LIVE, "m.relates_to": {"rel_type": "m.replace"}}) == Never("own echo")
+    assert not isinstance(of_ours({**LIVE, **REPLACES}, sender=PERSON), LiveEcho)
 
 
 def member(user: str, membership: JSON, sender: str = PERSON) -> dict[str, JSON]:

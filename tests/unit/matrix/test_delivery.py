@@ -458,6 +458,7 @@ async def test_429_waits_as_long_as_asked_within_reason(
 
     assert isinstance(verdict, RetryLater)
     assert verdict.after == waits
+    assert verdict.was_refused  # so that nobody has to look whether it is there
 
 
 @pytest.mark.parametrize(("status", "errcode"), [(500, "M_UNKNOWN"), (502, None), (504, None)])
@@ -473,6 +474,7 @@ async def test_the_homeservers_own_faults_are_left_to_the_back_off(
     verdict = await deliverer.deliver(row(users.main), look_first=False)
 
     assert isinstance(verdict, RetryLater)
+    assert not verdict.was_refused
     assert verdict.after is None
 
 
