@@ -166,7 +166,7 @@ TOOL = Tool(
     name="list_updates",
     title="List updates",
     summary=(
-        "Lists recent releases, deployments and changes, newest first. "
+        "Lists new releases, deployments and changes, newest first. "
         "Not for whether a service runs."
     ),
     args=ListUpdatesArgs,

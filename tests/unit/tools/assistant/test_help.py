@@ -22,7 +22,7 @@ async def test_help_for_the_shipped_tools_is_short_and_has_an_example_of_each() 
     assert [line for line in lines if line.startswith("- ")] == [
         "- **services**: `!get service status` Checks now whether services are up",
         "- **updates**: `!list updates since=7` "
-        "Lists recent releases, deployments and changes, newest first",
+        "Lists new releases, deployments and changes, newest first",
     ]
     assert [each["name"] for each in result.data["namespaces"]] == ["services", "updates"]
     assert result.data["namespaces"][0]["tools"][0]["example"] == "!get service status"
