@@ -11,9 +11,7 @@ from lycatra_appservice.agent.messages import (
     AssistantMessage,
     Message,
     ModelAnswer,
-    SystemMessage,
     Usage,
-    UserMessage,
     answer_from_json,
     answer_to_json,
     concealed,
@@ -21,7 +19,7 @@ from lycatra_appservice.agent.messages import (
 )
 from lycatra_appservice.agent.models import FallingBack, Models, ModelWish
 from lycatra_appservice.agent.ports import HearerPort, StepsPort, ToolboxPort
-from lycatra_appservice.agent.prompt import Question, system_message, with_speakers
+from lycatra_appservice.agent.prompt import Briefing, Question
 from lycatra_appservice.agent.trimming import intact
 from lycatra_appservice.model import JSON, File
 from lycatra_appservice.toolkit.redaction import Mask
@@ -71,7 +69,8 @@ class AgentAnswer:
     `used` are the tools that gave results, by first use. `messages` are what this turn adds to the
     conversation's history: the question first, the answer last. `forgot`: earlier turns did not
     fit into the model's window. `requests` and `usage` count this turn, replayed answers included.
-    `files` are what the tools gave to be shown with it.
+    `files` are what the tools gave to be shown with it. `blind`: there were pictures, and the
+    model that answered was not shown them.
     """
 
     said: Said
@@ -82,6 +81,7 @@ class AgentAnswer:
     requests: int
     usage: Usage
     files: Sequence[File] = ()
+    blind: bool = False
 
 
 class Agent:
@@ -105,6 +105,10 @@ class Agent:
         self._delay = delay
         self._conceal = conceal
 
+    def can_see(self, wish: ModelWish) -> bool:
+        """Whether a picture may be looked at by a model that this wish allows."""
+        return self._models.can_see(wish)
+
     async def answer(
         self,
         question: Question,
@@ -125,9 +129,9 @@ class Agent:
         ]
         behalf = Behalf(person=question.asker, hearer=hearer, delay=self._delay)
         asker = self._models.asker(wish, behalf)
-        system = system_message(question, self._name)
+        briefing = Briefing(question, self._name)
         desk = CallDesk(toolbox, steps, hearer)
-        return await _Turn(system, question, tools, asker, desk, steps, self._conceal).run()
+        return await _Turn(briefing, question, tools, asker, desk, steps, self._conceal).run()
 
 
 def step_of_answer(number: int) -> str:
@@ -140,7 +144,7 @@ class _Turn:
 
     def __init__(
         self,
-        system: SystemMessage,
+        briefing: Briefing,
         question: Question,
         tools: Sequence[ToolSpec],
         asker: FallingBack,
@@ -153,9 +157,9 @@ class _Turn:
         self._desk = desk
         self._steps = steps
         self._conceal = conceal
-        self._system = system
+        self._briefing = briefing
         self._history = intact(question.history)
-        self._new: list[Message] = [UserMessage(text=question.text, name=question.asker)]
+        self._new: list[Message] = [question.message]
         self._answers: list[ModelAnswer] = []
 
     async def run(self) -> AgentAnswer:
@@ -179,7 +183,8 @@ class _Turn:
         return self._finished(await self._ask("none", None))
 
     async def _ask(self, tool_choice: ToolChoice, note: str | None) -> ModelAnswer:
-        messages = [self._system, *with_speakers([*self._history, *self._new])]
+        briefing = self._briefing
+        messages = [briefing.system, *briefing.laid_out(self._history, self._new)]
 
         async def run() -> JSON:
             asked = with_note(messages, note) if note else messages
@@ -212,6 +217,7 @@ class _Turn:
             forgot=self._asker.forgot,
             requests=len(self._answers),
             files=self._desk.files,
+            blind=bool(self._answers) and self._answers[-1].blind,
             usage=Usage(
                 prompt=sum(each.prompt for each in used),
                 completion=sum(each.completion for each in used),

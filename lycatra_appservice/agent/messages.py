@@ -1,7 +1,8 @@
 """What was said to and by a model, in our own words: no library's types, fit for the database."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import TypeAlias, assert_never
 
 from lycatra_appservice.model import JSON
@@ -14,12 +15,39 @@ class SystemMessage:
     text: str
 
 
+class AttachedKind(StrEnum):
+    """What can go with a person's words."""
+
+    FILE = "file"  # a text file
+    IMAGE = "image"
+    QUOTE = "quote"  # somebody's message that the words reply to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attached:
+    """Something that goes with a person's words: data, which commands nothing.
+
+    `name` is a file's, or who wrote a quoted message. `text` is what stands in it, bounded, and
+    empty where it was left out. `image` is a data URL and stays in memory: no row ever holds it.
+    `mxc`, `event_id` and `at_ms`, when it was attached, say where it can be had again.
+    """
+
+    kind: AttachedKind
+    name: str
+    text: str = ""
+    image: str | None = field(default=None, repr=False)
+    mxc: str | None = None
+    event_id: str | None = None
+    at_ms: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserMessage:
     """A person's words; begins a turn. `name` is their Matrix user id, which nobody can fake."""
 
     text: str
     name: str | None = None
+    attached: Sequence[Attached] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +92,8 @@ class ModelAnswer:
 
     `finish` is the server's own word and often wrong: look at `calls` instead. In a `truncated`
     answer the arguments of the last call may be incomplete JSON, or empty. `backend` is the
-    operator's name for the model that gave it.
+    operator's name for the model that gave it. `blind`: it was not shown the images it was asked
+    about.
     """
 
     text: str
@@ -73,6 +102,7 @@ class ModelAnswer:
     usage: Usage | None = None
     truncated: bool = False
     backend: str = ""
+    blind: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +122,9 @@ def message_to_json(message: Message) -> dict[str, JSON]:
         case SystemMessage():
             return {"role": "system", "text": message.text}
         case UserMessage():
-            return {"role": "user", "text": message.text, "name": message.name}
+            attached = [attached_to_json(each) for each in message.attached]
+            told = {"role": "user", "text": message.text, "name": message.name}
+            return {**told, "attached": attached} if attached else told
         case AssistantMessage():
             calls = [_call_to_json(call) for call in message.calls]
             return {"role": "assistant", "text": message.text, "calls": calls}
@@ -108,12 +140,37 @@ def message_from_json(row: Mapping[str, JSON]) -> Message:
     if role == "system":
         return SystemMessage(text=text)
     if role == "user":
-        return UserMessage(text=text, name=row["name"])
+        attached = tuple(attached_from_json(each) for each in row.get("attached", ()))
+        return UserMessage(text=text, name=row["name"], attached=attached)
     if role == "assistant":
         return AssistantMessage(text=text, calls=_calls_from_json(row["calls"]))
     if role == "tool":
         return ToolMessage(text=text, call_id=row["call_id"])
     raise ValueError(f"unknown message role {role!r}")
+
+
+def attached_to_json(attached: Attached) -> dict[str, JSON]:
+    """Something attached as a row keeps it: never the bytes of an image."""
+    return {
+        "kind": attached.kind.value,
+        "name": attached.name,
+        "text": attached.text,
+        "mxc": attached.mxc,
+        "event_id": attached.event_id,
+        "at_ms": attached.at_ms,
+    }
+
+
+def attached_from_json(row: Mapping[str, JSON]) -> Attached:
+    """What `attached_to_json` made. Raises ValueError for a kind this version does not know."""
+    return Attached(
+        kind=AttachedKind(row["kind"]),
+        name=row["name"],
+        text=row["text"],
+        mxc=row["mxc"],
+        event_id=row["event_id"],
+        at_ms=row["at_ms"],
+    )
 
 
 def answer_to_json(answer: ModelAnswer) -> dict[str, JSON]:
@@ -126,6 +183,7 @@ def answer_to_json(answer: ModelAnswer) -> dict[str, JSON]:
         "usage": usage and {"prompt": usage.prompt, "completion": usage.completion},
         "truncated": answer.truncated,
         "backend": answer.backend,
+        "blind": answer.blind,
     }
 
 
@@ -139,6 +197,7 @@ def answer_from_json(row: Mapping[str, JSON]) -> ModelAnswer:
         usage=usage and Usage(prompt=usage["prompt"], completion=usage["completion"]),
         truncated=row["truncated"],
         backend=row.get("backend", ""),  # not in the journals of earlier versions
+        blind=row.get("blind", False),
     )
 
 

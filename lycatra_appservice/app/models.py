@@ -90,6 +90,7 @@ def _offered(name: str, model: Model, backend: Backend, metrics: Metrics) -> Off
         watch=CutWatch(key, metrics),
         slots=ProcessSlots(model.max_concurrency) if model.max_concurrency else None,
         is_local=is_local(model),
+        images=model.images,
         namespaces=frozenset(model.namespaces if isinstance(model, NamedModel) else ()),
     )
 

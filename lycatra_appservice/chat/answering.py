@@ -1,13 +1,11 @@
 """An answer by the agent: with what was said before, with the asker's tools, and remembered."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from lycatra_appservice.agent.loop import Agent, AgentAnswer, ModelWish
-from lycatra_appservice.agent.messages import message_from_json, message_to_json
+from lycatra_appservice.agent.messages import Attached, AttachedKind, Message, UserMessage
 from lycatra_appservice.agent.prompt import Question
 from lycatra_appservice.chat.approvals.asking_toolbox import AskingToolbox
 from lycatra_appservice.chat.approvals.desk import ApprovalDesk
@@ -15,25 +13,30 @@ from lycatra_appservice.chat.approvals.occasion import Occasion
 from lycatra_appservice.chat.approvals.settling import Settling
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.conversation import ConversationStore, conversation_of
-from lycatra_appservice.chat.memory import SURROUNDINGS, called_in, recall
+from lycatra_appservice.chat.looking import Looking, Reason, Unseen
+from lycatra_appservice.chat.memory import called_in
 from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.chat.routes import Ask
+from lycatra_appservice.chat.surroundings import Gathering, Surroundings, Wanted
 from lycatra_appservice.matrix.room_view import RoomView
-from lycatra_appservice.model import JSON, Face, Inbound, RoomID
+from lycatra_appservice.matrix.users import VirtualUsers
+from lycatra_appservice.model import Face, Inbound, RoomID
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.toolkit.toolbox import Toolbox
 from lycatra_appservice.turns.turn import Turn
 
-_ATTACHED: Final = "{question}\n\n[Attached, and not visible to you: {kind}]"
-
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What the agent gave; `direct` is where it goes if it is for the asker alone."""
+    """What the agent gave; `direct` is where it goes if it is for the asker alone.
+
+    `unseen` is what was attached and not looked at.
+    """
 
     given: AgentAnswer
     is_for_asker_alone: bool
     direct: RoomID | None = None
+    unseen: Sequence[Unseen] = ()
 
 
 class Answering:
@@ -47,7 +50,9 @@ class Answering:
         composer: Composer,
         private: PrivateAnswers,
         zone: ZoneInfo,
-        now: Callable[[], datetime],
+        gathering: Gathering,
+        looking: Looking,
+        users: VirtualUsers,
         desk: ApprovalDesk,
         settling: Settling,
     ) -> None:
@@ -57,7 +62,9 @@ class Answering:
         self._composer = composer
         self._private = private
         self._zone = zone
-        self._now = now
+        self._gathering = gathering
+        self._looking = looking
+        self._users = users
         self._desk = desk
         self._settling = settling
 
@@ -65,30 +72,38 @@ class Answering:
         self, toolbox: Toolbox, route: Ask, turn: Turn, inbound: Inbound, room: RoomView
     ) -> Answered:
         """Ask the agent. Raises ModelError, and whatever the turn's journal raises."""
-        before = await self._surroundings(toolbox, turn, inbound)
+        settings, wish = self._composer.settings(room), self._wish(route, room)
+        pictures = self._agent.can_see(wish)
+        wanted = Wanted(context=settings.context, pictures=pictures)
+        before = await self._gathering.of(toolbox, turn, inbound, room, wanted)
+        attached, unseen = await self._shown(before, room, pictures=pictures)
         question = Question(
-            text=_with_attachment(route),
+            text=route.question,
             asker=inbound.sender,
             display_name=room.people.get(inbound.sender) or inbound.sender,
-            now=datetime.fromisoformat(before["now"]),
+            now=before.now,
             zone=self._zone,
             room_name=None if room.is_direct else room.name,
-            history=[message_from_json(row) for row in before["history"]],
+            is_group=not room.is_direct,
+            history=before.history,
+            attached=attached,
             rights=toolbox.level.name.lower(),
             only_namespace=self._about(route.namespace),
+            room_wishes=settings.prompt,
         )
         occasion = Occasion(
             turn=turn, inbound=inbound, room=room, speaker=route.speaker, face=Face.AGENT
         )
         asking = AskingToolbox(toolbox, occasion, self._desk, self._settling)
         offered = {tool.name for tool in toolbox.tools()}
-        given = await self._agent.answer(question, asking, turn, self._wish(route, room))
+        given = await self._agent.answer(question, asking, turn, wish)
         own = called_in(given.messages) & {*offered, *given.used}
-        is_private = toolbox.has_private(own) or bool(before.get("is_private"))
+        is_private = toolbox.has_private(own) or before.is_private
         answered = await self._placed(given, turn, inbound, is_private=is_private)
-        rests_on = own.union(before.get("rests_on", ()))
-        await self._remember(turn, inbound, answered, rests_on, is_private=is_private)
-        return answered
+        await self._remember(
+            turn, inbound, answered, before, own | before.rests_on, is_private=is_private
+        )
+        return replace(answered, unseen=[*unseen, *_blind(given, before)])
 
     async def _placed(
         self, given: AgentAnswer, turn: Turn, inbound: Inbound, *, is_private: bool
@@ -100,35 +115,23 @@ class Answering:
         direct = await self._private.room_with(turn, asker)
         return Answered(given, is_for_asker_alone=True, direct=direct)
 
-    async def _surroundings(
-        self, toolbox: Toolbox, turn: Turn, inbound: Inbound
-    ) -> Mapping[str, JSON]:
-        async def read() -> JSON:
-            turns = await self._conversations.load(conversation_of(inbound))
-            has_private = any(each.only_for is not None for each in turns)
-            known = recall(
-                turns,
-                inbound.sender,
-                is_alone=has_private
-                and await self._private.is_alone(inbound.sender, inbound.room_id),
-                may_use_all=toolbox.may_use_all,
-            )
-            return {
-                "now": self._now().isoformat(),
-                "history": [message_to_json(message) for message in known.messages],
-                "rests_on": sorted(known.rests_on),
-                "is_private": known.is_private,
-            }
-
-        # A step: a resumed turn must ask with the very words that its journal answers.
-        found: Mapping[str, JSON] = await turn.step(SURROUNDINGS, read)
-        return found
+    async def _shown(
+        self, before: Surroundings, room: RoomView, *, pictures: bool
+    ) -> tuple[Sequence[Attached], Sequence[Unseen]]:
+        """What goes with the question, pictures with their bytes, which no journal keeps."""
+        attached = [*before.again, *before.attached]
+        if not pictures:
+            return attached, before.unseen
+        host = room.host(self._users.main)
+        shown, gone = await self._looking.at_pictures(attached, as_user=host)
+        return shown, [*before.unseen, *gone]
 
     async def _remember(
         self,
         turn: Turn,
         inbound: Inbound,
         answered: Answered,
+        before: Surroundings,
         rests_on: frozenset[str],
         *,
         is_private: bool,
@@ -142,10 +145,11 @@ class Answering:
         await self._conversations.append(
             conversation,
             turn.trigger_id,
-            answered.given.messages,
+            _kept(answered.given, before.attached),
             run=turn.first_n,
             rests_on=rests_on,
             only_for=inbound.sender if is_private else None,
+            went_on_from=before.went_on_from,
         )
 
     def _wish(self, route: Ask, room: RoomView) -> ModelWish:
@@ -161,8 +165,20 @@ class Answering:
         return f"{found.display_name}: {found.summary}" if found else None
 
 
-def _with_attachment(route: Ask) -> str:
-    if route.unseen is None:
-        return route.question
-    kind = route.unseen.removeprefix("m.")
-    return _ATTACHED.format(question=route.question, kind=kind)
+def _blind(given: AgentAnswer, before: Surroundings) -> Sequence[Unseen]:
+    """The pictures that the model was to look at and was not shown; told once for each."""
+    if not given.blind:
+        return ()
+    return [
+        Unseen(Reason.NO_MODEL, each.name)
+        for each in before.attached
+        if each.kind is AttachedKind.IMAGE and each.mxc
+    ]
+
+
+def _kept(given: AgentAnswer, attached: Sequence[Attached]) -> Sequence[Message]:
+    """What is remembered: the question with what is its own, never with bytes."""
+    question, *others = given.messages
+    if isinstance(question, UserMessage):
+        question = replace(question, attached=tuple(attached))
+    return [question, *others]
