@@ -190,6 +190,7 @@ class Model(Section):
     parallel_tool_calls: bool | None = Field(
         None, description="true or false; unset leaves it to the server"
     )
+    images: bool = Field(False, description="true for a model that can look at pictures")
     strict_schemas: bool = Field(False, description="true makes OpenAI hold to the tools' schemas")
     headers: dict[HeaderName, HeaderValue] = Field(
         default_factory=dict, description="a section of header: value"
@@ -270,6 +271,9 @@ class Rooms(Section):
     reply: Literal["auto", "thread", "plain"] = Field(
         "auto", description="auto answers in threads where three people or more are"
     )
+    context: Literal["thread", "room", "replies"] = Field(
+        "thread", description="what of earlier talk counts: a thread, the whole room, or replies"
+    )
     virtual_users: Literal["all", "on_demand", "label"] = Field(
         "all", description="all brings them along, label lets @lycatra speak for them"
     )
@@ -284,6 +288,9 @@ class Rooms(Section):
     )
     local_only: Literal["off", "on"] = Field(
         "off", description="on: questions go only to models of the own network"
+    )
+    prompt: str = Field(
+        "", max_length=600, description="what you wish of all answers, up to 600 characters"
     )
     quiet: QuietKinds = Field(
         (), description="kinds of messages that nobody asked for and that are not wanted"

@@ -17,6 +17,7 @@ import httpx2
 import openai
 from openai import AsyncOpenAI, DefaultAioHttpClient
 
+from lycatra_appservice.agent.attached import images_of
 from lycatra_appservice.agent.backend import (
     ModelGoneError,
     ModelRefusedError,
@@ -30,7 +31,7 @@ from lycatra_appservice.agent.patience import Patience
 from lycatra_appservice.agent.reading import AnswerReader, causes
 from lycatra_appservice.agent.sse import GarbledAnswerError
 from lycatra_appservice.agent.strict import without_nulls
-from lycatra_appservice.agent.wire import ModelSettings, RequestForm
+from lycatra_appservice.agent.wire import IMAGES, ModelSettings, RequestForm
 from lycatra_appservice.errors import ModelError
 from lycatra_appservice.model import JSON
 
@@ -62,10 +63,13 @@ class ChatCompletionsBackend:
         reader = AnswerReader(patience, begins_in_thought=self._begins_in_thought)
         try:
             async with AsyncExitStack() as until_read:
-                response = await self._ask(until_read, patience, messages, tools, tool_choice)
+                response, shown = await self._ask(
+                    until_read, patience, messages, tools, tool_choice
+                )
+                blind = bool(images_of(messages)) and not shown
                 async with aclosing(reader.read(response)) as deltas:
                     async for delta in deltas:
-                        yield self._as_meant(delta, tools)
+                        yield self._as_meant(delta, tools, blind=blind)
                 self._begins_in_thought = self._begins_in_thought or reader.began_in_thought
         except (ModelError, TimeoutError, httpx2.HTTPError, GarbledAnswerError) as failed:
             error = reader.error_after(failed)
@@ -110,37 +114,48 @@ class ChatCompletionsBackend:
         messages: Sequence[Message],
         tools: Sequence[ToolSpec],
         tool_choice: ToolChoice,
-    ) -> httpx2.Response:
-        """Send the request, again without each parameter that the server turns out not to take."""
+    ) -> tuple[httpx2.Response, bool]:
+        """Send the request, again without each parameter that the server turns out not to take.
+
+        Also whether there were pictures in it.
+        """
+        images = True
         while True:
-            body = self._form.fill(messages, tools, tool_choice)
+            body = self._form.fill(messages, tools, tool_choice, images=images)
             asking = self._connected().chat.completions.with_streaming_response
             request = asking.create(**_untouched(body))
             try:
                 async with patience.bounded():
                     opened = await until_read.enter_async_context(request)
             except openai.APIStatusError as refused:
-                self._drop_parameter(refused, body)
+                images = self._drop_parameter(refused, body) and images
             except openai.APIConnectionError as failed:
                 raise ModelGoneError(causes(failed)) from failed
             else:
                 response: httpx2.Response = opened.http_response
-                return response
+                return response, IMAGES in self._form.sent(body)
 
-    def _drop_parameter(self, refused: openai.APIStatusError, body: Mapping[str, Any]) -> None:
+    def _drop_parameter(self, refused: openai.APIStatusError, body: Mapping[str, Any]) -> bool:
+        """Leave it out from now on; False when it is only the pictures of this request."""
         failure = self._failure(refused)
         sent = self._form.sent(body)
         parameter = failure.unsupported([each for each in self._form.dispensable if each in sent])
         if parameter is None:
             raise failure.error() from refused
-        self._form.leave_out(parameter)
+        is_for_once = parameter == IMAGES and failure.is_about_one_image
+        if not is_for_once:
+            self._form.leave_out(parameter)
         extra = {"model": self.name, "parameter": parameter, "detail": failure.detail}
         logger.warning("model_parameter_dropped", extra=extra)
+        return not is_for_once
 
-    def _as_meant(self, delta: Delta, tools: Sequence[ToolSpec]) -> Delta:
-        if delta.answer is None or not self._form.is_strict:
+    def _as_meant(self, delta: Delta, tools: Sequence[ToolSpec], *, blind: bool) -> Delta:
+        if delta.answer is None:
             return delta
-        return replace(delta, answer=_without_nulls(delta.answer, tools))
+        answer = replace(delta.answer, blind=blind)
+        return replace(
+            delta, answer=_without_nulls(answer, tools) if self._form.is_strict else answer
+        )
 
     def _failure(self, refused: openai.APIStatusError) -> Failure:
         body: JSON = refused.body

@@ -26,6 +26,17 @@ _WINDOW = re.compile(
 _OVERFLOW_CODES = {"context_length_exceeded", "exceed_context_size_error"}
 # What OpenAI calls a tool's schema that its strict mode does not take.
 _NOT_STRICT = "invalid_function_parameters"
+_IMAGES = "images"  # as `wire` calls the pictures of a request
+# What servers say whose model cannot look at pictures; some of them with status 500.
+_ABOUT_IMAGES = re.compile(
+    r"\bimages?\b|image_url|multi-?modal|\bvision\b|mmproj|\bcontent\b.{0,80}\bstring\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_ABOUT_ONE_IMAGE = re.compile(
+    r"too (?:large|big|small)|exceed|dimension|resolution|corrupt|invalid (?:image|base64)"
+    r"|(?:decode|process|parse|load|identify)\b.{0,20}\bimage",
+    re.IGNORECASE | re.DOTALL,
+)
 _TOO_COMMON = frozenset({"stream", "strict"})  # words of many a sentence, so only in quotes
 _DETAIL_CHARS = 300
 
@@ -55,14 +66,27 @@ class Failure:
 
     def unsupported(self, dispensable: Collection[str]) -> str | None:
         """Which of these parameters, all of them sent, the server does not take."""
-        if self.status not in {400, 422} or self._is_overflow():
+        if self._is_overflow():
+            return None
+        if _IMAGES in dispensable and self._is_about_images():
+            return _IMAGES
+        if self.status not in {400, 422}:
             return None
         if self.param in dispensable:
             return self.param
         if self.code == _NOT_STRICT and "strict" in dispensable:
             return "strict"
-        found = ((self._place_of(name), name) for name in dispensable)
+        found = ((self._place_of(name), name) for name in dispensable if name != _IMAGES)
         return min(((at, name) for at, name in found if at >= 0), default=(0, None))[1]
+
+    @property
+    def is_about_one_image(self) -> bool:
+        """Whether it may take others: this one is too large, or broken."""
+        return bool(_ABOUT_ONE_IMAGE.search(self.message))
+
+    def _is_about_images(self) -> bool:
+        may_mean_it = self.status in {400, 404, 415, 422, 500, 501}
+        return may_mean_it and bool(_ABOUT_IMAGES.search(f"{self.param} {self.message}"))
 
     def _place_of(self, parameter: str) -> int:
         """Where the server's words name a parameter; -1 if they do not."""

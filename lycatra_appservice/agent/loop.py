@@ -14,9 +14,7 @@ from lycatra_appservice.agent.messages import (
     Message,
     ModelAnswer,
     SmallerWindow,
-    SystemMessage,
     Usage,
-    UserMessage,
     answer_from_json,
     answer_to_json,
     concealed,
@@ -31,7 +29,7 @@ from lycatra_appservice.agent.ports import (
     StepsPort,
     ToolboxPort,
 )
-from lycatra_appservice.agent.prompt import Question, system_message, with_speakers
+from lycatra_appservice.agent.prompt import Briefing, Question
 from lycatra_appservice.agent.shelves import Shelves
 from lycatra_appservice.agent.specs import Specs
 from lycatra_appservice.agent.spending import FreePurse, affordable, raw_findings
@@ -86,7 +84,8 @@ class AgentAnswer:
     conversation's history: the question first, the answer last. `forgot`: earlier turns did not
     fit into the model's window. `requests` and `usage` count this turn, replayed answers included.
     `files` are what the tools gave to be shown with it. `smaller` are the windows of models that
-    read less than configured, as far as this turn has found out.
+    read less than configured, as far as this turn has found out. `blind`: there were pictures,
+    and the model that answered was not shown them.
     """
 
     said: Said
@@ -98,6 +97,7 @@ class AgentAnswer:
     usage: Usage
     files: Sequence[File] = ()
     smaller: Sequence[SmallerWindow] = ()
+    blind: bool = False
 
 
 class Agent:
@@ -124,6 +124,10 @@ class Agent:
         self.watch = watch
         self._specs = Specs()
 
+    def can_see(self, wish: ModelWish) -> bool:
+        """Whether a picture may be looked at by a model that this wish allows."""
+        return self._models.can_see(wish)
+
     async def answer(
         self,
         question: Question,
@@ -142,7 +146,7 @@ class Agent:
         behalf = Behalf(person=question.asker, hearer=hearer, delay=self._delay, watch=self.watch)
         offering = Offering(Shelves.of(toolbox, self._specs), question.text)
         turn = _Turn(
-            system_message(question, self._name),
+            Briefing(question, self._name),
             question,
             self._models.asker(wish, behalf),
             CallDesk(toolbox, steps, hearer, offering, self.watch.tracer),
@@ -164,7 +168,7 @@ class _Turn:
 
     def __init__(
         self,
-        system: SystemMessage,
+        briefing: Briefing,
         question: Question,
         asker: FallingBack,
         desk: CallDesk,
@@ -180,9 +184,9 @@ class _Turn:
         self._offering = offering
         self._purse = purse
         self._conceal = conceal
-        self._system = system
+        self._briefing = briefing
         self._history = intact(question.history)
-        self._new: list[Message] = [UserMessage(text=question.text, name=question.asker)]
+        self._new: list[Message] = [question.message]
         self._answers: list[ModelAnswer] = []
 
     async def run(self) -> AgentAnswer:
@@ -220,6 +224,7 @@ class _Turn:
     async def _ask(self, tool_choice: ToolChoice, note: str | None) -> ModelAnswer:
         """The model's next answer. Before it, the model may have to choose what it is offered.
 
+
         What it was asked for stands beside its answer in the journal, and only that counts in a
         later run: the window, the tools or the rights may be others by then.
         """
@@ -244,7 +249,7 @@ class _Turn:
 
         def plan(window: Window) -> Prompt:
             may_choose = tool_choice != "none"
-            own = chars_of([self._system])
+            own = chars_of(self._briefing.own)
             offered.append(self._offering.for_window(window.chars, own, may_choose=may_choose))
             return affordable(self._prompt(offered[-1], tool_choice, note), left)
 
@@ -259,7 +264,8 @@ class _Turn:
         if offered.task is not None:
             messages = [offered.task, *gist([*self._history, self._new[0]])]
             return Prompt(messages=messages, tools=offered.tools, aloud=False)
-        said = [self._system, *with_speakers([*self._history, *self._new])]
+        briefing = self._briefing
+        said = [briefing.system, *briefing.laid_out(self._history, self._new)]
         asked = with_note(said, note) if note else said
         return Prompt(messages=asked, tools=offered.tools, tool_choice=tool_choice)
 
@@ -299,6 +305,7 @@ class _Turn:
             requests=len(self._answers),
             files=self._desk.files,
             smaller=[each.smaller for each in self._answers if each.smaller],
+            blind=bool(self._answers) and self._answers[-1].blind,
             usage=Usage(
                 prompt=sum(each.prompt for each in used),
                 completion=sum(each.completion for each in used),

@@ -1,7 +1,8 @@
 """What was said to and by a model, in our own words: no library's types, fit for the database."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from enum import StrEnum
 from typing import TypeAlias, assert_never
 
 from lycatra_appservice.model import JSON
@@ -14,12 +15,39 @@ class SystemMessage:
     text: str
 
 
+class AttachedKind(StrEnum):
+    """What can go with a person's words."""
+
+    FILE = "file"  # a text file
+    IMAGE = "image"
+    QUOTE = "quote"  # somebody's message that the words reply to
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attached:
+    """Something that goes with a person's words: data, which commands nothing.
+
+    `name` is a file's, or who wrote a quoted message. `text` is what stands in it, bounded, and
+    empty where it was left out. `image` is a data URL and stays in memory: no row ever holds it.
+    `mxc`, `event_id` and `at_ms`, when it was attached, say where it can be had again.
+    """
+
+    kind: AttachedKind
+    name: str
+    text: str = ""
+    image: str | None = field(default=None, repr=False)
+    mxc: str | None = None
+    event_id: str | None = None
+    at_ms: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserMessage:
     """A person's words; begins a turn. `name` is their Matrix user id, which nobody can fake."""
 
     text: str
     name: str | None = None
+    attached: Sequence[Attached] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +104,7 @@ class ModelAnswer:
     answer the arguments of the last call may be incomplete JSON, or empty. `backend` is the
     operator's name for the model that gave it, `model` the server's; no journal keeps that.
     `forgot`: earlier turns were left out of its prompt; `smaller` is the window that was found
-    out on the way.
+    out on the way; `blind`: it was not shown the images it was asked about.
     """
 
     text: str
@@ -88,6 +116,7 @@ class ModelAnswer:
     model: str = ""
     forgot: bool = False
     smaller: SmallerWindow | None = None
+    blind: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +138,9 @@ def message_to_json(message: Message) -> dict[str, JSON]:
         case SystemMessage():
             return {"role": "system", "text": message.text}
         case UserMessage():
-            return {"role": "user", "text": message.text, "name": message.name}
+            attached = [attached_to_json(each) for each in message.attached]
+            told = {"role": "user", "text": message.text, "name": message.name}
+            return {**told, "attached": attached} if attached else told
         case AssistantMessage():
             calls = [_call_to_json(call) for call in message.calls]
             return {"role": "assistant", "text": message.text, "calls": calls}
@@ -125,12 +156,37 @@ def message_from_json(row: Mapping[str, JSON]) -> Message:
     if role == "system":
         return SystemMessage(text=text)
     if role == "user":
-        return UserMessage(text=text, name=row["name"])
+        attached = tuple(attached_from_json(each) for each in row.get("attached", ()))
+        return UserMessage(text=text, name=row["name"], attached=attached)
     if role == "assistant":
         return AssistantMessage(text=text, calls=_calls_from_json(row["calls"]))
     if role == "tool":
         return ToolMessage(text=text, call_id=row["call_id"])
     raise ValueError(f"unknown message role {role!r}")
+
+
+def attached_to_json(attached: Attached) -> dict[str, JSON]:
+    """Something attached as a row keeps it: never the bytes of an image."""
+    return {
+        "kind": attached.kind.value,
+        "name": attached.name,
+        "text": attached.text,
+        "mxc": attached.mxc,
+        "event_id": attached.event_id,
+        "at_ms": attached.at_ms,
+    }
+
+
+def attached_from_json(row: Mapping[str, JSON]) -> Attached:
+    """What `attached_to_json` made. Raises ValueError for a kind this version does not know."""
+    return Attached(
+        kind=AttachedKind(row["kind"]),
+        name=row["name"],
+        text=row["text"],
+        mxc=row["mxc"],
+        event_id=row["event_id"],
+        at_ms=row["at_ms"],
+    )
 
 
 def answer_to_json(answer: ModelAnswer) -> dict[str, JSON]:
@@ -145,6 +201,7 @@ def answer_to_json(answer: ModelAnswer) -> dict[str, JSON]:
         "backend": answer.backend,
         "forgot": answer.forgot,
         "smaller": answer.smaller and asdict(answer.smaller),
+        "blind": answer.blind,
     }
 
 
@@ -161,6 +218,7 @@ def answer_from_json(row: Mapping[str, JSON]) -> ModelAnswer:
         backend=row.get("backend", ""),
         forgot=row.get("forgot", False),
         smaller=SmallerWindow(**row["smaller"]) if row.get("smaller") else None,
+        blind=row.get("blind", False),
     )
 
 

@@ -31,6 +31,7 @@ class OfferedModel:
     slots: SlotsPort | None = None  # None: as many requests at a time as there are
     is_local: bool = False
     namespaces: frozenset[str] = frozenset()  # whose questions go to it first
+    images: bool = False  # whether it can look at pictures, by its configuration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,12 @@ class Models:
         return sorted(
             usable,
             key=lambda model: (model.name != wish.name, wish.namespace not in model.namespaces),
+        )
+
+    def can_see(self, wish: ModelWish) -> bool:
+        """Whether any of those that may be asked can look at pictures."""
+        return any(
+            model.images for model in self._offered if model.is_local or not wish.local_only
         )
 
     def asker(self, wish: ModelWish, behalf: Behalf) -> "FallingBack":

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from lycatra_appservice.agent.attached import attached_chars, clipped, stubbed
 from lycatra_appservice.agent.messages import (
     AssistantMessage,
     Message,
@@ -46,7 +47,7 @@ def fitted(messages: Sequence[Message], budget_chars: int) -> Fitted:
     room = budget_chars - chars_of(system)
     old, forgot = _shortened_history(old, room - chars_of(current))
     if chars_of(current) > room:
-        current = _shortened_turn(current, room)
+        current = _shortened_turn(_with_less_attached(current, room // 2), room)
     return Fitted(messages=[*system, *_flat(old), *current], forgot=forgot)
 
 
@@ -91,7 +92,7 @@ def _shortened_history(
     for number, turn in enumerate(kept):
         if excess <= 0:
             break
-        kept[number] = [_stub(message) for message in turn]
+        kept[number] = [_stub_of_old(message) for message in turn]
         excess -= chars_of(turn) - chars_of(kept[number])
     while kept and excess > 0:
         excess -= chars_of(kept.pop(0))
@@ -109,10 +110,18 @@ def _shortened_turn(turn: Sequence[Message], room: int) -> list[Message]:
     return [*seen, *(_clipped(message, max(share, _SHORTEST)) for message in unseen)]
 
 
+def _with_less_attached(turn: Sequence[Message], room: int) -> list[Message]:
+    return [clipped(each, room) if isinstance(each, UserMessage) else each for each in turn]
+
+
 def _stub(message: Message) -> Message:
     if isinstance(message, ToolMessage) and len(message.text) > len(_STUB):
         return replace(message, text=_STUB)
     return message
+
+
+def _stub_of_old(message: Message) -> Message:
+    return stubbed(message) if isinstance(message, UserMessage) else _stub(message)
 
 
 def _clipped(message: Message, max_chars: int) -> Message:
@@ -127,6 +136,8 @@ def _chars(message: Message) -> int:
     size = _MESSAGE_CHARS + size_of(message.text)
     if isinstance(message, AssistantMessage):
         size += sum(size_of(call.name) + size_of(call.arguments) for call in message.calls)
+    if isinstance(message, UserMessage):
+        size += attached_chars(message)
     return size
 
 

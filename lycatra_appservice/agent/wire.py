@@ -9,6 +9,7 @@ from typing import Any, Protocol, assert_never
 from pydantic import SecretStr
 
 from lycatra_appservice.agent.accumulator import is_json_object
+from lycatra_appservice.agent.attached import content_of
 from lycatra_appservice.agent.backend import ToolChoice, ToolSpec
 from lycatra_appservice.agent.messages import (
     AssistantMessage,
@@ -23,6 +24,7 @@ from lycatra_appservice.agent.strict import strict_schema
 from lycatra_appservice.model import JSON
 
 STRICT = "strict"  # inside of each tool, and dropped like a parameter
+IMAGES = "images"  # parts of messages, and dropped like a parameter
 EXTRA = "extra_body"  # where the SDK takes what it does not know
 
 _DISPENSABLE = (
@@ -94,6 +96,10 @@ class ModelSettings(Protocol):
         """Whether the server shall hold the model to the schemas of its tools."""
 
     @property
+    def images(self) -> bool:
+        """Whether the model can look at pictures."""
+
+    @property
     def headers(self) -> Mapping[str, SecretStr]:
         """Sent with every request, over what is sent anyway."""
 
@@ -129,7 +135,12 @@ class RequestForm:
     @property
     def dispensable(self) -> Collection[str]:
         """What a server may not know and we can do without."""
-        return (*_DISPENSABLE, *self._settings.body)
+        return (*_DISPENSABLE, IMAGES, *self._settings.body)
+
+    @property
+    def takes_images(self) -> bool:
+        """Whether pictures are sent, as far as it is known by now."""
+        return self._settings.images and IMAGES not in self._refused
 
     def leave_out(self, parameter: str) -> None:
         """Never send this parameter again, as long as we run."""
@@ -139,14 +150,20 @@ class RequestForm:
         """The parameters in a body of ours, as a server would name them."""
         extra = body.get(EXTRA, {})
         strict = [STRICT] if self.is_strict and "tools" in body else []
-        return {*body, *extra, *strict}
+        shown = any(isinstance(each.get("content"), list) for each in body["messages"])
+        return {*body, *extra, *strict, *([IMAGES] if shown else [])}
 
     def fill(
-        self, messages: Sequence[Message], tools: Sequence[ToolSpec], tool_choice: ToolChoice
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSpec],
+        tool_choice: ToolChoice,
+        *,
+        images: bool = True,
     ) -> dict[str, Any]:
         """The body of a request. As few parameters as possible: every server knows others.
 
-        What the configuration adds stands below `EXTRA`.
+        What the configuration adds stands below `EXTRA`. Without `images` none are in it.
         """
         settings = self._settings
         forbid_calls = bool(tools) and tool_choice == "none"
@@ -166,7 +183,10 @@ class RequestForm:
         }
         return {
             "model": settings.model,
-            "messages": [message_on_wire(message) for message in messages],
+            "messages": [
+                message_on_wire(message, images=images and self.takes_images)
+                for message in messages
+            ],
             "stream": stream,
             **{name: each for name, each in self._kept(optional).items() if each is not None},
         }
@@ -175,8 +195,8 @@ class RequestForm:
         return {name: each for name, each in parameters.items() if name not in self._refused}
 
 
-def message_on_wire(message: Message) -> dict[str, JSON]:
-    """One message as the server takes it.
+def message_on_wire(message: Message, *, images: bool = False) -> dict[str, JSON]:
+    """One message as the server takes it; `images`: with the pictures that go with it.
 
     A person's name is left out: some servers refuse the field and most models never see it.
     """
@@ -184,7 +204,7 @@ def message_on_wire(message: Message) -> dict[str, JSON]:
         case SystemMessage():
             return {"role": "system", "content": message.text}
         case UserMessage():
-            return {"role": "user", "content": message.text}
+            return {"role": "user", "content": content_of(message, images=images)}
         case AssistantMessage():
             return _assistant(message)
         case ToolMessage():

@@ -16,6 +16,7 @@ from lycatra_appservice.app.coming_and_going import (
 from lycatra_appservice.app.models import RunningModels
 from lycatra_appservice.app.parts import Parts, utc_now
 from lycatra_appservice.app.second_thoughts import build_second_thoughts
+from lycatra_appservice.app.talking import build_talking
 from lycatra_appservice.app.timing import both, build_timers
 from lycatra_appservice.audit.store import AuditStore
 from lycatra_appservice.audit.trail import AuditTrail
@@ -48,6 +49,7 @@ from lycatra_appservice.chat.room_settings import RoomSettingsStore
 from lycatra_appservice.chat.router import Router
 from lycatra_appservice.chat.setting_words import make_settings
 from lycatra_appservice.chat.settings_page import SettingsPage
+from lycatra_appservice.chat.shown_alone import ShownAlone
 from lycatra_appservice.chat.situations import Situations
 from lycatra_appservice.chat.sources import SourcesPage
 from lycatra_appservice.chat.threads import ThreadStore
@@ -121,6 +123,7 @@ async def build_chat(
     calls = ProgressNotices(composer)
     agent = _agent(parts, models)
     budgets = build_budgets(parts)
+    talking = build_talking(ground, conversations, private, trail.flush, utc_now)
     answering = None
     if agent is not None:
         answering = Answering(
@@ -130,7 +133,9 @@ async def build_chat(
             composer,
             private,
             parts.settings.zone,
-            utc_now,
+            talking.gathering,
+            talking.looking,
+            parts.users,
             approving.desk,
             approving.settling,
             asides,
@@ -155,7 +160,7 @@ async def build_chat(
         parts, rights, gate, trail, sources, private, composer, has_model=models is not None
     )
     second = build_second_thoughts(
-        ground, conversations, composer, sources, as_trigger, approving.voting
+        ground, conversations, composer, sources, as_trigger, approving.voting, parts.reader
     )
     message = MessageHandler(
         parts.users,
@@ -175,6 +180,9 @@ async def build_chat(
                 calls,
             ),
             ask=ask,
+            alone=ShownAlone(
+                agent, rights, talking.looking, conversations, composer, asides, parts.users
+            ),
             stop=second.stop,
             vote=approving.voting,
             usage=UsageHandler(

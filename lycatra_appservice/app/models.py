@@ -131,6 +131,7 @@ def _offered(
         watch=CutWatch(key, metrics),
         slots=slots.of(limit) if limit else None,
         is_local=is_local(model),
+        images=model.images,
         namespaces=frozenset(model.namespaces if isinstance(model, NamedModel) else ()),
     )
 

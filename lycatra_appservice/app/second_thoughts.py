@@ -7,6 +7,7 @@ from lycatra_appservice.app.coming_and_going import Ground
 from lycatra_appservice.audit.store import AuditStore
 from lycatra_appservice.chat.approvals.voting import Voting
 from lycatra_appservice.chat.asking import AsTrigger
+from lycatra_appservice.chat.brought_along import BroughtAlong
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.conversation import ConversationStore
 from lycatra_appservice.chat.handlers.dispatch import Job
@@ -16,6 +17,7 @@ from lycatra_appservice.chat.handlers.redaction import RedactionHandler
 from lycatra_appservice.chat.handlers.stop import StopHandler
 from lycatra_appservice.chat.magnifier import Magnifier
 from lycatra_appservice.chat.originals import Originals
+from lycatra_appservice.chat.reading import Reader
 from lycatra_appservice.chat.retraction import FORGET, Retraction
 from lycatra_appservice.chat.rewording import Rewording
 from lycatra_appservice.chat.sources import SourcesPage
@@ -23,7 +25,7 @@ from lycatra_appservice.chat.stop_sign import StopSign
 from lycatra_appservice.chat.stopping import Stopping
 from lycatra_appservice.chat.unasked import NoticeStore
 from lycatra_appservice.intake.sorter import EventSorter
-from lycatra_appservice.model import JSON
+from lycatra_appservice.model import JSON, Inbound
 from lycatra_appservice.turns.forgetting import Forgetting
 from lycatra_appservice.turns.known import KnownTurns
 from lycatra_appservice.turns.records import Trigger
@@ -59,8 +61,14 @@ def build_second_thoughts(
     sources: SourcesPage,
     as_trigger: AsTrigger,
     voting: Voting,
+    reader: Reader,
 ) -> SecondThoughts:
     """Put them together."""
+
+    def words_of(inbound: Inbound) -> str:
+        reading = reader.read(inbound)
+        return reading.words or reading.core
+
     database, inbox = ground.database, ground.inbox
     known = KnownTurns(database)
     memories: Sequence[Memory] = [
@@ -70,15 +78,17 @@ def build_second_thoughts(
     ]
     revisions = Revisions(database, memories)
     originals = Originals(ground.client, ground.rooms, ground.users)
-    rewording = Rewording(known, originals, revisions, inbox, as_trigger)
+    rewording = Rewording(known, originals, revisions, inbox, as_trigger, conversations, words_of)
+    forgetting = Forgetting(database, memories)
+    brought = BroughtAlong(conversations, known, revisions, forgetting, as_trigger)
     stopping = Stopping(known, revisions, ground.rights)
     stop_sign = StopSign(known, stopping, voting, ground.users, ground.rooms, composer)
-    retraction = Retraction(known, Forgetting(database, memories), ground.client)
+    retraction = Retraction(known, forgetting, brought, ground.client)
     notices = NoticeStore(database)
     magnifier = Magnifier(ground.rooms, ground.rights, sources, composer)
     return SecondThoughts(
         edit=EditHandler(ground.users, ground.rooms, rewording, composer, notices),
-        redaction=RedactionHandler(known, originals, revisions, rewording, voting, inbox),
+        redaction=RedactionHandler(known, originals, revisions, rewording, voting, inbox, brought),
         reaction=ReactionHandler(known, stop_sign, voting, magnifier, inbox, as_trigger),
         stop=StopHandler(stopping, composer),
         jobs={FORGET: retraction.run},

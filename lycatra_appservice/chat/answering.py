@@ -1,13 +1,11 @@
 """An answer by the agent: with what was said before, with the asker's tools, and remembered."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from lycatra_appservice.agent.loop import Agent, AgentAnswer, ModelWish
-from lycatra_appservice.agent.messages import message_from_json, message_to_json
+from lycatra_appservice.agent.messages import Attached, AttachedKind, Message, UserMessage
 from lycatra_appservice.agent.ports import HearerPort
 from lycatra_appservice.agent.prompt import Question
 from lycatra_appservice.agent.tracing import INPUT_TOKENS, OUTPUT_TOKENS
@@ -20,32 +18,35 @@ from lycatra_appservice.chat.approvals.settling import Settling
 from lycatra_appservice.chat.asides import Asides
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.conversation import ConversationStore, conversation_of
-from lycatra_appservice.chat.memory import SURROUNDINGS, called_in, recall
+from lycatra_appservice.chat.looking import Looking, Reason, Unseen
+from lycatra_appservice.chat.memory import called_in
 from lycatra_appservice.chat.pacing import RefusalObserver
 from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.chat.purse import Purse
 from lycatra_appservice.chat.routes import Ask
+from lycatra_appservice.chat.surroundings import Gathering, Surroundings, Wanted
 from lycatra_appservice.matrix.room_view import RoomView
-from lycatra_appservice.model import JSON, Face, Inbound, Level, RoomID
+from lycatra_appservice.matrix.users import VirtualUsers
+from lycatra_appservice.model import Face, Inbound, Level, RoomID
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.toolkit.toolbox import Toolbox
 from lycatra_appservice.turns.turn import Turn
 from lycatra_appservice.words.text import Text
-
-_ATTACHED: Final = "{question}\n\n[Attached, and not visible to you: {kind}]"
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
     """What the agent gave; `direct` is where it goes if it is for the asker alone.
 
-    `for_admin` is something else that the asker has to know, being an admin.
+    `for_admin` is something else that the asker has to know, being an admin. `unseen` is what was
+    attached and not looked at.
     """
 
     given: AgentAnswer
     is_for_asker_alone: bool
     direct: RoomID | None = None
     for_admin: Text | None = None
+    unseen: Sequence[Unseen] = ()
 
 
 class Answering:
@@ -59,7 +60,9 @@ class Answering:
         composer: Composer,
         private: PrivateAnswers,
         zone: ZoneInfo,
-        now: Callable[[], datetime],
+        gathering: Gathering,
+        looking: Looking,
+        users: VirtualUsers,
         desk: ApprovalDesk,
         settling: Settling,
         asides: Asides,
@@ -72,7 +75,9 @@ class Answering:
         self._composer = composer
         self._private = private
         self._zone = zone
-        self._now = now
+        self._gathering = gathering
+        self._looking = looking
+        self._users = users
         self._desk = desk
         self._settling = settling
         self._asides = asides
@@ -112,21 +117,28 @@ class Answering:
         hearer: HearerPort,
         keep_private: Callable[[], None],
     ) -> Answered:
-        before = await self._surroundings(toolbox, turn, inbound)
+        settings, wish = self._composer.settings(room), self._wish(route, room)
+        pictures = self._agent.can_see(wish)
+        wanted = Wanted(context=settings.context, pictures=pictures)
+        before = await self._gathering.of(toolbox, turn, inbound, room, wanted)
+        attached, unseen = await self._shown(before, room, pictures=pictures)
         offered = {tool.name for tool in toolbox.tools()}
         # Nobody hears what a journal replays: a call of any tool of the asker's may be in it.
-        if before.get("is_private") or (turn.has_journal and toolbox.has_private(offered)):
+        if before.is_private or (turn.has_journal and toolbox.has_private(offered)):
             keep_private()
         question = Question(
-            text=_with_attachment(route),
+            text=route.question,
             asker=inbound.sender,
             display_name=room.people.get(inbound.sender) or inbound.sender,
-            now=datetime.fromisoformat(before["now"]),
+            now=before.now,
             zone=self._zone,
             room_name=None if room.is_direct else room.name,
-            history=[message_from_json(row) for row in before["history"]],
+            is_group=not room.is_direct,
+            history=before.history,
+            attached=attached,
             rights=toolbox.level.name.lower(),
             only_namespace=self._about(route.namespace),
+            room_wishes=settings.prompt,
         )
         occasion = Occasion(
             turn=turn, inbound=inbound, room=room, speaker=route.speaker, face=Face.AGENT
@@ -134,14 +146,18 @@ class Answering:
         asking = AskingToolbox(toolbox, occasion, self._desk, self._settling)
         payer = Payer(person=inbound.sender, level=toolbox.level, room_id=inbound.room_id)
         purse = Purse(turn, self._budgets, payer, self._observer)
-        wish = self._wish(route, room)
         given = await self._agent.answer(question, asking, turn, wish, hearer, purse)
         own = called_in(given.messages) & {*offered, *given.used}
-        is_private = toolbox.has_private(own) or bool(before.get("is_private"))
+        is_private = toolbox.has_private(own) or before.is_private
         answered = await self._placed(given, turn, inbound, is_private=is_private)
-        rests_on = own.union(before.get("rests_on", ()))
-        await self._remember(turn, inbound, answered, rests_on, is_private=is_private)
-        return replace(answered, for_admin=await self._for_admin(given, toolbox, turn))
+        await self._remember(
+            turn, inbound, answered, before, own | before.rests_on, is_private=is_private
+        )
+        return replace(
+            answered,
+            unseen=[*unseen, *_blind(given, before)],
+            for_admin=await self._for_admin(given, toolbox, turn),
+        )
 
     async def _for_admin(self, given: AgentAnswer, toolbox: Toolbox, turn: Turn) -> Text | None:
         await self._asides.note_windows(given.smaller)
@@ -157,35 +173,23 @@ class Answering:
         direct = await self._private.room_with(turn, asker)
         return Answered(given, is_for_asker_alone=True, direct=direct)
 
-    async def _surroundings(
-        self, toolbox: Toolbox, turn: Turn, inbound: Inbound
-    ) -> Mapping[str, JSON]:
-        async def read() -> JSON:
-            turns = await self._conversations.load(conversation_of(inbound))
-            has_private = any(each.only_for is not None for each in turns)
-            known = recall(
-                turns,
-                inbound.sender,
-                is_alone=has_private
-                and await self._private.is_alone(inbound.sender, inbound.room_id),
-                may_use_all=toolbox.may_use_all,
-            )
-            return {
-                "now": self._now().isoformat(),
-                "history": [message_to_json(message) for message in known.messages],
-                "rests_on": sorted(known.rests_on),
-                "is_private": known.is_private,
-            }
-
-        # A step: a resumed turn must ask with the very words that its journal answers.
-        found: Mapping[str, JSON] = await turn.step(SURROUNDINGS, read)
-        return found
+    async def _shown(
+        self, before: Surroundings, room: RoomView, *, pictures: bool
+    ) -> tuple[Sequence[Attached], Sequence[Unseen]]:
+        """What goes with the question, pictures with their bytes, which no journal keeps."""
+        attached = [*before.again, *before.attached]
+        if not pictures:
+            return attached, before.unseen
+        host = room.host(self._users.main)
+        shown, gone = await self._looking.at_pictures(attached, as_user=host)
+        return shown, [*before.unseen, *gone]
 
     async def _remember(
         self,
         turn: Turn,
         inbound: Inbound,
         answered: Answered,
+        before: Surroundings,
         rests_on: frozenset[str],
         *,
         is_private: bool,
@@ -199,10 +203,11 @@ class Answering:
         await self._conversations.append(
             conversation,
             turn.trigger_id,
-            answered.given.messages,
+            _kept(answered.given, before.attached),
             run=turn.first_n,
             rests_on=rests_on,
             only_for=inbound.sender if is_private else None,
+            went_on_from=before.went_on_from,
         )
 
     def _wish(self, route: Ask, room: RoomView) -> ModelWish:
@@ -218,8 +223,20 @@ class Answering:
         return f"{found.display_name}: {found.summary}" if found else None
 
 
-def _with_attachment(route: Ask) -> str:
-    if route.unseen is None:
-        return route.question
-    kind = route.unseen.removeprefix("m.")
-    return _ATTACHED.format(question=route.question, kind=kind)
+def _blind(given: AgentAnswer, before: Surroundings) -> Sequence[Unseen]:
+    """The pictures that the model was to look at and was not shown; told once for each."""
+    if not given.blind:
+        return ()
+    return [
+        Unseen(Reason.NO_MODEL, each.name)
+        for each in before.attached
+        if each.kind is AttachedKind.IMAGE and each.mxc
+    ]
+
+
+def _kept(given: AgentAnswer, attached: Sequence[Attached]) -> Sequence[Message]:
+    """What is remembered: the question with what is its own, never with bytes."""
+    question, *others = given.messages
+    if isinstance(question, UserMessage):
+        question = replace(question, attached=tuple(attached))
+    return [question, *others]

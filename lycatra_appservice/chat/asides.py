@@ -51,6 +51,27 @@ class Asides:
         found = await self._notices.tell_admin(turn.trigger_id)
         return messages.window_is_smaller(SmallerWindow(**found)) if found else None
 
+    async def has_shown(self, turn: Turn, room_id: RoomID) -> bool:
+        """Whether to ask what somebody wants to know about what came without words."""
+
+        async def take() -> bool:
+            key = f"shown|{room_id}"
+            return await self._notices.take_for(key, turn.trigger_id, _BETWEEN_PICTURES)
+
+        return bool(await turn.step("aside:shown", take))
+
+    async def was_forgotten(self, turn: Turn, conversation: str, begun_by: str | None) -> bool:
+        """Whether to tell that a conversation's beginning was left out: once in each.
+
+        `begun_by` is the reset that it began with.
+        """
+
+        async def take() -> bool:
+            key = f"forgot|{conversation}|{begun_by or ''}"
+            return await self._notices.take_once(key, turn.trigger_id)
+
+        return bool(await turn.step("aside:forgot", take))
+
     async def how_to_go_on(self, turn: Turn, person: UserID) -> bool:
         """Whether to tell somebody how a thread goes on: once ever."""
 

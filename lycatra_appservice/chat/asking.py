@@ -43,6 +43,14 @@ def new_content(edit: Mapping[str, JSON]) -> Mapping[str, JSON]:
     return {**mapping(outer.get("m.new_content")), **hops}
 
 
+def present_content(event: Mapping[str, JSON]) -> Mapping[str, JSON]:
+    """With the latest edit that is left, which the homeserver tells beside the event."""
+    relations = mapping(mapping(event.get("unsigned")).get("m.relations"))
+    edit = mapping(relations.get("m.replace"))
+    is_edited = bool(mapping(mapping(edit.get("content")).get("m.new_content")))
+    return new_content(edit) if is_edited else mapping(event.get("content"))
+
+
 def is_message(event: Mapping[str, JSON]) -> bool:
     """Whether an event is a message with words that stand: no edit, and not taken back."""
     relation = mapping(mapping(event.get("content")).get("m.relates_to"))

@@ -21,10 +21,11 @@ class Remembered:
     """One turn of a conversation.
 
     `rests_on` are the tools that its answer was made of, by itself or by what it had read.
-    `only_for` is whose alone it is.
+    `only_for` is whose alone it is. `trigger_id` is its name.
     """
 
     messages: Sequence[Message]
+    trigger_id: str = ""
     rests_on: frozenset[str] = frozenset()
     only_for: UserID | None = None
 

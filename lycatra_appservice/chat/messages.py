@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from lycatra_appservice.agent.messages import SmallerWindow
 from lycatra_appservice.model import Level, RoomID, UserID
+from lycatra_appservice.toolkit.arguments import shortened
 from lycatra_appservice.words.spans import at_least, roughly
 from lycatra_appservice.words.text import Said, Text
 
@@ -277,9 +278,29 @@ def settings_shown(settings: Sequence[Said], example: str, name: str) -> Text:
     return Text("settings_shown", settings=settings, example=example, name=name)
 
 
-def setting_line(name: str, value: str, whence: Said, values: Sequence[str]) -> Text:
+def setting_line(name: str, value: str, whence: Said, values: Sequence[str] | Text) -> Text:
     """A line of `!settings`."""
-    return Text("setting_line", name=name, value=value, whence=whence, values=", ".join(values))
+    possible = values if isinstance(values, Text) else ", ".join(values)
+    return Text("setting_line", name=name, value=value, whence=whence, values=possible)
+
+
+def setting_own_text(max_chars: int) -> Text:
+    """What can be chosen, where it is a text of the room's own."""
+    return Text("setting_own_text", most=max_chars)
+
+
+def setting_text_explained(name: str, text: str, whence: Said, max_chars: int) -> Text:
+    """For `!settings prompt`, with the whole text."""
+    about = Text(f"about_{name}", most=max_chars)
+    if not text:
+        return Text("setting_text_none", name=name, about=about)
+    shown = text.replace("`", "'")
+    return Text("setting_text_explained", name=name, text=shown, whence=whence, about=about)
+
+
+def setting_too_long(name: str, chars: int, max_chars: int) -> Text:
+    """For a text of a room's own that is too long."""
+    return Text("setting_too_long", name=name, chars=chars, most=max_chars)
 
 
 def setting_whence(*, chosen: bool, configured: bool) -> Text:
@@ -477,9 +498,25 @@ def unseen(msgtype: str) -> Text:
     return Text(f"unseen_{msgtype.removeprefix('m.')}")
 
 
-def words_alone(said: Said) -> Text:
-    """For the answer to the caption of a picture or file."""
-    return Text("words_alone", said=said)
+def what_about_it(*, is_picture: bool) -> Text:
+    """For a picture or text file that came without words."""
+    return Text("what_about_picture" if is_picture else "what_about_file")
+
+
+def not_seen(reason: str, name: str) -> Text:
+    """Why something is not looked at, and what to do instead."""
+    return Text(f"not_seen_{reason}", name=shortened(name))
+
+
+def with_unseen(said: Said, unseen: Sequence[tuple[str, str]]) -> Text:
+    """An answer, and below it what was not looked at: why, and its name."""
+    lines = [not_seen(reason, name) for reason, name in unseen]
+    return Text("with_unseen", said=said, lines=lines)
+
+
+def with_forgotten(said: Said) -> Text:
+    """For an answer before which the beginning of the conversation was left out."""
+    return Text("with_forgotten", said=said)
 
 
 def with_thread_hint(said: Said) -> Text:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from lycatra_appservice.chat import messages
+from lycatra_appservice.chat.brought_along import BroughtAlong
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.matrix.client import MatrixClient
 from lycatra_appservice.matrix.errors import MatrixError
@@ -37,11 +38,13 @@ class Retraction:
         self,
         known: KnownTurns,
         forgetting: Forgetting,
+        brought: BroughtAlong,
         client: MatrixClient,
         settled_after: timedelta = SETTLED_AFTER,
     ) -> None:
         self._known = known
         self._forgetting = forgetting
+        self._brought = brought
         self._client = client
         self._settled_after = settled_after
 
@@ -51,8 +54,11 @@ class Retraction:
         room_id, words_of = RoomID(turn.input["room_id"]), turn.input["words_of"]
         ours = await self._known.find_message(redacted)
         about = [ours.turn.trigger_id if ours else redacted, *([words_of] if words_of else [])]
-        was_remembered = await turn.step("remembered", lambda: self._was_remembered(about))
+        was_remembered = await turn.step(
+            "remembered", lambda: self._was_remembered(redacted, about)
+        )
         await self._forget(redacted, ours, words_of)
+        _expect(await self._brought.forget(redacted))
         rooms = await self._rooms(room_id, about) if was_remembered else ()
         readers = await turn.step("readers", lambda: self._readers(rooms))
         await self._redact(turn, await turn.step("sent", lambda: self._sent(redacted, ours)))
@@ -61,7 +67,7 @@ class Retraction:
             _expect(await self._forgetting.forget_repetitions(each, readers))
         return ()
 
-    async def _was_remembered(self, about: Sequence[str]) -> JSON:
+    async def _was_remembered(self, redacted: EventID, about: Sequence[str]) -> JSON:
         """Asked before it is forgotten, and not while it may still be written down."""
         for trigger_id in about:
             known = await self._known.find(trigger_id)
@@ -69,7 +75,9 @@ class Retraction:
                 raise NotYetError("its turn has not ended")
             if await self._forgetting.is_being_shown(trigger_id):
                 raise NotYetError("its card is being edited")
-        return any([await self._forgetting.is_remembered(each) for each in about])
+        was_brought = await self._brought.knows(redacted)
+        remembered = [await self._forgetting.is_remembered(each) for each in about]
+        return was_brought or any(remembered)
 
     async def _forget(
         self, redacted: EventID, ours: OurMessage | None, words_of: str | None

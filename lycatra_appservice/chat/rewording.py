@@ -1,20 +1,21 @@
 """Questions get other words: by an edit, or because an edit was taken back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, Protocol, TypeAlias
 
 from lycatra_appservice.chat.asking import (
     AsTrigger,
     is_message,
     new_content,
+    present_content,
     reworded,
     same_words,
 )
 from lycatra_appservice.chat.originals import Originals
 from lycatra_appservice.chat.router import MAX_AGE
-from lycatra_appservice.matrix.events import mapping
+from lycatra_appservice.matrix.events import mapping, read_inbound
 from lycatra_appservice.model import JSON, EventID, Inbound, RoomID
 from lycatra_appservice.turns.inbox import Inbox
 from lycatra_appservice.turns.known import KnownTurn, KnownTurns
@@ -27,6 +28,16 @@ _VIA: Final = "edit"
 _NOTHING_ASKED: Final = "{}"
 # A question that has ended so keeps the words that it has.
 _TOO_LATE: Final = frozenset({Replaced.ANSWERED, Replaced.CHANGE_STARTED, Replaced.OVER})
+
+
+WordsOf: TypeAlias = Callable[[Inbound], str]
+
+
+class History(Protocol):
+    """What later questions read of this one."""
+
+    async def reword(self, trigger_id: str, words: str) -> None:
+        """Let the question stand there in these words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +59,17 @@ class Rewording:
         revisions: Revisions,
         inbox: Inbox,
         as_trigger: AsTrigger,
+        history: History,
+        words_of: WordsOf,
     ) -> None:
+        """`words_of` is what a message says to us, without our names at its beginning."""
         self._known = known
         self._originals = originals
         self._revisions = revisions
         self._inbox = inbox
         self._as_trigger = as_trigger
+        self._history = history
+        self._words_of = words_of
 
     async def by_edit(self, turn: Turn, inbound: Inbound) -> Reworded | None:
         """Follow an edit; None when it is nothing to us, or not the author's.
@@ -79,6 +95,8 @@ class Rewording:
         question = reworded(original, words, inbound.age)
         is_young = inbound.age + _between(original, edit) <= MAX_AGE
         outcome = await self._reword(known, question, is_young=is_young)
+        if outcome is Replaced.ANSWERED:
+            await self._reword_history(question)
         answered = mapping(mapping(known.input.get("event")).get("content")) if known else {}
         is_news = bool(answered) and not same_words(answered, question["content"])
         return Reworded(outcome=outcome, question=question, is_news=is_news)
@@ -95,7 +113,8 @@ class Rewording:
         event = await self._originals.fetch(room_id, EventID(known.trigger_id))
         if event is None or not is_message(event):
             return None
-        question = reworded(event, _present_content(event), age)
+        question = reworded(event, present_content(event), age)
+        await self._reword_history(question)
         if mapping(known.input.get("event")).get("content") == question["content"]:
             return None
         outcome = await self._reword(known, question, is_young=False)
@@ -119,6 +138,11 @@ class Rewording:
         )
         return await self._revisions.replace(nothing, reopen=False)
 
+    async def _reword_history(self, question: Mapping[str, JSON]) -> None:
+        """What was answered stays answered, but it is remembered in its writer's present words."""
+        words = self._words_of(read_inbound(question, timedelta(0)))
+        await self._history.reword(question["event_id"], words)
+
     def _trigger(self, question: Mapping[str, JSON]) -> Trigger | None:
         return self._as_trigger(question, _VIA)
 
@@ -133,11 +157,3 @@ def _between(original: Mapping[str, JSON], edit: Mapping[str, JSON]) -> timedelt
     if not isinstance(wrote, int) or not isinstance(changed, int):
         return timedelta(0)
     return timedelta(milliseconds=min(max(changed - wrote, 0), 10**12))
-
-
-def _present_content(event: Mapping[str, JSON]) -> Mapping[str, JSON]:
-    """With the latest edit that is left, which the homeserver tells beside the event."""
-    relations = mapping(mapping(event.get("unsigned")).get("m.relations"))
-    edit = mapping(relations.get("m.replace"))
-    is_edited = bool(mapping(mapping(edit.get("content")).get("m.new_content")))
-    return new_content(edit) if is_edited else mapping(event.get("content"))

@@ -16,6 +16,7 @@ Presence: TypeAlias = Literal["all", "on_demand", "label"]
 Streaming: TypeAlias = Literal["on", "off", "silent"]
 TableLook: TypeAlias = Literal["table", "list"]
 LocalOnly: TypeAlias = Literal["off", "on"]
+Context: TypeAlias = Literal["thread", "room", "replies"]
 QuietKind: TypeAlias = Literal["welcome", "too_old", "edited", "hints", "progress"]
 
 REPLY_PLACES: Final[Sequence[ReplyPlace]] = get_args(ReplyPlace)
@@ -23,6 +24,7 @@ PRESENCES: Final[Sequence[Presence]] = get_args(Presence)
 STREAMINGS: Final[Sequence[Streaming]] = get_args(Streaming)
 TABLE_LOOKS: Final[Sequence[TableLook]] = get_args(TableLook)
 LOCAL_ONLY: Final[Sequence[LocalOnly]] = get_args(LocalOnly)
+CONTEXTS: Final[Sequence[Context]] = get_args(Context)
 QUIET_KINDS: Final[Sequence[QuietKind]] = get_args(QuietKind)
 
 _LANGUAGE: Final = re.compile(r"auto|[a-z]{2}")
@@ -37,6 +39,10 @@ class RoomDefaults(Protocol):
     @property
     def reply(self) -> ReplyPlace:
         """Where an answer goes."""
+
+    @property
+    def context(self) -> Context:
+        """What of earlier talk a question is asked with."""
 
     @property
     def virtual_users(self) -> Presence:
@@ -59,6 +65,10 @@ class RoomDefaults(Protocol):
         """Whether questions go only to models near by."""
 
     @property
+    def prompt(self) -> str:
+        """What is wished of all answers."""
+
+    @property
     def quiet(self) -> Iterable[QuietKind]:
         """Kinds of unasked messages that are not wanted."""
 
@@ -68,12 +78,14 @@ class RoomSettings:
     """What holds in one room."""
 
     reply: ReplyPlace = "auto"
+    context: Context = "thread"
     virtual_users: Presence = "all"
     stream: Streaming = "on"
     tables: TableLook = "table"
     language: str = "auto"  # or a code of two letters, perhaps one that the catalogue lacks
     model: str = _AUTOMATIC  # or a name, perhaps one that is not offered any more
     local_only: LocalOnly = "off"
+    prompt: str = ""  # what the room's admins want of all answers
     quiet: frozenset[QuietKind] = frozenset()
 
     @classmethod
@@ -84,12 +96,14 @@ class RoomSettings:
         """
         return cls(
             reply=_one_of(REPLY_PLACES, chosen.get("reply"), defaults.reply),
+            context=_one_of(CONTEXTS, chosen.get("context"), defaults.context),
             virtual_users=_one_of(PRESENCES, chosen.get("virtual_users"), defaults.virtual_users),
             stream=_one_of(STREAMINGS, chosen.get("stream"), defaults.stream),
             tables=_one_of(TABLE_LOOKS, chosen.get("tables"), defaults.tables),
             language=_language(chosen.get("language"), defaults.language),
             model=_model(chosen.get("model")),
             local_only=_one_of(LOCAL_ONLY, chosen.get("local_only"), defaults.local_only),
+            prompt=_words(chosen.get("prompt"), defaults.prompt),
             quiet=_some_of(QUIET_KINDS, chosen.get("quiet"), defaults.quiet),
         )
 
@@ -140,6 +154,10 @@ def _some_of(
 def _language(stored: JSON, default: str) -> str:
     is_language = isinstance(stored, str) and _LANGUAGE.fullmatch(stored) is not None
     return stored if is_language else default
+
+
+def _words(stored: JSON, default: str) -> str:
+    return stored if isinstance(stored, str) else default
 
 
 def _model(stored: JSON) -> str:

@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from lycatra_appservice.agent.prompt import MAX_WISHES_CHARS
 from lycatra_appservice.chat.room_settings import (
+    CONTEXTS,
     LOCAL_ONLY,
     PRESENCES,
     QUIET_KINDS,
@@ -29,16 +31,20 @@ class Setting:
     """One thing that a room may choose: a field of RoomSettings, and `about_<name>` in words.
 
     With `several`, any of the values or none may hold at once. `also` has other words for a value.
+    `max_chars` is set for a text of the room's own, which has no values to choose from.
     """
 
     name: str
-    values: Sequence[str]
+    values: Sequence[str] = ()
+    max_chars: int | None = None
     several: bool = False
     also: Mapping[str, str] = field(default_factory=dict)
 
     def shown(self, settings: RoomSettings) -> str:
         """The value that holds, as it is written; one that is gone counts as the first."""
         value = getattr(settings, self.name)
+        if self.max_chars is not None:
+            return shortened(value) or NONE
         if self.several:
             return ", ".join(sorted(value)) or NONE
         return value if value in self.values else self.values[0]
@@ -46,11 +52,15 @@ class Setting:
     def is_chosen(self, chosen: Mapping[str, JSON], settings: RoomSettings) -> bool:
         """Whether what holds was chosen in the room; what nobody can read was not."""
         stored = chosen.get(self.name)
+        if self.max_chars is not None:
+            return isinstance(stored, str)
         return isinstance(stored, list) if self.several else stored == self.shown(settings)
 
     @property
     def answers(self) -> Sequence[str]:
         """All that can be written behind its name."""
+        if self.max_chars is not None:
+            return [NONE, DEFAULT]
         return [*self.values, *([NONE] if self.several else []), DEFAULT]
 
 
@@ -63,6 +73,7 @@ def make_settings(languages: Sequence[Language], models: Sequence[str] = ()) -> 
     choice = [Setting(name="model", values=[_AUTOMATIC, *models])] if len(models) > 1 else []
     return (
         Setting(name="reply", values=REPLY_PLACES),
+        *([Setting(name="context", values=CONTEXTS)] if models else []),
         Setting(name="virtual_users", values=PRESENCES),
         Setting(name="stream", values=STREAMINGS),
         Setting(name="tables", values=TABLE_LOOKS),
@@ -73,6 +84,7 @@ def make_settings(languages: Sequence[Language], models: Sequence[str] = ()) -> 
         ),
         *choice,
         *nearness,
+        *([Setting(name="prompt", max_chars=MAX_WISHES_CHARS)] if models else []),
         Setting(name="quiet", values=QUIET_KINDS, several=True),
     )
 
@@ -114,18 +126,27 @@ class UnknownValue:
     likely: str | None
 
 
-Wish: TypeAlias = ShowAll | ShowOne | Choose | UnknownSetting | UnknownValue
+@dataclass(frozen=True, slots=True)
+class TooLong:
+    """A text of more characters than the setting takes."""
+
+    setting: Setting
+    chars: int
+
+
+Wish: TypeAlias = ShowAll | ShowOne | Choose | UnknownSetting | UnknownValue | TooLong
 
 
 def read_wish(rest: str, settings: Sequence[Setting]) -> Wish:
     """Read `reply plain`, `reply=plain`, `reply: plain`, `reply` or nothing."""
-    rest = rest.strip(_MARKS)
+    written, rest = rest.strip(), rest.strip(_MARKS)
     if not rest:
         return ShowAll()
     for setting in settings:
-        named = _way_to_write(setting).match(rest)
+        # A text of one's own may end with any mark.
+        named = _way_to_write(setting).match(written if setting.max_chars is not None else rest)
         if named is not None:
-            return _value(setting, named["value"].strip(_MARKS))
+            return _value(setting, named["value"].strip(_MARKS), named["value"].strip())
     word = re.split(r"[\s=:]", rest, maxsplit=1)[0] or rest
     names = [setting.name for setting in settings]
     return UnknownSetting(shortened(word), likely(_spelled(word), names))
@@ -136,12 +157,20 @@ def _way_to_write(setting: Setting) -> re.Pattern[str]:
     return re.compile(rf"{name}(?:\s*[=:]|\s|$)(?P<value>.*)", re.IGNORECASE | re.DOTALL)
 
 
-def _value(setting: Setting, written: str) -> Wish:
+def _value(setting: Setting, written: str, whole: str) -> Wish:
     if not written:
         return ShowOne(setting)
     if _spelled(written) == DEFAULT:
         return Choose(setting, None)
+    if setting.max_chars is not None:
+        return _own_text(setting, whole, setting.max_chars)
     return _several(setting, written) if setting.several else _one(setting, written)
+
+
+def _own_text(setting: Setting, written: str, max_chars: int) -> Choose | TooLong:
+    if _spelled(written) == NONE:
+        return Choose(setting, "")
+    return TooLong(setting, len(written)) if len(written) > max_chars else Choose(setting, written)
 
 
 def _one(setting: Setting, written: str) -> Choose | UnknownValue:

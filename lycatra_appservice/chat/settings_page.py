@@ -12,6 +12,7 @@ from lycatra_appservice.chat.setting_words import (
     Setting,
     ShowAll,
     ShowOne,
+    TooLong,
     UnknownSetting,
     UnknownValue,
     read_wish,
@@ -75,6 +76,9 @@ class SettingsPage:
                     setting.name, wish.word, wish.likely, setting.answers
                 )
                 return said, room.chosen
+            case TooLong(setting, chars):
+                limit = setting.max_chars or 0
+                return messages.setting_too_long(setting.name, chars, limit), room.chosen
             case Choose():
                 return await self._choose(wish, asker, room)
             case _:
@@ -109,7 +113,7 @@ class SettingsPage:
                 setting.name,
                 self._value(setting, room),
                 self._whence(setting, room),
-                setting.values,
+                setting.values or messages.setting_own_text(setting.max_chars or 0),
             )
             for setting in self._settings
         ]
@@ -117,6 +121,14 @@ class SettingsPage:
         return messages.settings_shown(lines, self._example(first, room), first.name)
 
     def _one(self, setting: Setting, room: RoomView) -> Said:
+        if setting.max_chars is not None:
+            holds = RoomSettings.of(self._defaults, room.chosen)
+            return messages.setting_text_explained(
+                setting.name,
+                getattr(holds, setting.name),
+                self._whence(setting, room),
+                setting.max_chars,
+            )
         return messages.setting_explained(
             setting.name,
             self._value(setting, room),

@@ -1,10 +1,13 @@
 """What the stand-in model does with one request: call a tool, or answer from its results; pure."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
+from lycatra_appservice.agent.prompt import without_context
 from lycatra_appservice.demo.offline_choosing import choice, without_choosers
 from lycatra_appservice.demo.offline_prose import decoded, failure_in, introduce, tell
 from lycatra_appservice.demo.offline_rules import (
@@ -15,6 +18,8 @@ from lycatra_appservice.demo.offline_rules import (
     read_tools,
 )
 from lycatra_appservice.model import JSON
+
+_WRITER: Final = re.compile(r"@[^\s:]+:\S+: ")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +79,13 @@ def _split(messages: Sequence[Mapping[str, JSON]]) -> tuple[str, Sequence[Mappin
     """The last question, and what has happened since."""
     for index in range(len(messages) - 1, -1, -1):
         if messages[index].get("role") == "user":
-            return _text(messages[index].get("content")), messages[index + 1 :]
+            return _words(_text(messages[index].get("content"))), messages[index + 1 :]
     return "", messages
+
+
+def _words(said: str) -> str:
+    """What the person said: who wrote it, and when and where it was asked, means no tool."""
+    return _WRITER.sub("", without_context(said), count=1)
 
 
 def _calls_done(messages: Sequence[Mapping[str, JSON]]) -> list[_Done]:

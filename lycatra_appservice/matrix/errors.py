@@ -40,6 +40,10 @@ class TryLaterError(MatrixError):
     outlasted = True
 
 
+class TooManyBytesError(LycatraError):
+    """Somebody's media is larger than we read."""
+
+
 class HomeserverUnavailableError(LycatraError):
     """No answer of a homeserver: network, time-out, or something in between that speaks no JSON.
 

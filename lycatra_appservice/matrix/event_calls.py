@@ -79,6 +79,13 @@ class EventCalls(Calls):
             )
         )
 
+    async def download(self, mxc: str, *, max_bytes: int, as_user: UserID) -> bytes:
+        """What is behind a media id. Raises TooManyBytesError for what is larger than that."""
+        where = urlsplit(mxc)
+        path = ("_matrix", "client", "v1", "media", "download", where.netloc, where.path[1:])
+        request = Request(method="GET", path=path, query=identity(as_user))
+        return await self._homeserver.download(request, max_bytes)
+
     async def event(
         self, room_id: RoomID, event_id: EventID, *, as_user: UserID
     ) -> Mapping[str, JSON] | None:

@@ -17,6 +17,7 @@ from yarl import URL
 from lycatra_appservice.matrix.errors import (
     HomeserverUnavailableError,
     MatrixError,
+    TooManyBytesError,
     TryLaterError,
 )
 from lycatra_appservice.model import JSON
@@ -68,7 +69,20 @@ class Homeserver:
         given = answer if isinstance(answer, dict) else {}
         raise _error(request, status, headers, given)
 
-    async def _exchange(self, request: Request) -> tuple[int, CIMultiDictProxy[str], bytes]:
+    async def download(self, request: Request, max_bytes: int) -> bytes:
+        """Send a request once and return the bytes of its 2xx answer.
+
+        Raises TooManyBytesError as soon as there are more, and what `ask` raises.
+        """
+        status, headers, raw = await self._exchange(request, max_bytes)
+        if 200 <= status < 300:
+            return raw
+        given = _decode(raw)
+        raise _error(request, status, headers, given if isinstance(given, dict) else {})
+
+    async def _exchange(
+        self, request: Request, max_bytes: int | None = None
+    ) -> tuple[int, CIMultiDictProxy[str], bytes]:
         seconds = self._timeout.total_seconds()
         try:
             async with self._session.request(
@@ -81,7 +95,7 @@ class Homeserver:
                 timeout=aiohttp.ClientTimeout(total=seconds),
                 allow_redirects=False,  # the token is for this host alone
             ) as response:
-                return response.status, response.headers, await response.read()
+                return response.status, response.headers, await _read(response, max_bytes)
         except TimeoutError as exc:
             raise HomeserverUnavailableError(f"{request}: no answer in {seconds:g} s") from exc
         except aiohttp.ClientError as exc:
@@ -97,6 +111,19 @@ class Homeserver:
         if request.content_type is not None:
             headers["Content-Type"] = request.content_type
         return headers
+
+
+async def _read(response: aiohttp.ClientResponse, max_bytes: int | None) -> bytes:
+    if max_bytes is None:
+        return await response.read()
+    if (response.content_length or 0) > max_bytes:
+        raise TooManyBytesError(f"{response.content_length} bytes")
+    read = bytearray()
+    async for piece in response.content.iter_any():
+        read += piece
+        if len(read) > max_bytes:
+            raise TooManyBytesError(f"more than {max_bytes} bytes")
+    return bytes(read)
 
 
 def _decode(raw: bytes) -> JSON:

@@ -94,6 +94,19 @@ class Forgetting:
 
         return await self._erase(row["trigger_id"], erase)
 
+    async def forget_findings(self, trigger_id: str, memory: Memory) -> Forgotten:
+        """Erase what a turn has read, and what `memory` has of it; what was said stands."""
+
+        async def erase(connection: Connection, turn: Row) -> Forgotten:
+            if turn["finished_at"] is None:
+                return Forgotten.NOT_YET
+            await connection.execute(self._turns["forget_steps"], turn_id=turn["id"])
+            await memory.forget_turn(connection, trigger_id)
+            return Forgotten.DONE
+
+        forgotten = await self._held.hold(trigger_id, erase)
+        return Forgotten.UNKNOWN if forgotten is None else forgotten
+
     async def is_being_shown(self, trigger_id: str) -> bool:
         """Whether a card of a turn, or what shows how it gets on, is about to be edited."""
         row = await self._database.fetch_one(self._sql["is_being_shown"], trigger_id=trigger_id)

@@ -86,8 +86,10 @@ async def test_what_a_turn_rests_on_and_whose_it_is_comes_back_with_it(
     await store.append("!room", "$b", TURN[:1], run=0)
 
     assert await store.load("!room") == [
-        Remembered(messages=TURN, rests_on=frozenset({"a", "b"}), only_for=person),
-        Remembered(messages=TURN[:1]),
+        Remembered(
+            trigger_id="$a", messages=TURN, rests_on=frozenset({"a", "b"}), only_for=person
+        ),
+        Remembered(trigger_id="$b", messages=TURN[:1]),
     ]
 
 
@@ -171,12 +173,14 @@ async def test_what_is_being_added_while_the_words_change_is_not_left_over(
             await adding.execute(
                 store._sql["append"],
                 conversation="!room",
+                room="!room",
                 trigger_id="$a",
                 position=0,
                 message=json.dumps(message_to_json(TURN[0])),
                 run=0,
                 rests_on="[]",
                 only_for=None,
+                went_on_from=None,
             )
             replacing = asyncio.create_task(
                 Revisions(database, [store]).replace(other_words("$a"), reopen=False)

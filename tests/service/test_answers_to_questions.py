@@ -40,7 +40,7 @@ async def test_a_question_is_answered_in_prose_from_what_a_tool_gave(live: Live)
     assert answer["content"]["m.mentions"] == {"user_ids": [room.person.user_id]}
     assert (await room.settled(live.tables)).clean
     first, second = live.model.asked
-    assert first.messages[-1]["content"] == "what is new?"
+    assert first.said[-1] == "what is new?"
     assert second.messages[-1]["role"] == "tool"
     assert "updates" in second.messages[-1]["content"]
 
@@ -73,7 +73,7 @@ async def test_a_dm_needs_no_name_and_is_remembered(live: Live) -> None:
     answer = await room.answer_to(await room.ask("what did you say?"))
     assert answer["content"]["m.mentions"] == {}
     assert (await room.settled(live.tables)).clean
-    texts = [message["content"] for message in live.model.asked[1].messages[1:]]
+    texts = live.model.asked[1].said
     assert texts == ["how are you?", "I am well.", "what did you say?"]
 
 

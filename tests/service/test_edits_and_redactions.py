@@ -32,7 +32,7 @@ def says_after(event: asyncio.Event, text: str) -> Reply:
 
 
 def last_words(asked: Asked) -> str:
-    return str(asked.messages[-1]["content"])
+    return asked.said[-1]
 
 
 async def thinking(live: Live, room: Room, text: str) -> EventID:

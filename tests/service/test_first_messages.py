@@ -86,7 +86,7 @@ async def test_a_typed_name_is_a_question(live: Live) -> None:
     answer = await room.answer_to(asked)
     assert answer["sender"] == live.users.main
     assert answer["content"]["body"].startswith("Nothing since Monday.")
-    assert live.model.asked[0].messages[-1]["content"] == "what is new?"
+    assert live.model.asked[0].said[-1] == "what is new?"
 
 
 async def test_a_slash_command_runs(live: Live) -> None:
@@ -115,7 +115,7 @@ async def test_a_follow_up_in_the_thread_needs_no_name(live: Live) -> None:
 
     assert answer["content"]["body"] == "The first one."
     assert answer["content"]["m.relates_to"]["event_id"] == first
-    assert live.model.asked[1].messages[-2]["content"] == "Three."
+    assert live.model.asked[1].said[-2] == "Three."
 
 
 async def test_thanks_are_taken_with_a_reaction_and_no_words(live: Live) -> None:
@@ -173,7 +173,7 @@ async def test_an_edit_while_the_answer_is_made_is_what_gets_answered(live: Live
     await edit(room, asked, corrected)
 
     assert (await room.answer_to(asked))["content"]["body"] == "Twelve gigabytes."
-    assert live.model.asked[1].messages[-1]["content"] == corrected
+    assert live.model.asked[1].said[-1] == corrected
     assert len(await messages_to(room, live, asked)) == 1
 
 

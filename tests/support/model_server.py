@@ -28,6 +28,29 @@ class Asked:
     def messages(self) -> list[dict[str, Any]]:
         return list(self.body["messages"])
 
+    @property
+    def said(self) -> list[str]:
+        """The texts of all messages but the rules, without what the chat added to the question."""
+        return [words_of(message) for message in self.messages[1:]]
+
+    @property
+    def context(self) -> str:
+        """What the chat added to the question: time, place, person."""
+        asked = [each for each in self.messages if each["role"] == "user"]
+        return _text_of(asked[-1]).partition("\n\n<context>\n")[2]
+
+
+def words_of(message: Mapping[str, Any]) -> str:
+    """What a person said in a message, without the context of a question."""
+    return _text_of(message).partition("\n\n<context>\n")[0]
+
+
+def _text_of(message: Mapping[str, Any]) -> str:
+    content = message["content"]
+    if isinstance(content, list):
+        return "".join(part["text"] for part in content if part["type"] == "text")
+    return content or ""
+
 
 class ModelServer:
     """Answers each request with the next reply of its script; owned by `model_server`."""

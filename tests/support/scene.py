@@ -22,6 +22,7 @@ from lycatra_appservice.app.approving import build_approving
 from lycatra_appservice.app.coming_and_going import Ground, build_coming_and_going
 from lycatra_appservice.app.models import RunningModels, measured_models, run_models
 from lycatra_appservice.app.second_thoughts import as_trigger_by, build_second_thoughts
+from lycatra_appservice.app.talking import build_talking
 from lycatra_appservice.app.timing import both, build_timers
 from lycatra_appservice.audit.store import AuditStore
 from lycatra_appservice.audit.trail import AuditTrail
@@ -59,6 +60,7 @@ from lycatra_appservice.chat.room_settings import RoomSettingsStore
 from lycatra_appservice.chat.router import Router
 from lycatra_appservice.chat.setting_words import make_settings
 from lycatra_appservice.chat.settings_page import SettingsPage
+from lycatra_appservice.chat.shown_alone import ShownAlone
 from lycatra_appservice.chat.situations import Situations
 from lycatra_appservice.chat.sources import SourcesPage
 from lycatra_appservice.chat.threads import ThreadStore
@@ -299,6 +301,9 @@ class Scene:
         )
         approving = build_approving(ground, composer, tongue, trail, self.zone, lambda: self.now)
         calls = ProgressNotices(composer, self.progress)
+        talking = build_talking(
+            ground, ConversationStore(self.database), private, trail.flush, lambda: self.now
+        )
         answering = None
         if agent is not None:
             answering = Answering(
@@ -308,7 +313,9 @@ class Scene:
                 composer,
                 private,
                 ZoneInfo("UTC"),
-                lambda: NOW,
+                talking.gathering,
+                talking.looking,
+                self.users,
                 approving.desk,
                 approving.settling,
                 asides,
@@ -359,6 +366,7 @@ class Scene:
             sources,
             as_trigger_by(self.sorter),
             approving.voting,
+            self._reader,
         )
         command = CommandHandler(
             gate,
@@ -379,6 +387,15 @@ class Scene:
             Answerers(
                 command=command,
                 ask=ask,
+                alone=ShownAlone(
+                    agent,
+                    rights,
+                    talking.looking,
+                    ConversationStore(self.database),
+                    composer,
+                    asides,
+                    self.users,
+                ),
                 stop=second.stop,
                 vote=approving.voting,
                 usage=UsageHandler(

@@ -15,7 +15,7 @@ from lycatra_appservice.agent.messages import (
     UserMessage,
 )
 from lycatra_appservice.agent.models import Models
-from lycatra_appservice.agent.prompt import Question, system_message
+from lycatra_appservice.agent.prompt import Briefing, Question
 from lycatra_appservice.agent.results import found
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.model import JSON
@@ -140,7 +140,9 @@ def _words(answer: AgentAnswer, transcript: Transcript) -> str:
 
 
 def _read(question: Question, messages: Sequence[Message]) -> Sequence[str]:
-    told = [system_message(question, NAME), *question.history, *messages[:-1]]
+    briefing = Briefing(question, NAME)
+    new = messages[:-1] or [question.message]
+    told = [briefing.system, *briefing.laid_out(question.history, new)]
     texts = [message.text for message in told]
     calls = [message.calls for message in told if isinstance(message, AssistantMessage)]
     return [*texts, *(call.arguments for made in calls for call in made)]

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Final
 
 from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.answering import Answered, Answering
@@ -23,9 +24,11 @@ from lycatra_appservice.model import Caller, Face, Inbound, Level, Outgoing, Rep
 from lycatra_appservice.toolkit.toolbox import Gate
 from lycatra_appservice.turns.deadline import Deadline
 from lycatra_appservice.turns.turn import Turn
-from lycatra_appservice.words.text import Text
+from lycatra_appservice.words.text import Said, Text
 
 logger = logging.getLogger(__name__)
+
+_MOST_UNSEEN: Final = 3  # lines below one answer
 
 
 class AskHandler:
@@ -97,7 +100,7 @@ class AskHandler:
                 files=answer.given.files,
             )
         )
-        said = messages.words_alone(reply.markdown) if route.unseen else reply.markdown
+        said = await self._with_remarks(reply.markdown, answer, turn, inbound, room)
         if answer.for_admin is not None:
             said = messages.with_word_to_admin(said, answer.for_admin)
         if answer.is_for_asker_alone:
@@ -155,6 +158,20 @@ class AskHandler:
             return _below(draft, instead)
         await self._without_model.is_back(local_only=local_only)
         return answered
+
+    async def _with_remarks(
+        self, said: Said, answer: Answered, turn: Turn, inbound: Inbound, room: RoomView
+    ) -> Said:
+        """The answer, and what has to be known to trust it."""
+        if answer.unseen:
+            told = dict.fromkeys((each.reason.value, each.name) for each in answer.unseen)
+            said = messages.with_unseen(said, list(told)[:_MOST_UNSEEN])
+        if answer.given.forgot and "hints" not in self._composer.settings(room).quiet:
+            conversation = conversation_of(inbound)
+            begun_by = await self._conversations.begun_by(conversation)
+            if await self._asides.was_forgotten(turn, conversation, begun_by):
+                said = messages.with_forgotten(said)
+        return said
 
     async def _is_new_to_threads(self, turn: Turn, inbound: Inbound, room: RoomView) -> bool:
         """Whether the answer begins the first thread with this person, who may want a hint."""

@@ -25,6 +25,7 @@ from lycatra_appservice.chat.routes import (
     RunTools,
     Unseen,
 )
+from lycatra_appservice.chat.shown_alone import ShownAlone
 from lycatra_appservice.chat.situations import Situations
 from lycatra_appservice.chat.unasked import Kind, Unasked
 from lycatra_appservice.errors import LycatraError
@@ -63,6 +64,7 @@ class Answerers:
 
     command: CommandHandler
     ask: AskHandler
+    alone: ShownAlone
     stop: SteeringHandler
     vote: SteeringHandler
     usage: SteeringHandler
@@ -181,9 +183,9 @@ class MessageHandler:
         return await handler.handle(route, turn, inbound, room)
 
     async def _unseen(self, route: Unseen, turn: Turn, situation: Situation) -> Sequence[Outgoing]:
-        if not await self._asides.cannot_see(turn, situation.room.room_id, route.msgtype):
+        said = await self._answerers.alone.answer(route, turn, situation.inbound, situation.room)
+        if said is None:
             return ()
-        said = messages.unseen(route.msgtype)
         reply = Reply(markdown=said, sender=route.speaker, notice=True)
         return self._composer.answer(reply, situation.inbound, situation.room)
 

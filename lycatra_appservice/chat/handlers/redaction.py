@@ -7,6 +7,7 @@ from typing import Protocol
 
 from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.asking import is_redacted
+from lycatra_appservice.chat.brought_along import BroughtAlong
 from lycatra_appservice.chat.handlers.reaction import pick_of
 from lycatra_appservice.chat.originals import Originals
 from lycatra_appservice.chat.retraction import FORGET
@@ -47,6 +48,7 @@ class RedactionHandler:
         rewording: Rewording,
         votes: Votes,
         inbox: Inbox,
+        brought: BroughtAlong,
     ) -> None:
         self._known = known
         self._originals = originals
@@ -54,6 +56,7 @@ class RedactionHandler:
         self._rewording = rewording
         self._votes = votes
         self._inbox = inbox
+        self._brought = brought
 
     async def handle(self, turn: Turn, event: Mapping[str, JSON]) -> Sequence[Outgoing]:
         """Stop it, and have it forgotten in a turn of its own, which may wait."""
@@ -61,7 +64,7 @@ class RedactionHandler:
         if redacted is None:
             return ()
         known = await self._known.find(redacted)
-        if known is None and await self._known.find_message(redacted) is None:
+        if known is None and not await self._concerns_us(redacted):
             return ()
         room_id = RoomID(event["room_id"])
         if not await self._is_honest(event, known, redacted):
@@ -69,12 +72,19 @@ class RedactionHandler:
             return ()
         for trigger_id in (redacted, pick_of(redacted)):
             await self._revisions.cancel(trigger_id)
+        await self._brought.ask_anew(redacted)
         await self._votes.take_back(redacted)
         age = age_of(event, turn.input["age_ms"], turn.created_at_ms)
         reworded = await self._rewording.back(redacted, room_id, age)
         goes_on = await self._votes.goes_on(turn, redacted, messages.removed_after_start())
         await self._inbox.store([_forget(redacted, room_id, words_of=reworded)])
         return goes_on
+
+    async def _concerns_us(self, redacted: EventID) -> bool:
+        """Whether we have said it, or a question brought it along."""
+        if await self._known.find_message(redacted) is not None:
+            return True
+        return await self._brought.knows(redacted)
 
     async def _is_honest(
         self, event: Mapping[str, JSON], known: KnownTurn | None, redacted: EventID

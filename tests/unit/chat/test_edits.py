@@ -245,7 +245,7 @@ async def test_an_edited_question_in_a_thread_stays_there(
 
     [answer] = asking.said()
     assert answer.content["m.relates_to"]["event_id"] == "$root"
-    assert [asked.messages[-1]["content"] for asked in model.asked] == ["what is new?"]
+    assert [asked.said[-1] for asked in model.asked] == [f"{PERSON}: what is new?"]
 
 
 async def test_an_edit_counts_by_its_own_age(scene: Scene) -> None:

@@ -85,9 +85,9 @@ async def test_a_caption_is_a_question_whose_picture_is_not_seen(
 
     [answer] = await asking.ask("what is this noise?", msgtype="m.video", filename="VID.mp4")
 
-    assert answer.body.startswith("A fan, perhaps.\n\nThis answers your words alone")
-    [*_, asked] = model.asked[0].messages
-    assert asked["content"].startswith("what is this noise?\n\n[Attached, and not visible")
+    assert answer.body.startswith("A fan, perhaps.\n\nI did not look at")
+    assert "I cannot watch videos" in answer.body
+    assert model.asked[0].said == ['[File "VID.mp4", left out here]\n\nwhat is this noise?']
 
 
 # Small talk

@@ -455,7 +455,8 @@ def check_request(play: Play, body: Mapping[str, Any]) -> None:
         assert message["role"] in {"user", "assistant", "tool"}
         if message["role"] == "tool":
             check_tool_message(message["content"])
-    asker = re.search(r'Person: .*, "([^"]+)"\.', first["content"])
+    questions = [message["content"] for message in others if message["role"] == "user"]
+    asker = re.search(r'Person: .*, "([^"]+)"\.', questions[-1])
     assert asker
     if asker[1] != OPERATOR:
         assert offered.isdisjoint(ABOVE_VIEWERS)

@@ -42,9 +42,8 @@ async def test_a_question_is_answered_from_a_tool_in_prose(
     assert answer.content["msgtype"] == "m.text"
     assert answer.content["m.mentions"] == {"user_ids": [PERSON]}
     first, second = (asked.messages for asked in model.asked)
-    assert '"Kitchen"' in first[0]["content"]
-    assert '"Person"' in first[0]["content"]
-    assert first[-1]["content"] == "what is new?"
+    assert first[-1]["content"].startswith(f"{PERSON}: what is new?\n\n<context>\nNow: ")
+    assert 'Place: the room "Kitchen".\nPerson: "Person"' in first[-1]["content"]
     assert "7" in second[-1]["content"]
 
 
@@ -59,7 +58,7 @@ async def test_a_question_to_a_virtual_user_gets_only_its_tools(
     assert answer.by == UPDATES
     [asked] = model.asked
     assert [tool["function"]["name"] for tool in asked.body["tools"]] == ["list_updates"]
-    assert "Lycatra Updates: What is new." in asked.messages[0]["content"]
+    assert "Lycatra Updates: What is new." in asked.context
 
 
 async def test_in_a_dm_nobody_is_mentioned_and_no_room_is_named(
@@ -71,7 +70,7 @@ async def test_in_a_dm_nobody_is_mentioned_and_no_room_is_named(
     [answer] = await asking.ask("good morning")
 
     assert answer.content["m.mentions"] == {}
-    assert "a direct chat" in model.asked[0].messages[0]["content"]
+    assert "a direct chat" in model.asked[0].context
 
 
 async def test_a_conversation_is_remembered_and_a_thread_is_another(
@@ -83,7 +82,7 @@ async def test_a_conversation_is_remembered_and_a_thread_is_another(
     await asking.ask("why?")
     await asking.ask("why?", m_relates_to={"rel_type": "m.thread", "event_id": "$root"})
 
-    told = [[message["content"] for message in asked.messages[1:]] for asked in model.asked]
+    told = [asked.said for asked in model.asked]
     assert told == [
         ["which colour?"],
         ["which colour?", "Blue.", "why?"],
@@ -180,7 +179,7 @@ async def test_after_a_reset_the_model_hears_nothing_of_before(
     await asking.ask("hello")
 
     assert confirmed.body.startswith("I start afresh")
-    assert [message["content"] for message in model.asked[-1].messages[1:]] == ["hello"]
+    assert model.asked[-1].said == ["hello"]
 
 
 async def test_an_answer_that_takes_too_long_ends_in_one_line(

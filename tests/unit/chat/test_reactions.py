@@ -186,7 +186,7 @@ async def test_a_choice_that_is_a_question_goes_to_who_offered_it(
 
         assert (answer.by, answer.body) == (MAIN, "Nothing is new.")
         assert answer.content["m.mentions"] == {"user_ids": [PERSON]}
-        assert model.asked[0].messages[-1]["content"] == "What is new?"
+        assert model.asked[0].said[-1] == f"{PERSON}: What is new?"
 
 
 async def test_each_person_may_pick_and_again_after_taking_it_back(scene: Scene) -> None:

@@ -36,7 +36,7 @@ async def begin(scene: Scene, model: ModelServer, words: str = "lycatra: which c
 
 def told(model: ModelServer) -> Sequence[str]:
     """What the model was told last, but for the instructions."""
-    return [message["content"] for message in model.asked[-1].messages[1:]]
+    return model.asked[-1].said
 
 
 async def test_among_three_an_answer_begins_a_thread_that_remembers(
@@ -49,7 +49,7 @@ async def test_among_three_an_answer_begins_a_thread_that_remembers(
     [second] = await asking.ask("why?", m_relates_to=in_thread("$pushed1"))
 
     assert thread_of(first) == thread_of(second) == "$pushed1"
-    assert told(model) == ["which colour?", "Blue.", "why?"]
+    assert told(model) == [f"{PERSON}: which colour?", "Blue.", f"{PERSON}: why?"]
 
 
 async def test_another_question_in_the_room_is_another_conversation(
@@ -60,7 +60,7 @@ async def test_another_question_in_the_room_is_another_conversation(
     second = await begin(asking, model, "lycatra: and which number?")
 
     assert thread_of(second) == "$pushed2"
-    assert told(model) == ["and which number?"]
+    assert told(model) == [f"{PERSON}: and which number?"]
 
 
 async def test_two_people_talk_in_one_timeline(asking: Scene, model: ModelServer) -> None:
@@ -155,7 +155,7 @@ async def test_a_client_without_threads_goes_on_where_it_replies(
     [answer] = await asking.ask("why?", m_relates_to=reply)
 
     assert thread_of(answer) == "$pushed1"
-    assert told(model) == ["which colour?", "Blue.", "why?"]
+    assert told(model) == [f"{PERSON}: which colour?", "Blue.", f"{PERSON}: why?"]
 
 
 async def test_a_reset_in_a_thread_leaves_the_others_as_they_are(
@@ -168,9 +168,9 @@ async def test_a_reset_in_a_thread_leaves_the_others_as_they_are(
     model.will(says("x"), says("x"))
 
     await asking.ask("why?", m_relates_to=in_thread("$pushed1"))
-    assert told(model) == ["why?"]
+    assert told(model) == [f"{PERSON}: why?"]
     await asking.ask("why?", m_relates_to=in_thread("$pushed2"))
-    assert told(model) == ["which colour?", "Blue.", "why?"]
+    assert told(model) == [f"{PERSON}: which colour?", "Blue.", f"{PERSON}: why?"]
 
 
 async def test_the_first_thread_with_a_person_says_how_to_go_on(
