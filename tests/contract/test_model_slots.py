@@ -101,17 +101,14 @@ async def test_who_was_served_comes_back_behind_those_who_wait_since(
 ) -> None:
     one, two = clients
     many = [await one.ask(f"many{n}", ONE, person="many") for n in range(2)]
-    other = await two.ask("other", ONE)
-    await many[0].finish()
+    others = [await two.ask(f"other{n}", ONE) for n in range(2)]
+    await end_all(many[0], others[0])
 
-    for n in range(3):  # `other` asks again and again, and somebody new comes once
-        again = await two.ask(f"other{n}", ONE, person="other")
-        if n == 0:
-            new = await one.ask("new", ONE)
-            await end_all(other, new, many[1])
-            await until_true(lambda: len(one.model.served) == 5)
-            assert one.model.served == ["many0", "other", "new", "many1", "other0"]
-        await again.finish()
+    again = await two.ask("other0 again", ONE, person="other0")
+    new = await one.ask("new", ONE)
+    await end_all(others[1], new, many[1], again)
+
+    assert one.model.served == ["many0", "other0", "other1", "new", "many1", "other0 again"]
     assert not await rows(one)
 
 
