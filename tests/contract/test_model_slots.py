@@ -8,9 +8,11 @@ from datetime import timedelta
 import pytest
 
 from lycatra_appservice.agent.backend import ModelQueueFullError
-from lycatra_appservice.agent.model_wait import Limit
+from lycatra_appservice.agent.model_wait import Limit, Standing, WaitStore
+from lycatra_appservice.agent.slots import ModelSlots
 from lycatra_appservice.errors import StoreUnavailableError
-from tests.support.model_slots import Asking, Client, rows, two_clients
+from lycatra_appservice.model import UserID
+from tests.support.model_slots import LEASE, Asking, Client, rows, two_clients
 from tests.support.tcp_proxy import Mode, TcpProxy
 from tests.support.turns import query, until, until_true
 
@@ -52,8 +54,24 @@ async def test_no_more_are_served_at_once_than_there_are_places_over_all_process
         await asyncio.gather(*(asking.finish() for asking in askings))
 
     assert one.model.most == 2
-    assert one.model.served == [f"p{n}" for n in range(8)]
+    assert sorted(one.model.served) == [f"p{n}" for n in range(8)]
     assert not await rows(one)
+
+
+async def test_nor_when_all_come_and_go_at_the_same_moment(database_url: str) -> None:
+    async with two_clients(database_url) as clients:
+        stores = [WaitStore(each.database, "one", LEASE) for each in clients]
+        people = [UserID(f"@p{n}:hs.test") for n in range(8)]
+        entering = (
+            stores[n % 2].enter(TWO, person, begun=True) for n, person in enumerate(people)
+        )
+        entered = await asyncio.gather(*entering)
+        running = [number for number, standing in entered if standing.is_running]
+        assert len(running) == 2
+
+        leaving = (store.leave(TWO, number) for store in stores for number in running)
+        await asyncio.gather(*leaving)
+        assert (await rows(clients[0]))["running"] == 2
 
 
 async def test_models_of_other_names_have_places_of_their_own(
@@ -83,16 +101,14 @@ async def test_who_was_served_comes_back_behind_those_who_wait_since(
 ) -> None:
     one, two = clients
     many = [await one.ask(f"many{n}", ONE, person="many") for n in range(2)]
-    other = await two.ask("other", ONE)
-    await many[0].finish()
+    others = [await two.ask(f"other{n}", ONE) for n in range(2)]
+    await end_all(many[0], others[0])
 
-    for n in range(3):  # `other` asks again and again, and somebody new comes once
-        again = await two.ask(f"other{n}", ONE, person="other")
-        if n == 0:
-            new = await one.ask("new", ONE)
-            await end_all(other, new, many[1])
-            assert one.model.served == ["many0", "other", "new", "many1", "other0"]
-        await again.finish()
+    again = await two.ask("other0 again", ONE, person="other0")
+    new = await one.ask("new", ONE)
+    await end_all(others[1], new, many[1], again)
+
+    assert one.model.served == ["many0", "other0", "other1", "new", "many1", "other0 again"]
     assert not await rows(one)
 
 
@@ -197,18 +213,37 @@ async def test_who_is_stopped_while_being_served_makes_room_at_once(
     assert not await rows(one)
 
 
-async def test_a_request_that_is_stopped_while_it_gets_its_place_leaves_nothing(
-    clients: tuple[Client, Client],
+class Halting(WaitStore):
+    """Stops when a request has got its place, before anybody is told."""
+
+    def __init__(self, client: Client) -> None:
+        super().__init__(client.database, client.owner, LEASE)
+        self.entered = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def enter(self, limit: Limit, person: UserID, *, begun: bool) -> tuple[int, Standing]:
+        entered = await super().enter(limit, person, begun=begun)
+        self.entered.set()
+        await self.go_on.wait()
+        return entered
+
+
+async def test_a_request_that_is_stopped_just_as_it_gets_its_place_leaves_nothing(
+    database_url: str,
 ) -> None:
-    one, _ = clients
-    for steps in range(12):
-        asking = Asking(one, f"p{steps}", f"p{steps}", ONE, begun=False)
-        for _ in range(steps):
-            await asyncio.sleep(0)
+    async with two_clients(database_url) as (one, _):
+        store = Halting(one)
+        one.slots = ModelSlots(store, one.signals, one.figures)
+        asking = Asking(one, "a", "a", ONE, begun=False)
+        async with asyncio.timeout(20):
+            await store.entered.wait()
+        asking.task.cancel()
+        await asyncio.wait({asking.task}, timeout=0)
+        store.go_on.set()
         await asking.cancel()
 
-    assert not await rows(one)
-    assert one.figures.waiting == 0
+        assert not await rows(one)
+        assert one.model.served == []
 
 
 async def test_a_place_that_no_notification_told_of_is_found_by_the_beat(
@@ -296,6 +331,7 @@ async def test_a_process_that_has_not_renewed_for_a_while_is_given_no_place(
     postgres_dsn: str,
 ) -> None:
     async with two_clients(postgres_dsn) as (one, two):
+        await one.listen()  # it lives
         two.beat()
         first = await two.ask("first", ONE)
         frozen = await one.ask("frozen", ONE)
@@ -308,8 +344,30 @@ async def test_a_process_that_has_not_renewed_for_a_while_is_given_no_place(
         await first.finish()
         await waiting.finish()
         assert one.model.served == ["first", "waiting"]
+        assert (await rows(one))["waiting"] == 1  # passed over, and still in line
 
         one.beat()  # it wakes up
+        await frozen.finish()
+
+
+async def test_a_process_that_was_frozen_believes_no_old_news_of_a_place(
+    postgres_dsn: str,
+) -> None:
+    async with two_clients(postgres_dsn) as (one, two):
+        now = 0.0
+        store = WaitStore(one.database, one.owner, LEASE)
+        one.slots = ModelSlots(store, one.signals, one.figures, clock=lambda: now)
+        first = await two.ask("first", ONE)
+        frozen = await one.ask("frozen", ONE)
+        now += 2 * LEASE.total_seconds()
+        await first.finish()
+        [row] = await query(two.database, "SELECT id FROM model_wait WHERE state = 'running'")
+
+        one.slots._on_granted(str(row["id"]))
+        await asyncio.wait({frozen.task}, timeout=0)
+        assert one.model.served == ["first"]
+
+        await one.slots.renew()  # it is ours still, after all
         await frozen.finish()
 
 

@@ -105,7 +105,8 @@ async def open_site(
     """Two replicas on Postgres, one on SQLite; none of them works yet."""
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(model_server())
-        models = {"model": ModelSettings.model_validate({"base_url": server.base_url, **limits})}
+        section = {"base_url": server.base_url, "first_token_timeout": PATIENCE, **limits}
+        models = {"model": ModelSettings.model_validate(section)}
         scenes: list[Scene] = []
         for owner in ("one", "two") if url.startswith("postgres") else ("one",):
             opening = open_scene(
@@ -322,11 +323,10 @@ async def test_a_drained_replica_gives_its_places_back(tmp_path: Path, postgres_
 
 
 @asynccontextmanager
-async def held_by_somebody(site: Site) -> AsyncIterator[None]:
-    """The model's only place is somebody else's."""
-    assert site.first.running is not None
-    limit = Limit(model="model", at_once=1, waiting=10)
-    slots = site.first.running.slots.of(limit)
+async def held_by_somebody(scene: Scene) -> AsyncIterator[None]:
+    """The model's only place is somebody else's, who asks by this replica."""
+    assert scene.running is not None
+    slots = scene.running.slots.of(Limit(model="model", at_once=1, waiting=10))
     async with slots.held(OTHER, RecordingHearer(), begun=False):
         yield
 
@@ -334,20 +334,37 @@ async def held_by_somebody(site: Site) -> AsyncIterator[None]:
 async def test_who_waits_for_the_model_does_not_run_out_of_time(
     tmp_path: Path, database_url: str
 ) -> None:
-    patience = timedelta(milliseconds=150)
+    patience = timedelta(seconds=1)
     async with open_site(tmp_path, database_url, patience=patience, max_concurrency=1) as site:
         scene = site.first
         scene.seat(PERSON, MAIN)
         site.model.will_answer(1)
         site.model.open()
         async with at_work(scene):
-            async with held_by_somebody(site):
+            async with held_by_somebody(scene):
                 await scene.push(scene.message("think"))
                 await site.until_waiting(1)
                 ending = asyncio.create_task(until_ended(scene.database))
-                await asyncio.wait({ending}, timeout=3 * patience.total_seconds())
+                await asyncio.wait({ending}, timeout=1.5 * patience.total_seconds())
                 assert not ending.done()
             await ending
+
+        assert site.answers() == ["answer to think"]
+
+
+async def test_a_place_that_no_notification_told_of_is_found_by_the_beat(
+    tmp_path: Path, postgres_dsn: str
+) -> None:
+    async with open_site(tmp_path, postgres_dsn, max_concurrency=1) as site:
+        scene = site.first
+        scene.seat(PERSON, MAIN)
+        site.model.will_answer(1)
+        site.model.open()
+        async with at_work(scene, listening=False):
+            async with held_by_somebody(site.last):
+                await scene.push(scene.message("think"))
+                await site.until_waiting(1)
+            await until_ended(scene.database)
 
         assert site.answers() == ["answer to think"]
 
@@ -358,7 +375,7 @@ async def test_when_too_many_wait_one_line_says_what_to_do(
     async with open_site(tmp_path, database_url, max_concurrency=1, max_waiting=0) as site:
         scene = site.first
         scene.seat(PERSON, MAIN)
-        async with at_work(scene), held_by_somebody(site):
+        async with at_work(scene), held_by_somebody(scene):
             await scene.push(scene.message("think"))
             await until_ended(scene.database)
 
