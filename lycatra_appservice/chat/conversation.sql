@@ -20,7 +20,7 @@ WITH RECURSIVE chain(trigger_id, back) AS (
   UNION ALL
   SELECT h.went_on_from, c.back + 1 FROM chain c
   JOIN history h ON h.trigger_id = c.trigger_id AND h.position = 0
-  WHERE h.room = :room AND h.went_on_from IS NOT NULL AND c.back < :most
+  WHERE h.room = :room AND h.went_on_from <> h.trigger_id AND c.back < :most
 )
 SELECT h.trigger_id, h.message, h.rests_on, h.only_for FROM chain c
 JOIN history h ON h.trigger_id = c.trigger_id

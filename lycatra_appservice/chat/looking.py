@@ -140,6 +140,8 @@ def kind_of(media: SentMedia) -> AttachedKind:
     """What it would be to a model. Raises LycatraError for what no model takes."""
     if media.msgtype in _NEVER:
         raise _NotSeenError(_NEVER[media.msgtype])
+    if media.is_encrypted:
+        raise _NotSeenError(Reason.ENCRYPTED)
     is_picture = media.msgtype == "m.image" or media.mimetype.startswith("image/")
     if is_picture and media.mimetype != "image/svg+xml":
         return AttachedKind.IMAGE
@@ -149,8 +151,6 @@ def kind_of(media: SentMedia) -> AttachedKind:
 
 
 def _check(media: SentMedia, max_bytes: int) -> None:
-    if media.is_encrypted:
-        raise _NotSeenError(Reason.ENCRYPTED)
     if media.mxc is None:
         raise _NotSeenError(Reason.GONE)
     if media.size is not None and media.size > max_bytes:

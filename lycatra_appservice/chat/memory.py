@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from lycatra_appservice.agent.attached import stubbed
 from lycatra_appservice.agent.messages import AssistantMessage, Message, UserMessage
 from lycatra_appservice.model import UserID
 
@@ -78,4 +79,5 @@ def called_in(messages: Sequence[Message]) -> frozenset[str]:
 
 def _without_answer(turn: Remembered) -> Sequence[Message]:
     asked = [message for message in turn.messages if isinstance(message, UserMessage)]
-    return [*asked[:1], AssistantMessage(text=_LEFT_OUT)] if asked else []
+    # What was quoted with it may have been a tool's result.
+    return [stubbed(asked[0]), AssistantMessage(text=_LEFT_OUT)] if asked else []

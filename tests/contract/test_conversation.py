@@ -112,6 +112,74 @@ async def test_of_a_long_conversation_the_latest_come_back(store: ConversationSt
     assert await said_in(store.load("!room")) == said[-200:]
 
 
+async def test_all_conversations_of_a_room_can_be_read_together_from_the_last_reset_on(
+    store: ConversationStore, database: Database
+) -> None:
+    room, other = RoomID("!room"), RoomID("!room2")
+    await store.append("!room", "$a", TURN[:1], run=0)
+    await store.append("!room|$thread", "$b", TURN[3:], run=0)
+
+    assert await said_in(store.load_room(room)) == [TURN[0], TURN[3]]
+    assert await said_in(store.load_room(other)) == []
+    await query(database, "UPDATE history SET message = '{\"role\": \"reset\"}' WHERE id = 1")
+    assert await said_in(store.load_room(room)) == [TURN[3]]
+    assert await store.begun_by("!room") == "$a"
+    assert await store.begun_by("!room|$thread") is None
+
+
+async def test_a_chain_leads_back_turn_by_turn_and_never_into_another_room(
+    database: Database,
+) -> None:
+    engine, store, room = Engine(database), ConversationStore(database), RoomID("!room")
+    names = ["$a", "$b", "$c", "$d", "$loop"]
+    await engine.inbox.store([trigger(name, f"!{name[1:]}") for name in names])
+    await engine.store.claim(LaneKind.ASK, 9)
+
+    def says(name: str) -> list[Message]:
+        return [UserMessage(text=name), AssistantMessage(text=f"{name}!")]
+
+    await store.append("!elsewhere", "$a", says("a"), run=0)
+    await store.append("!room|$thread", "$b", says("b"), run=0, went_on_from="$a")
+    await store.append("!room", "$c", says("c"), run=0, went_on_from="$b")
+    await store.append("!room", "$d", says("d"), run=0, went_on_from="$c")
+    await store.append("!room", "$loop", says("loop"), run=0, went_on_from="$loop")
+
+    assert [each.trigger_id for each in await store.chain(room, "$d")] == ["$b", "$c", "$d"]
+    assert await said_in(store.chain(room, "$c")) == [*says("b"), *says("c")]
+    assert await store.chain(room, "$a") == []
+    assert await store.chain(room, "$unknown") == []
+    async with asyncio.timeout(20):
+        assert [each.trigger_id for each in await store.chain(room, "$loop")] == ["$loop"]
+
+
+async def test_a_question_gets_its_new_words_and_nothing_else_changes(
+    store: ConversationStore,
+) -> None:
+    await store.append("!room", "$a", TURN, run=0, rests_on={"list_updates"})
+
+    await store.reword("$a", "new words")
+    await store.reword("$unknown", "new words")
+
+    [turn] = await store.load("!room")
+    assert turn.messages == [UserMessage(text="new words", name="@person:hs.test"), *TURN[1:]]
+    assert turn.rests_on == {"list_updates"}
+
+
+async def test_it_is_known_which_questions_brought_a_message_along(
+    store: ConversationStore, database: Database
+) -> None:
+    there = EventID("$there")
+    for name in ("$b", "$a", "$a"):
+        await store.bring(there, name)
+    assert await store.brought_by(there) == ["$a", "$b"]
+
+    await store.not_brought(there, "$a")
+    assert await store.brought_by(there) == ["$b"]
+    await query(database, "UPDATE brought SET at = at - 86400000")
+    await store.forget(timedelta(hours=23))
+    assert await store.brought_by(there) == []
+
+
 async def test_what_is_old_is_forgotten(store: ConversationStore, database: Database) -> None:
     await store.append("!room", "$a", TURN, run=0)
     await query(database, "UPDATE history SET at = at - 86400000")

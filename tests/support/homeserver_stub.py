@@ -115,6 +115,7 @@ class HomeserverStub:
         self.transactions: dict[tuple[str, str | None, str, str], str] = {}
         self.creators: dict[str, str] = {}  # of rooms that were made here
         self.encrypts_new_rooms = False
+        self.joined_at: dict[str, int] = {}  # of users, as the homeserver dates their membership
         self._count = 0
 
     def add_user(self, user: str, *, device: str | None = "LYC") -> None:
@@ -186,6 +187,9 @@ class _Routes:
                 web.put(f"{room}/typing/{{user}}", self._nothing),
                 web.get(f"{room}/messages", self._messages),
                 web.get(f"{room}/event/{{event}}", self._event),
+                web.get(
+                    "/_matrix/client/v1/media/download/{server}/{media}", self._download_media
+                ),
                 web.post(f"{media}/v1/create", self._create_media),
                 web.put(f"{media}/v3/upload/{{server}}/{{media}}", self._fill_media),
             ]
@@ -340,7 +344,12 @@ class _Routes:
     async def _members(self, request: web.Request) -> web.Response:
         members = self._room(request, "join").members.items()
         chunk = [
-            {"type": "m.room.member", "state_key": user, "content": {"membership": membership}}
+            {
+                "type": "m.room.member",
+                "state_key": user,
+                "content": {"membership": membership},
+                "origin_server_ts": self._stub.joined_at.get(user, 0),
+            }
             for user, membership in members
             if membership != request.query.get("not_membership")
         ]
@@ -426,6 +435,13 @@ class _Routes:
         mxc = f"mxc://{SERVER_NAME}/media{self._stub.new_id()}"
         self._stub.media[mxc] = (request.query["user_id"], None)
         return web.json_response({"content_uri": mxc, "unused_expires_at": 0})
+
+    async def _download_media(self, request: web.Request) -> web.Response:
+        mxc = f"mxc://{request.match_info['server']}/{request.match_info['media']}"
+        _, data = _found(self._stub.media, mxc)
+        if data is None:
+            raise RefusedError(504, "M_NOT_YET_UPLOADED")
+        return web.Response(body=data, content_type="application/octet-stream")
 
     async def _fill_media(self, request: web.Request) -> web.Response:
         mxc = f"mxc://{request.match_info['server']}/{request.match_info['media']}"
