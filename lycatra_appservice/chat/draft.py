@@ -168,7 +168,7 @@ class Draft:
     def after_words(self, why: Text) -> Text:
         """Why there is no answer, below what people have read of it already."""
         shown = self._shown
-        if shown is None or not shown.is_words:
+        if shown is None or not shown.is_words or self.hearing.has_shown_private:
             return why
         return messages.after_words(shown.said, why)
 
@@ -207,7 +207,7 @@ class Draft:
             saying = await self._next()
             rows = self._look.rows(saying)
             if rows is None:  # too large to be shown
-                self._shown = saying
+                self._wait_for_next()  # before it is rendered in vain again
                 continue
             self._is_sending = True
             try:
