@@ -17,6 +17,7 @@ from lycatra_appservice.toolkit.base import Tool, ToolContext, ToolResult
 from tests.support.approving import LISTS
 from tests.support.drafting import (
     AT_ONCE,
+    Step,
     is_nothing_live,
     reads,
     shown,
@@ -175,7 +176,7 @@ def test_edits_come_rarer_the_longer_it_takes() -> None:
 
 async def test_an_answer_has_twenty_edits_at_most(scene: Scene, model: ModelServer) -> None:
     steps = [step for n in range(20) for step in (f"w{n} ", seen(scene, f"w{n} …"))]
-    unseen = [step for n in range(9) for step in (f"x{n} ", *[a_moment] * 30)]
+    unseen: list[Step] = [step for n in range(9) for step in (f"x{n} ", *[a_moment] * 30)]
     model.will(streams(*steps, *unseen, "and ", "much ", "more."))
 
     await scene.ask(ASKED)
