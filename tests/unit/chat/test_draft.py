@@ -175,9 +175,12 @@ def test_edits_come_rarer_the_longer_it_takes() -> None:
 
 
 async def test_an_answer_has_twenty_edits_at_most(scene: Scene, model: ModelServer) -> None:
-    steps = [step for n in range(20) for step in (f"w{n} ", seen(scene, f"w{n} …"))]
-    unseen: list[Step] = [step for n in range(9) for step in (f"x{n} ", *[a_moment] * 30)]
-    model.will(streams(*steps, *unseen, "and ", "much ", "more."))
+    steps: list[Step] = []
+    for n in range(20):
+        steps += [f"w{n} ", seen(scene, f"w{n} …")]
+    for n in range(9):  # of which nobody sees anything
+        steps += [f"x{n} ", *[a_moment] * 30]
+    model.will(streams(*steps, "and ", "much ", "more."))
 
     await scene.ask(ASKED)
 
