@@ -1,6 +1,7 @@
 """Many questions and a slow model: who waits, in which order, and how it is stopped."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from lycatra_appservice.agent.model_wait import Limit
+from lycatra_appservice.agent.prompt import without_context
 from lycatra_appservice.model import JSON, EventID, RoomID, UserID
 from tests.support.model_server import Asked, ModelServer, model_server, says
 from tests.support.model_slots import RecordingHearer
@@ -50,7 +52,7 @@ class SlowModel:
         self._open.set()
 
     async def _answer(self, asked: Asked) -> web.StreamResponse:
-        question = str(asked.messages[-1]["content"])
+        question = words_of(asked)
         self.now.append(question)
         self.most = max(self.most, len(self.now))
         try:
@@ -61,6 +63,11 @@ class SlowModel:
             raise
         finally:
             self.now.remove(question)
+
+
+def words_of(asked: Asked) -> str:
+    """What the person has written, without who, when and where."""
+    return re.sub(r"^@\S+: ", "", without_context(str(asked.messages[-1]["content"])))
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +283,7 @@ async def test_who_waits_can_be_stopped_and_the_model_never_hears_of_it(site: Si
     states = await until_ended(scene.database)
 
     assert states[stopped] == "cancelled"
-    assert [asked.messages[-1]["content"] for asked in site.model.server.asked] == [
+    assert [words_of(asked) for asked in site.model.server.asked] == [
         "first",
         "third",
     ]

@@ -178,7 +178,7 @@ async def test_an_answer_has_twenty_edits_at_most(scene: Scene, model: ModelServ
     steps: list[Step] = []
     for n in range(20):
         steps += [f"w{n} ", seen(scene, f"w{n} …")]
-    for n in range(9):
+    for n in range(9):  # of which nobody sees anything
         steps += [f"x{n} ", *[a_moment] * 30]
     model.will(streams(*steps, "and ", "much ", "more."))
 
