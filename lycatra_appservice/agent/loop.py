@@ -82,7 +82,8 @@ class AgentAnswer:
 
     `used` are the tools that gave results, by first use. `messages` are what this turn adds to the
     conversation's history: the question first, the answer last. `forgot`: earlier turns did not
-    fit into the model's window. `requests` and `usage` count this turn, replayed answers included.
+    fit into the model's window. `requests` and `usage` count this turn, replayed answers included,
+    and tokens only where the server counted them.
     `files` are what the tools gave to be shown with it. `smaller` are the windows of models that
     read less than configured, as far as this turn has found out. `blind`: there were pictures,
     and the model that answered was not shown them.
@@ -295,7 +296,7 @@ class _Turn:
 
     def _ended(self, answer: Said, cut: Text | None = None) -> AgentAnswer:
         """`cut` is what the person reads of an answer that has no end."""
-        used = [each.usage for each in self._answers if each.usage]
+        used = [one for each in self._answers if (one := each.usage) and not one.estimated]
         return AgentAnswer(
             said=cut or answer,
             used=self._desk.used,

@@ -341,7 +341,7 @@ async def held_by_somebody(scene: Scene) -> AsyncIterator[None]:
 async def test_who_waits_for_the_model_does_not_run_out_of_time(
     tmp_path: Path, database_url: str
 ) -> None:
-    patience = timedelta(seconds=1)
+    patience = timedelta(seconds=2)
     async with open_site(tmp_path, database_url, patience=patience, max_concurrency=1) as site:
         scene = site.first
         scene.seat(PERSON, MAIN)
@@ -352,7 +352,7 @@ async def test_who_waits_for_the_model_does_not_run_out_of_time(
                 await scene.push(scene.message("think"))
                 await site.until_waiting(1)
                 ending = asyncio.create_task(until_ended(scene.database))
-                await asyncio.wait({ending}, timeout=1.5 * patience.total_seconds())
+                await asyncio.wait({ending}, timeout=1.1 * patience.total_seconds())
                 assert not ending.done()
             await ending
 
