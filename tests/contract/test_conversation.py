@@ -121,7 +121,7 @@ async def test_all_conversations_of_a_room_can_be_read_together_from_the_last_re
 
     assert await said_in(store.load_room(room)) == [TURN[0], TURN[3]]
     assert await said_in(store.load_room(other)) == []
-    await query(database, "UPDATE history SET message = '{\"role\": \"reset\"}' WHERE id = 1")
+    await query(database, 'UPDATE history SET message = \'{"role": "reset"}\' WHERE id = 1')
     assert await said_in(store.load_room(room)) == [TURN[3]]
     assert await store.begun_by("!room") == "$a"
     assert await store.begun_by("!room|$thread") is None

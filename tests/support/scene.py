@@ -45,6 +45,7 @@ from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.chat.progress import ProgressNotices, ProgressTiming
 from lycatra_appservice.chat.progress_end import ProgressEnd
 from lycatra_appservice.chat.reading import make_reader
+from lycatra_appservice.chat.ready_questions import ReadyQuestions
 from lycatra_appservice.chat.room_jobs import RoomJobs
 from lycatra_appservice.chat.room_settings import RoomSettingsStore
 from lycatra_appservice.chat.router import Router
@@ -82,6 +83,7 @@ from lycatra_appservice.toolkit.base import (
     Effect,
     Field,
     Namespace,
+    PromptTemplate,
     Tool,
     ToolArgs,
     ToolContext,
@@ -294,8 +296,10 @@ class Scene:
             RoomSettingsStore(self.database),
             rights,
         )
+        settings_of_tools = {each.name: each.settings() for each in NAMESPACES}
+        questions = ReadyQuestions(registry, settings_of_tools, has_model=agent is not None)
         help_page = HelpPage(
-            gate, registry, self.users, self._commands, has_model=agent is not None
+            gate, registry, self.users, self._commands, questions, has_model=agent is not None
         )
         store, zone = AuditStore(self.database), ZoneInfo("UTC")
         audit = AuditPage(store, trail.flush, rights, private, self.users, zone)
@@ -329,6 +333,7 @@ class Scene:
             approving.desk,
             approving.settling,
             calls,
+            questions,
         )
         message = MessageHandler(
             self.users,
@@ -522,6 +527,7 @@ async def open_scene(
     patience: timedelta = timedelta(seconds=60),
     limits: Invitations | None = None,
     tools: Mapping[str, Sequence[Tool[Any]]] = TOOLS,
+    prompts: Mapping[str, Sequence[PromptTemplate]] = MappingProxyType({}),
     approvals: Approvals | None = None,
     zone: str = "UTC",
     database_url: str | None = None,
@@ -539,7 +545,7 @@ async def open_scene(
     `clock` a standing grows old. `conceal` takes the configuration's secrets out of texts.
     """
     users = VirtualUsers(server_name=SERVER_NAME, namespaces=NAMESPACES)
-    registry = Registry(NAMESPACES, tools)
+    registry = Registry(NAMESPACES, tools, prompts)
     permissions = Permissions(rules, registry)
     access = Access(lists or Lists(viewer=["*:hs.test"]), permissions)
     async with AsyncExitStack() as stack:
@@ -571,7 +577,9 @@ async def open_scene(
             models = {"model": ModelSettings(base_url=model_url, api_key=model_key)}
         metrics = Metrics(models=measured_models(models))
         running = run_models(models, metrics, stack)
-        commands = CommandWords(tools, ("!", "/")).without(access.off(Face.COMMAND))
+        has_model = model_url is not None or bool(models)
+        asked = prompts if has_model else {}
+        commands = CommandWords(tools, ("!", "/"), asked).without(access.off(Face.COMMAND))
         scene = Scene(stub, database, users, client, patience, limits or Invitations(), commands)
         scene.zone = ZoneInfo(zone)
         scene.progress = progress or ProgressTiming()

@@ -60,7 +60,7 @@ def _concerns(problem: Problem, below: Path | None) -> bool:
 def _is_below(found: FoundTools, tool: str, below: Path | None) -> bool:
     if below is None:
         return True
-    namespace = found.registry.namespace_of(tool).name
+    namespace = found.registry.home_of(tool).name
     file = Path(found.origins[tool]) / namespace / f"{tool}.py"
     return file.is_relative_to(below)
 
