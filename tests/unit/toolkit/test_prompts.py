@@ -11,6 +11,7 @@ from lycatra_appservice.toolkit.discovery import discover
 from lycatra_appservice.toolkit.naming import prompt_problems
 from lycatra_appservice.toolkit.own.search import look_into
 from lycatra_appservice.toolkit.registry import Registry
+from tests.support.lesson import blocks_of
 
 FIRST = PromptArgument(name="first", description="A day.", required=True)
 GOOD = PromptTemplate(
@@ -120,3 +121,13 @@ def test_a_wrong_one_or_one_with_a_taken_name_disables_only_itself(tmp_path: Pat
     reasons = {problem.tool: problem.reason for problem in found.problems}
     assert "the file 'compare_days'" in reasons["compare_days"]
     assert "taken by a tool of Lycatra itself" in reasons["summarise_updates"]
+
+
+def test_the_example_of_the_documentation_works(tmp_path: Path) -> None:
+    [python] = blocks_of("OWN_TOOLS.md", "Ready-made questions")
+    _write(tmp_path, greet_person=python.text)
+    prompt = look_into(tmp_path).registry.prompt("greet_person")
+    assert prompt is not None
+    assert prompt.filled({"person": "Ada"}).startswith(
+        'Write a welcome of three lines to this person: "Ada".\nName what'
+    )
