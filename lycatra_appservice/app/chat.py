@@ -45,6 +45,7 @@ from lycatra_appservice.chat.pacing import Pacing
 from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.chat.progress import ProgressNotices
 from lycatra_appservice.chat.progress_end import ProgressEnd
+from lycatra_appservice.chat.ready_questions import ReadyQuestions
 from lycatra_appservice.chat.room_settings import RoomSettingsStore
 from lycatra_appservice.chat.router import Router
 from lycatra_appservice.chat.setting_words import make_settings
@@ -178,6 +179,7 @@ async def build_chat(
                 approving.desk,
                 approving.settling,
                 calls,
+                _questions(parts),
             ),
             ask=ask,
             alone=ShownAlone(
@@ -236,6 +238,13 @@ def _without_model(
     return WithoutModel(gate, parts.registry, parts.users, private, asides, questions)
 
 
+def _questions(parts: Parts) -> ReadyQuestions:
+    settings = parts.settings
+    return ReadyQuestions(
+        parts.registry, settings.tool_settings, has_model=bool(settings.backends)
+    )
+
+
 def _sources(
     parts: Parts,
     gate: Gate,
@@ -272,7 +281,14 @@ def _control(
         RoomSettingsStore(parts.database),
         rights,
     )
-    help_page = HelpPage(gate, parts.registry, parts.users, parts.commands, has_model=has_model)
+    help_page = HelpPage(
+        gate,
+        parts.registry,
+        parts.users,
+        parts.commands,
+        _questions(parts),
+        has_model=has_model,
+    )
     audit = AuditPage(
         AuditStore(parts.database),
         trail.flush,

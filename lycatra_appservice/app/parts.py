@@ -1,5 +1,6 @@
 """What every other part is built on: settings, database, homeserver, our users and tools."""
 
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from lycatra_appservice.ops.masking import Masker
 from lycatra_appservice.ops.metrics import Metrics
 from lycatra_appservice.settings import Settings
 from lycatra_appservice.toolkit.access import Access
+from lycatra_appservice.toolkit.base import PromptTemplate
 from lycatra_appservice.toolkit.databases import Databases
 from lycatra_appservice.toolkit.own.found import FoundTools
 from lycatra_appservice.toolkit.permissions import Permissions
@@ -82,7 +84,9 @@ async def build_parts(
     stack.push_async_callback(databases.close)
     members = {each.name: registry.tools_of(each.name) for each in registry.namespaces}
     access = Access(settings.access, Permissions(settings.permissions, registry))
-    commands = CommandWords(members, settings.commands.prefixes).without(access.off(Face.COMMAND))
+    commands = CommandWords(
+        members, settings.commands.prefixes, _prompts(registry) if settings.backends else {}
+    ).without(access.off(Face.COMMAND))
     masker = Masker(secrets_of(settings))
     return Parts(
         settings=settings,
@@ -104,6 +108,10 @@ async def build_parts(
         preview=masker.preview,
         tool_databases=databases,
     )
+
+
+def _prompts(registry: Registry) -> Mapping[str, Sequence[PromptTemplate]]:
+    return {each.name: registry.prompts_of(each.name) for each in registry.namespaces}
 
 
 def utc_now() -> datetime:

@@ -139,6 +139,7 @@ class Answering:
             rights=toolbox.level.name.lower(),
             only_namespace=self._about(route.namespace),
             room_wishes=settings.prompt,
+            language=self._composer.language_name(inbound, room) if route.is_ready else None,
         )
         occasion = Occasion(
             turn=turn, inbound=inbound, room=room, speaker=route.speaker, face=Face.AGENT

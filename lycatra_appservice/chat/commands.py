@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from lycatra_appservice.chat.arguments import UnclearError, read_arguments
@@ -24,7 +25,7 @@ from lycatra_appservice.chat.ways import (
 )
 from lycatra_appservice.model import JSON
 from lycatra_appservice.toolkit.arguments import shortened
-from lycatra_appservice.toolkit.base import Tool
+from lycatra_appservice.toolkit.base import PromptArgument, PromptTemplate, Tool
 from lycatra_appservice.words.text import Text
 
 # What follows a prefix in a command; `/etc/hosts` is a path.
@@ -62,29 +63,64 @@ class UnclearArguments:
     example: str  # a right command, without a prefix
 
 
-Parsed: TypeAlias = Command | UnknownCommand | UnclearArguments
+@dataclass(frozen=True, slots=True)
+class ReadyQuestion:
+    """A ready-made question with its gaps filled: `words` are for the agent."""
+
+    prompt: PromptTemplate
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnclearQuestion:
+    """A ready-made question whose gaps cannot be filled; `problem` is for the person.
+
+    `missing` is the argument that has to be given, if that is what is wrong.
+    """
+
+    prompt: PromptTemplate
+    problem: Text
+    missing: PromptArgument | None = None
+
+
+Parsed: TypeAlias = Command | UnknownCommand | UnclearArguments | ReadyQuestion | UnclearQuestion
+_NO_PROMPTS: Final[Mapping[str, Sequence[PromptTemplate]]] = MappingProxyType({})
 
 
 class CommandWords:
     """All ways to call the tools; of one namespace only, where `namespace` is given."""
 
-    def __init__(self, tools: Mapping[str, Sequence[Tool[Any]]], prefixes: Sequence[str]) -> None:
+    def __init__(
+        self,
+        tools: Mapping[str, Sequence[Tool[Any]]],
+        prefixes: Sequence[str],
+        prompts: Mapping[str, Sequence[PromptTemplate]] = _NO_PROMPTS,
+    ) -> None:
+        """`prompts` are the ready-made questions; of none if no model could answer them."""
         self._prefixes = tuple(sorted(prefixes, key=len, reverse=True))
         self._tools = tools
-        everything = [(tool, namespace) for namespace in tools for tool in tools[namespace]]
+        self._prompts = prompts
+        members: dict[str, list[Tool[Any] | PromptTemplate]] = {
+            namespace: [*tools[namespace], *prompts.get(namespace, ())] for namespace in tools
+        }
+        everything = [(each, namespace) for namespace in members for each in members[namespace]]
         self._ways = ways_to(everything, short_ways)
         self._own_ways = {
-            namespace: ways_to([(tool, namespace) for tool in members], short_own_ways)
-            for namespace, members in tools.items()
+            namespace: ways_to([(each, namespace) for each in mine], short_own_ways)
+            for namespace, mine in members.items()
         }
 
     def without(self, hidden: Set[str]) -> "CommandWords":
-        """The same for somebody to whom these tools are unknown, also as a near miss."""
+        """The same for somebody to whom these tools are unknown, also as a near miss.
+
+        A namespace without any tool left has no questions either.
+        """
         left = {
             namespace: [tool for tool in members if tool.name not in hidden]
             for namespace, members in self._tools.items()
         }
-        return CommandWords(left, self._prefixes)
+        asked = {name: prompts for name, prompts in self._prompts.items() if left.get(name)}
+        return CommandWords(left, self._prefixes, asked)
 
     def begins_command(self, body: str) -> bool:
         """Whether a message starts with a prefix and a word, as a command does."""
@@ -115,22 +151,31 @@ class CommandWords:
         """Whether words without a prefix begin with the name of a tool."""
         return self._find(words, namespace) is not None
 
+    def calls_a_question(self, words: str, namespace: str | None = None) -> bool:
+        """Whether words without a prefix begin with the name of a ready-made question."""
+        found = self._find(words, namespace)
+        return found is not None and isinstance(found[0], PromptTemplate)
+
     def parse(self, words: str, namespace: str | None = None) -> Parsed:
         """Read a command without its prefix."""
         found = self._find(words, namespace)
         if found is None:
             return UnknownCommand(shortened(words), self._near(words, namespace))
         tool, rest = found
+        if isinstance(tool, PromptTemplate):
+            return _question(tool, rest)
         try:
             return Command(tool.name, read_arguments(rest, tool.schema()))
         except UnclearError as unclear:
             return UnclearArguments(tool.name, unclear.said, tool.example)
 
-    def _known(self, namespace: str | None) -> Ways:
+    def _known(self, namespace: str | None) -> Ways[Tool[Any] | PromptTemplate]:
         return self._ways if namespace is None else self._own_ways.get(namespace, {})
 
-    def _find(self, words: str, namespace: str | None) -> tuple[Tool[Any], str] | None:
-        """The tool with the longest name that the words begin with, and what follows it."""
+    def _find(
+        self, words: str, namespace: str | None
+    ) -> tuple[Tool[Any] | PromptTemplate, str] | None:
+        """What has the longest name that the words begin with, and what follows it."""
         known = self._known(namespace)
         spans = list(islice(WORD.finditer(words), MAX_WORDS))
         names = spelled(words)
@@ -154,3 +199,29 @@ class CommandWords:
             for match in difflib.get_close_matches(" ".join(written[:count]), names, n=_NEAR)
         ]
         return tuple(dict.fromkeys([*begun, *near]))[:_NEAR]
+
+
+def _question(prompt: PromptTemplate, rest: str) -> ReadyQuestion | UnclearQuestion:
+    """Fill its gaps with what was written behind its name; values are texts, and not long."""
+    try:
+        written = read_arguments(rest, prompt.schema())
+    except UnclearError as unclear:
+        return UnclearQuestion(prompt, unclear.said)
+    arguments = {each.name: each for each in prompt.arguments}
+    values = {name: str(value) for name, value in _mapping(written).items() if value is not None}
+    for name, value in values.items():
+        argument = arguments.get(name)
+        if argument is None:
+            return UnclearQuestion(prompt, Text("unplaced_word", word=shortened(name)))
+        if len(value) > argument.max_chars:
+            problem = Text("question_too_long", name=name, most=argument.max_chars)
+            return UnclearQuestion(prompt, problem)
+    for argument in prompt.arguments:
+        if argument.required and not values.get(argument.name, "").strip():
+            problem = Text("question_needs", name=argument.name)
+            return UnclearQuestion(prompt, problem, argument)
+    return ReadyQuestion(prompt, prompt.filled(values))
+
+
+def _mapping(written: object) -> Mapping[str, JSON]:
+    return written if isinstance(written, dict) else {}

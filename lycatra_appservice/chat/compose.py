@@ -118,6 +118,10 @@ class Composer:
         """The language in which a message is answered."""
         return self._tongue.of(inbound.body, self.settings(room).language)
 
+    def language_name(self, inbound: Inbound, room: RoomView) -> str:
+        """What that language calls itself."""
+        return self._tongue.name_of(self.language(inbound, room))
+
     def settings(self, room: RoomView) -> RoomSettings:
         """What holds in a room."""
         return RoomSettings.of(self._defaults, room.chosen)

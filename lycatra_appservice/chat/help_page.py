@@ -6,18 +6,25 @@ from itertools import groupby
 from typing import Final
 
 from lycatra_appservice.chat import messages
-from lycatra_appservice.chat.commands import CommandWords, UnknownCommand
+from lycatra_appservice.chat.commands import (
+    CommandWords,
+    ReadyQuestion,
+    UnclearQuestion,
+    UnknownCommand,
+)
 from lycatra_appservice.chat.control import ControlWord
+from lycatra_appservice.chat.ready_questions import ReadyQuestions, usage
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, Caller, Face, UserID
 from lycatra_appservice.toolkit.arguments import likely, shortened
-from lycatra_appservice.toolkit.base import Effect, Namespace, first_sentence
+from lycatra_appservice.toolkit.base import Effect, Namespace, PromptTemplate, first_sentence
 from lycatra_appservice.toolkit.registry import AnyTool, Registry
-from lycatra_appservice.toolkit.toolbox import Gate
+from lycatra_appservice.toolkit.toolbox import Gate, Toolbox
 from lycatra_appservice.words.text import Said
 
 _MOST_TOPICS: Final = 6  # with the lines around them ten lines, which a phone shows
+_MOST_QUESTIONS: Final = 4
 _ITSELF: Final = "help"  # the tool that tells models and MCP clients the same
 _MARKS: Final = "`'\"?!/. "
 
@@ -28,6 +35,7 @@ class _Topic:
 
     namespace: Namespace
     tools: Sequence[AnyTool]
+    prompts: Sequence[PromptTemplate] = ()
 
     @property
     def example(self) -> str:
@@ -45,9 +53,11 @@ class HelpPage:
         registry: Registry,
         users: VirtualUsers,
         commands: CommandWords,
+        questions: ReadyQuestions,
         *,
         has_model: bool,
     ) -> None:
+        self._questions = questions
         self._gate = gate
         self._registry = registry
         self._users = users
@@ -56,18 +66,26 @@ class HelpPage:
 
     async def show(self, asker: UserID, speaker: UserID, room: RoomView, words: str) -> Said:
         """The whole sheet, or what the words name: a namespace, a tool, a control word."""
-        topics = await self._topics(asker, room)
-        words = words.strip(_MARKS)
-        return self._about(words, topics) if words else self._sheet(topics, speaker, room)
-
-    async def _topics(self, asker: UserID, room: RoomView) -> Sequence[_Topic]:
         caller = Caller(user_id=asker, face=Face.COMMAND, room_id=room.room_id)
         toolbox = await self._gate.open(caller)
+        topics, words = self._topics(toolbox), words.strip(_MARKS)
+        return self._about(words, topics) if words else self._sheet(topics, speaker, room)
+
+    def _topics(self, toolbox: Toolbox) -> Sequence[_Topic]:
+        prompts = self._questions.visible(toolbox)
         tools = [tool for tool in toolbox.tools() if tool.name != _ITSELF]
         tools.sort(key=lambda tool: (self._home(tool).name, tool.name))
         grouped = groupby(tools, key=lambda tool: self._home(tool).name)
         return [
-            _Topic(self._home(found[0]), found)
+            _Topic(
+                self._home(found[0]),
+                found,
+                [
+                    prompt
+                    for prompt in prompts
+                    if self._registry.namespace_of_prompt(prompt.name) is self._home(found[0])
+                ],
+            )
             for found in (list(members) for _, members in grouped)
         ]
 
@@ -89,6 +107,9 @@ class HelpPage:
         left_out = [each.namespace.name for each in topics[len(shown) :]]
         if left_out:
             lines.append(messages.help_more_topics(left_out))
+        asked = [usage(prompt) for topic in topics for prompt in topic.prompts]
+        if asked:
+            lines.append(messages.help_questions(asked[:_MOST_QUESTIONS]))
         example = topics[0].namespace.name if topics else str(ControlWord.SETTINGS)
         control = messages.help_control(example, has_model=self._has_model)
         return messages.help_sheet(how, lines, control)
@@ -105,15 +126,34 @@ class HelpPage:
         tool = by_name.get(self._tool_named(words))
         if tool is not None:
             return _tool_page(tool)
-        known = [*by_name, *(topic.namespace.name for topic in topics), *ControlWord]
+        prompts = {prompt.name: prompt for topic in topics for prompt in topic.prompts}
+        prompt = prompts.get(self._tool_named(words))
+        if prompt is not None:
+            return self._prompt_page(prompt)
+        known = [*by_name, *prompts, *(topic.namespace.name for topic in topics), *ControlWord]
         meant = likely("_".join(spelled.split()), known)
         return messages.help_unknown(shortened(words), meant)
 
     def _tool_named(self, words: str) -> str:
         parsed = self._commands.parse(words)
-        if isinstance(parsed, UnknownCommand):
-            return "_".join(words.casefold().split())
-        return parsed.tool
+        match parsed:
+            case UnknownCommand():
+                return "_".join(words.casefold().split())
+            case ReadyQuestion() | UnclearQuestion():
+                return parsed.prompt.name
+            case _:
+                return parsed.tool
+
+    def _prompt_page(self, prompt: PromptTemplate) -> Said:
+        arguments = [
+            messages.help_argument(
+                each.name.upper() if each.required else f"[{each.name}]",
+                each.description,
+                self._questions.known(prompt, each),
+            )
+            for each in prompt.arguments
+        ]
+        return messages.help_question(prompt.title, prompt.summary, arguments, usage(prompt))
 
 
 def _namespace_page(topic: _Topic) -> Said:
@@ -123,7 +163,10 @@ def _namespace_page(topic: _Topic) -> Said:
         f"{first_sentence(tool.summary)}"
         for tool in topic.tools
     ]
-    return messages.help_namespace(home.display_name, home.summary, tools, topic.tools[0].name)
+    asked = [f"- `!{usage(prompt)}`: {first_sentence(prompt.summary)}" for prompt in topic.prompts]
+    return messages.help_namespace(
+        home.display_name, home.summary, [*tools, *asked], topic.tools[0].name
+    )
 
 
 def _tool_page(tool: AnyTool) -> Said:

@@ -18,6 +18,11 @@ class Tongue:
             return chosen
         return self._catalogue.recognise(body) or self._default
 
+    def name_of(self, language: str) -> str:
+        """What a language calls itself; its code for one that the catalogue lacks."""
+        spoken = {each.code: each.name for each in self._catalogue.languages}
+        return spoken.get(language, language)
+
     def say(self, said: Said, language: str) -> str:
         """The words of a text."""
         return self._catalogue.say(said, language)

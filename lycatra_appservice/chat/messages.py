@@ -498,6 +498,32 @@ def unseen(msgtype: str) -> Text:
     return Text(f"unseen_{msgtype.removeprefix('m.')}")
 
 
+def unclear_question(problem: Said, usage: str, known: Sequence[str]) -> Text:
+    """For a ready-made question that cannot be asked so."""
+    if known:
+        return Text("unclear_question_known", problem=problem, usage=usage, known=_codes(known))
+    return Text("unclear_question", problem=problem, usage=usage)
+
+
+def help_questions(usages: Sequence[str]) -> Text:
+    """A line of `!help`: the ready-made questions."""
+    return Text("help_questions", questions=_codes([f"!{usage}" for usage in usages]))
+
+
+def help_argument(name: str, description: str, known: Sequence[str]) -> Text:
+    """A line of the page about a ready-made question."""
+    if known:
+        return Text("help_argument_known", name=name, about=description, known=_codes(known))
+    return Text("help_argument", name=name, about=description)
+
+
+def help_question(title: str, summary: str, arguments: Sequence[Said], usage: str) -> Text:
+    """For `!help` with the name of a ready-made question."""
+    if not arguments:
+        return Text("help_question_plain", title=title, summary=summary, usage=usage)
+    return Text("help_question", title=title, summary=summary, arguments=arguments, usage=usage)
+
+
 def what_about_it(*, is_picture: bool) -> Text:
     """For a picture or text file that came without words."""
     return Text("what_about_picture" if is_picture else "what_about_file")

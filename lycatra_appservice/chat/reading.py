@@ -68,6 +68,8 @@ class Reader:
             return LaneKind.CONTROL  # before what it stops or lets go on
         if word is ControlWord.RESET:
             return LaneKind.ASK  # behind the questions before it
+        if self._asks_a_ready_question(reading):
+            return LaneKind.ASK  # a model answers, so no command shall wait behind it
         if reading.command is not None or reading.commands or self.runs_own_tool(reading):
             return LaneKind.COMMAND
         return LaneKind.COMMAND if word and reading.users else LaneKind.ASK
@@ -76,6 +78,15 @@ class Reader:
         """Whether the user named first is told exactly the name of a tool of its own."""
         namespace = self._users.namespace_of(reading.users[0]) if reading.users else None
         return namespace is not None and self.commands.is_command(reading.core, namespace)
+
+    def _asks_a_ready_question(self, reading: Reading) -> bool:
+        words = reading.core if reading.command is None else reading.command
+        namespace = self._users.namespace_of(reading.users[0]) if reading.users else None
+        if reading.commands or (reading.command is None and namespace is None):
+            return False
+        return self.commands.calls_a_question(words, namespace) or (
+            reading.command is not None and self.commands.calls_a_question(words)
+        )
 
     def is_sure(self, reading: Reading) -> bool:
         """Whether it is ours by its words alone. Another `!word` may be some other bot's."""

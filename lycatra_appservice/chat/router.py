@@ -7,7 +7,9 @@ from typing import Final
 from lycatra_appservice.chat.commands import (
     Command,
     Parsed,
+    ReadyQuestion,
     UnclearArguments,
+    UnclearQuestion,
     UnknownCommand,
 )
 from lycatra_appservice.chat.control import ControlWord, Steering
@@ -161,9 +163,13 @@ class Router:
             return self._steer(Steering(ControlWord.HELP), reading, situation)
         return None
 
-    @staticmethod
-    def _run(parsed: Parsed, speaker: UserID) -> Route:
+    def _run(self, parsed: Parsed, speaker: UserID) -> Route:
         match parsed:
+            case ReadyQuestion():
+                namespace = self._users.namespace_of(speaker)
+                return Ask(speaker, parsed.words, namespace, is_ready=True)
+            case UnclearQuestion():
+                return Explain(speaker, parsed)
             case Command():
                 return RunTool(parsed)
             case UnknownCommand() | UnclearArguments():

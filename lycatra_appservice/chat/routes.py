@@ -4,7 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from lycatra_appservice.chat.commands import Command, UnclearArguments, UnknownCommand
+from lycatra_appservice.chat.commands import (
+    Command,
+    UnclearArguments,
+    UnclearQuestion,
+    UnknownCommand,
+)
 from lycatra_appservice.chat.control import ControlWord
 from lycatra_appservice.model import UserID
 
@@ -35,20 +40,22 @@ class Explain:
     """A command that cannot be run as it was written."""
 
     speaker: UserID
-    problem: UnknownCommand | UnclearArguments
+    problem: UnknownCommand | UnclearArguments | UnclearQuestion
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
     """A question for the agent; with a namespace it has only that namespace's tools.
 
-    `unseen` is the msgtype of a picture or file that the question is the caption of.
+    `unseen` is the msgtype of a picture or file that the question is the caption of. `is_ready`:
+    the words are those of a ready-made question, so they do not tell the asker's language.
     """
 
     speaker: UserID
     question: str
     namespace: str | None
     unseen: str | None = None
+    is_ready: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from lycatra_appservice.toolkit.guard.failures import (
 from lycatra_appservice.toolkit.guard.outbound import Outbound
 from lycatra_appservice.toolkit.guard.session import GuardedSession
 from lycatra_appservice.toolkit.memory import KeyValues, State
+from lycatra_appservice.toolkit.prompts import PromptArgument, PromptTemplate
 from lycatra_appservice.toolkit.queries import ReadOnlyDatabase
 from lycatra_appservice.toolkit.schema import parameters_schema
 from lycatra_appservice.words.text import Said
@@ -58,6 +59,8 @@ __all__ = [
     "OutboundError",
     "OutboundRefusedError",
     "Plan",
+    "PromptArgument",
+    "PromptTemplate",
     "ReadOnlyDatabase",
     "Rule",
     "Scope",

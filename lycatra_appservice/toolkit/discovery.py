@@ -8,7 +8,12 @@ from types import ModuleType
 
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.toolkit.base import Namespace, Tool
-from lycatra_appservice.toolkit.naming import namespace_problem, tool_problems
+from lycatra_appservice.toolkit.naming import (
+    namespace_problem,
+    prompt_problems,
+    tool_problems,
+)
+from lycatra_appservice.toolkit.prompts import PromptTemplate, prompt_in
 from lycatra_appservice.toolkit.registry import AnyTool, Registry
 
 BUILT_IN = "lycatra_appservice.tools"
@@ -36,7 +41,7 @@ def discover(package: str = BUILT_IN) -> Registry:
         found.look_into(module)
     if found.problems:
         raise DiscoveryError(found.problems)
-    return Registry(list(found.namespaces), found.tools)
+    return Registry(list(found.namespaces), found.tools, found.prompts)
 
 
 class _Search:
@@ -45,6 +50,7 @@ class _Search:
     def __init__(self) -> None:
         self.namespaces: list[Namespace] = []
         self.tools: dict[str, list[AnyTool]] = {}
+        self.prompts: dict[str, list[PromptTemplate]] = {}
         self.problems: list[str] = []
         self._file_of: dict[str, str] = {}
 
@@ -55,18 +61,28 @@ class _Search:
             self.problems.append(f"{_file(module)}: {problem}")
             return
         self.namespaces.append(namespace)
-        self.tools[namespace.name] = []
+        self.tools[namespace.name], self.prompts[namespace.name] = [], []
         children = list(_children(module))
         for child in children:
-            self._add_tool(child, namespace)
+            self._add(child, namespace)
         if not children:
             self.problems.append(f"{_file(module)}: the namespace has no tool")
+
+    def _add(self, module: ModuleType, namespace: Namespace) -> None:
+        prompt = prompt_in(module)
+        if prompt is None:
+            self._add_tool(module, namespace)
+            return
+        faults = [*prompt_problems(prompt, _stem(module)), *self._taken(prompt.name)]
+        self.problems += [f"{_file(module)}: {problem}" for problem in faults]
+        self._file_of[prompt.name] = _file(module)
+        self.prompts[namespace.name].append(prompt)
 
     def _add_tool(self, module: ModuleType, namespace: Namespace) -> None:
         tool = getattr(module, "TOOL", None)
         if not isinstance(tool, Tool):
             self.problems.append(
-                f"{_file(module)}: has no TOOL = Tool(…); "
+                f"{_file(module)}: has no TOOL = Tool(…) and no PROMPT = PromptTemplate(…); "
                 "a helper's file name begins with an underscore"
             )
             return
@@ -75,9 +91,12 @@ class _Search:
         self.tools[namespace.name].append(tool)
 
     def _faults(self, tool: AnyTool, module: ModuleType) -> Iterator[str]:
-        yield from tool_problems(tool, module.__name__.rpartition(".")[2])
-        if tool.name in self._file_of:
-            yield f"the name {tool.name!r} is taken by {self._file_of[tool.name]}"
+        yield from tool_problems(tool, _stem(module))
+        yield from self._taken(tool.name)
+
+    def _taken(self, name: str) -> Iterator[str]:
+        if name in self._file_of:
+            yield f"the name {name!r} is taken by {self._file_of[name]}"
 
 
 def _problem(module: ModuleType, namespace: object) -> str | None:
@@ -99,6 +118,10 @@ def _folders_python_overlooks(root: ModuleType) -> list[str]:
         for folder in sorted(Path(path).glob("[a-z]*"))
         if any(folder.glob("*.py")) and not (folder / "__init__.py").exists()
     ]
+
+
+def _stem(module: ModuleType) -> str:
+    return module.__name__.rpartition(".")[2]
 
 
 def _file(module: ModuleType) -> str:

@@ -6,6 +6,7 @@ from typing import Final
 
 from lycatra_appservice.toolkit.base import Namespace, Tool, ToolSettings
 from lycatra_appservice.toolkit.lint import letters_problem, lint_tool
+from lycatra_appservice.toolkit.prompts import PromptTemplate, lint_prompt
 from lycatra_appservice.toolkit.registry import AnyTool
 from lycatra_appservice.toolkit.reserved import RESERVED
 
@@ -59,6 +60,17 @@ def tool_problems(tool: AnyTool, file: str) -> Iterator[str]:
     if tool.name in RESERVED and (problem := tool_name_problem(tool.name)):
         yield problem
     yield from lint_tool(tool)
+
+
+def prompt_problems(prompt: PromptTemplate, file: str) -> Iterator[str]:
+    """What is wrong with the PROMPT of a file, which is given without its `.py`."""
+    if prompt.name != file:
+        yield f"the prompt is called {prompt.name!r}, the file {file!r}; give both one name"
+    elif problem := letters_problem(prompt.name):
+        yield problem
+    elif prompt.name in RESERVED:
+        yield f"{prompt.name!r} is a word that steers Lycatra and cannot be a prompt"
+    yield from lint_prompt(prompt)
 
 
 def tool_in(module: object) -> AnyTool | None:

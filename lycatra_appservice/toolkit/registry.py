@@ -4,10 +4,11 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from lycatra_appservice.toolkit.approvals import rule_to_json
-from lycatra_appservice.toolkit.base import Namespace, Tool
+from lycatra_appservice.toolkit.base import Namespace, PromptTemplate, Tool
 
 # Tools of differing arguments meet here; their own files know the exact type.
 AnyTool: TypeAlias = Tool[Any]
@@ -19,15 +20,27 @@ class _Home:
     namespace: Namespace
 
 
+@dataclass(frozen=True, slots=True)
+class _PromptHome:
+    prompt: PromptTemplate
+    namespace: Namespace
+
+
+_NO_PROMPTS: Mapping[str, Sequence[PromptTemplate]] = MappingProxyType({})
+
+
 class Registry:
     """Frozen look-ups over tools; every order is by name, so that prompts and lists are stable."""
 
-    __slots__ = ("_homes", "_namespaces")
+    __slots__ = ("_homes", "_namespaces", "_prompts")
 
     def __init__(
-        self, namespaces: Sequence[Namespace], tools: Mapping[str, Sequence[AnyTool]]
+        self,
+        namespaces: Sequence[Namespace],
+        tools: Mapping[str, Sequence[AnyTool]],
+        prompts: Mapping[str, Sequence[PromptTemplate]] = _NO_PROMPTS,
     ) -> None:
-        """`tools` maps the name of a namespace to its tools.
+        """`tools` maps the name of a namespace to its tools, `prompts` to its ready questions.
 
         Raises ValueError for a name given twice or a tool without its namespace.
         """
@@ -43,6 +56,18 @@ class Registry:
                     raise ValueError(f"two tools are called {tool.name!r}")
                 homes[tool.name] = _Home(tool, self._namespaces[namespace])
         self._homes = dict(sorted(homes.items()))
+        self._prompts = self._placed(prompts)
+
+    def _placed(
+        self, prompts: Mapping[str, Sequence[PromptTemplate]]
+    ) -> Mapping[str, _PromptHome]:
+        found: dict[str, _PromptHome] = {}
+        for namespace, questions in prompts.items():
+            for prompt in questions:
+                if prompt.name in self._homes or prompt.name in found:
+                    raise ValueError(f"two tools or prompts are called {prompt.name!r}")
+                found[prompt.name] = _PromptHome(prompt, self._namespaces[namespace])
+        return dict(sorted(found.items()))
 
     @property
     def namespaces(self) -> tuple[Namespace, ...]:
@@ -71,10 +96,36 @@ class Registry:
         """The tools of one namespace, sorted by name."""
         return tuple(h.tool for h in self._homes.values() if h.namespace.name == namespace)
 
+    @property
+    def prompts(self) -> tuple[PromptTemplate, ...]:
+        """Every ready-made question, sorted by name."""
+        return tuple(home.prompt for home in self._prompts.values())
+
+    def prompt(self, name: str) -> PromptTemplate | None:
+        """The ready-made question called `name`."""
+        home = self._prompts.get(name)
+        return home.prompt if home else None
+
+    def namespace_of_prompt(self, name: str) -> Namespace:
+        """The namespace of a ready-made question; KeyError for any other name."""
+        return self._prompts[name].namespace
+
+    def home_of(self, name: str) -> Namespace:
+        """The namespace of a tool or ready-made question; KeyError for any other name."""
+        return self._prompts[name].namespace if name in self._prompts else self.namespace_of(name)
+
+    def prompts_of(self, namespace: str) -> tuple[PromptTemplate, ...]:
+        """The ready-made questions of one namespace, sorted by name."""
+        return tuple(h.prompt for h in self._prompts.values() if h.namespace.name == namespace)
+
     def without(self, namespaces: Collection[str]) -> "Registry":
         """The same without these namespaces and their tools."""
         kept = [each for each in self._namespaces.values() if each.name not in namespaces]
-        return Registry(kept, {each.name: self.tools_of(each.name) for each in kept})
+        return Registry(
+            kept,
+            {each.name: self.tools_of(each.name) for each in kept},
+            {each.name: self.prompts_of(each.name) for each in kept},
+        )
 
     @property
     def digest(self) -> str:
@@ -84,7 +135,8 @@ class Registry:
         """
         known = [[home.namespace.name, _declaration(home.tool)] for home in self._homes.values()]
         names = [[each.name, each.display_name, each.summary] for each in self.namespaces]
-        text = json.dumps([names, known], sort_keys=True, default=str)
+        asked = [[h.namespace.name, _wording(h.prompt)] for h in self._prompts.values()]
+        text = json.dumps([names, known, asked], sort_keys=True, default=str)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -94,6 +146,12 @@ def _declaration(tool: AnyTool) -> Mapping[str, Any]:
     rule = rule_to_json(tool.approval) if tool.approval else None
     changed = {"approval": rule, "args": tool.schema(), "plan": tool.plan is not None}
     return {**plain, **changed, "run": None}
+
+
+def _wording(prompt: PromptTemplate) -> Mapping[str, Any]:
+    """All of it but code."""
+    plain = {each.name: getattr(prompt, each.name) for each in fields(prompt)}
+    return {**plain, "arguments": prompt.schema()}
 
 
 def _by_name(namespace: Namespace) -> str:

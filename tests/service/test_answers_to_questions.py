@@ -40,7 +40,7 @@ async def test_a_question_is_answered_in_prose_from_what_a_tool_gave(live: Live)
     assert answer["content"]["m.mentions"] == {"user_ids": [room.person.user_id]}
     assert (await room.settled(live.tables)).clean
     first, second = live.model.asked
-    assert first.said[-1] == "what is new?"
+    assert first.said[-1] == f"{room.person.user_id}: what is new?"
     assert second.messages[-1]["role"] == "tool"
     assert "updates" in second.messages[-1]["content"]
 

@@ -32,7 +32,7 @@ def says_after(event: asyncio.Event, text: str) -> Reply:
 
 
 def last_words(asked: Asked) -> str:
-    return asked.said[-1]
+    return asked.said[-1].rpartition(".test: ")[2]  # without who wrote it
 
 
 async def thinking(live: Live, room: Room, text: str) -> EventID:

@@ -58,6 +58,11 @@ async def open_live(
 def _settings(site: Site, model: ModelServer, gate: Gate) -> dict[str, JSON]:
     return {
         "access": {"none": [f"@{REFUSED}:{site.homeserver.server_name}"]},
-        "model": {"base_url": model.base_url, "model": "scripted", "api_key": MODEL_KEY},
+        "model": {
+            "base_url": model.base_url,
+            "model": "scripted",
+            "api_key": MODEL_KEY,
+            "images": True,
+        },
         "tools": gate.as_tools(),
     }

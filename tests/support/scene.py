@@ -55,6 +55,7 @@ from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.chat.progress import ProgressNotices, ProgressTiming
 from lycatra_appservice.chat.progress_end import ProgressEnd
 from lycatra_appservice.chat.reading import make_reader
+from lycatra_appservice.chat.ready_questions import ReadyQuestions
 from lycatra_appservice.chat.room_jobs import RoomJobs
 from lycatra_appservice.chat.room_settings import RoomSettingsStore
 from lycatra_appservice.chat.router import Router
@@ -104,6 +105,7 @@ from lycatra_appservice.toolkit.base import (
     Effect,
     Field,
     Namespace,
+    PromptTemplate,
     Tool,
     ToolArgs,
     ToolContext,
@@ -342,8 +344,10 @@ class Scene:
             RoomSettingsStore(self.database),
             rights,
         )
+        settings_of_tools = {each.name: each.settings() for each in NAMESPACES}
+        questions = ReadyQuestions(registry, settings_of_tools, has_model=agent is not None)
         help_page = HelpPage(
-            gate, registry, self.users, self._commands, has_model=agent is not None
+            gate, registry, self.users, self._commands, questions, has_model=agent is not None
         )
         store, zone = AuditStore(self.database), ZoneInfo("UTC")
         audit = AuditPage(store, trail.flush, rights, private, self.users, zone)
@@ -377,6 +381,7 @@ class Scene:
             approving.desk,
             approving.settling,
             calls,
+            questions,
         )
         message = MessageHandler(
             self.users,
@@ -577,6 +582,7 @@ async def open_scene(
     patience: timedelta = timedelta(seconds=60),
     limits: Invitations | None = None,
     tools: Mapping[str, Sequence[Tool[Any]]] = TOOLS,
+    prompts: Mapping[str, Sequence[PromptTemplate]] = MappingProxyType({}),
     approvals: Approvals | None = None,
     zone: str = "UTC",
     database_url: str | None = None,
@@ -601,7 +607,7 @@ async def open_scene(
     finished.
     """
     users = VirtualUsers(server_name=SERVER_NAME, namespaces=NAMESPACES)
-    registry = Registry(NAMESPACES, tools)
+    registry = Registry(NAMESPACES, tools, prompts)
     permissions = Permissions(rules, registry)
     access = Access(lists or Lists(viewer=["*:hs.test"]), permissions)
     async with AsyncExitStack() as stack:
@@ -636,7 +642,9 @@ async def open_scene(
         metrics = Metrics(models=measured_models(models))
         waiting = WaitStore(database, owner, LEASE)
         running = run_models(models, metrics, stack, waiting, opened.signals, tracer)
-        commands = CommandWords(tools, ("!", "/")).without(access.off(Face.COMMAND))
+        has_model = model_url is not None or bool(models)
+        asked = prompts if has_model else {}
+        commands = CommandWords(tools, ("!", "/"), asked).without(access.off(Face.COMMAND))
         scene = Scene(
             stub, database, users, client, patience, limits or Invitations(), commands, owner
         )

@@ -32,6 +32,7 @@ KINDS = [
     "nothing found",
     "one virtual user",
     "parallel",
+    "ready-made",
     "refusal",
     "repair",
     "several steps",
@@ -90,6 +91,11 @@ def test_there_are_enough_of_every_kind() -> None:
 def test_every_shipped_tool_is_asked_for(tool: str) -> None:
     asking = [each for each in shipped() if any(call.call == tool for call in each.calls)]
     assert len(asking) >= 3
+
+
+@pytest.mark.parametrize("prompt", [prompt.name for prompt in discover().prompts])
+def test_every_shipped_ready_made_question_is_asked(prompt: str) -> None:
+    assert any(each.ready is not None and each.ready.name == prompt for each in shipped())
 
 
 def _check_offered(transcript: Transcript, asked: Sequence[Asked]) -> None:

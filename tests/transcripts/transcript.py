@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from ruamel.yaml import YAML
 
+from lycatra_appservice.toolkit.discovery import discover
+
 FOLDER: Final = Path(__file__).parent
 NOW: Final = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)  # a Sunday
 
@@ -139,12 +141,27 @@ class Earlier(_Part):
     lycatra: str | None = None
 
 
+class Ready(_Part):
+    """A ready-made question that ships, with what is written into its gaps."""
+
+    name: str
+    given: Mapping[str, str] = Field(default_factory=dict, alias="with")
+
+    def words(self) -> str:
+        """What the agent is asked."""
+        prompt = discover().prompt(self.name)
+        if prompt is None:
+            raise ValueError(f"there is no ready-made question {self.name!r}")
+        return prompt.filled(self.given)
+
+
 class Transcript(_Part):
     """One question with all that belongs to it; see docs/QUALITY.md."""
 
     name: str = Field(pattern=r"^[a-z0-9-]+$")
     about: tuple[str, ...] = ()
     question: str
+    ready: Ready | None = None
     language: Literal["en", "de"] = "en"
     person: Literal["viewer", "operator"] = "viewer"
     room: str | None = None
@@ -160,6 +177,13 @@ class Transcript(_Part):
     asks_back: bool = False
     offline: str | None = None
     seen: Mapping[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _asks_what_is_ready(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or "ready" not in given:
+            return given
+        return {"question": Ready.model_validate(given["ready"]).words(), **given}
 
     @model_validator(mode="after")
     def _begins_with_a_call_of_its_own(self) -> "Transcript":

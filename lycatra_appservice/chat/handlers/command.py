@@ -9,11 +9,17 @@ from lycatra_appservice.chat.approvals.desk import ApprovalDesk
 from lycatra_appservice.chat.approvals.occasion import Occasion
 from lycatra_appservice.chat.approvals.settling import NotApprovedError, Settling
 from lycatra_appservice.chat.attachments import long_text_in_file
-from lycatra_appservice.chat.commands import Command, UnclearArguments, UnknownCommand
+from lycatra_appservice.chat.commands import (
+    Command,
+    UnclearArguments,
+    UnclearQuestion,
+    UnknownCommand,
+)
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.control import ControlWord
 from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.chat.progress import ProgressNotices
+from lycatra_appservice.chat.ready_questions import ReadyQuestions, usage
 from lycatra_appservice.chat.routes import Explain, RunTool, RunTools
 from lycatra_appservice.errors import ToolError, ToolFailedError
 from lycatra_appservice.matrix.room_view import RoomView
@@ -44,7 +50,9 @@ class CommandHandler:
         desk: ApprovalDesk,
         settling: Settling,
         notices: ProgressNotices,
+        questions: ReadyQuestions,
     ) -> None:
+        self._questions = questions
         self._gate = gate
         self._registry = registry
         self._users = users
@@ -71,7 +79,7 @@ class CommandHandler:
             run=turn.first_n,
         )
         if isinstance(route, Explain):
-            said = _explanation(route.problem, await self._gate.open(caller))
+            said = self._explanation(route.problem, await self._gate.open(caller))
             reply = Reply(markdown=said, sender=route.speaker, notice=True)
             return self._composer.answer(reply, inbound, room)
         answers = [
@@ -79,6 +87,19 @@ class CommandHandler:
             for n, command in enumerate(_commands_of(route))
         ]
         return [row for rows in answers for row in rows]
+
+    def _explanation(
+        self, problem: UnknownCommand | UnclearArguments | UnclearQuestion, toolbox: Toolbox
+    ) -> Said:
+        if not isinstance(problem, UnclearQuestion):
+            questions = [prompt.name for prompt in self._questions.visible(toolbox)]
+            return _explanation(problem, toolbox, questions)
+        if problem.prompt not in self._questions.visible(toolbox):
+            return messages.may_not_ask()
+        known: Sequence[str] = ()
+        if problem.missing is not None:
+            known = self._questions.known(problem.prompt, problem.missing)
+        return messages.unclear_question(problem.problem, usage(problem.prompt), known)
 
     async def _answer(
         self,
@@ -171,7 +192,9 @@ def _commands_of(route: RunTool | RunTools) -> Sequence[Command]:
     return route.commands if isinstance(route, RunTools) else (route.command,)
 
 
-def _explanation(problem: UnknownCommand | UnclearArguments, toolbox: Toolbox) -> Said:
+def _explanation(
+    problem: UnknownCommand | UnclearArguments, toolbox: Toolbox, questions: Sequence[str]
+) -> Said:
     """What is wrong with a command, without a word about tools that are not for everybody."""
     if isinstance(problem, UnclearArguments):
         try:
@@ -179,6 +202,6 @@ def _explanation(problem: UnknownCommand | UnclearArguments, toolbox: Toolbox) -
         except ToolError as refused:
             return refused.said
         return messages.unclear_arguments(problem.problem, problem.example)
-    visible = {*ControlWord, *(tool.name for tool in toolbox.tools())}
+    visible = {*ControlWord, *questions, *(tool.name for tool in toolbox.tools())}
     meant = [name for name in problem.suggestions if name in visible][:_SUGGESTIONS]
     return messages.unknown_command(problem.words, [name.replace("_", " ") for name in meant])

@@ -76,7 +76,7 @@ def _is_below(found: FoundTools, tool: str, below: Path | None) -> bool:
 
 
 def _file_of(found: FoundTools, tool: str) -> Path:
-    return Path(found.origins[tool]) / found.registry.namespace_of(tool).name / f"{tool}.py"
+    return Path(found.origins[tool]) / found.registry.home_of(tool).name / f"{tool}.py"
 
 
 def _count(number: int, noun: str) -> str:

@@ -17,12 +17,15 @@ def run(arguments: Namespace) -> int:
 
 
 def _lines(found: FoundTools) -> Iterator[str]:
-    width = max((len(tool.name) for tool in found.registry.tools), default=0)
+    names = [*(t.name for t in found.registry.tools), *(p.name for p in found.registry.prompts)]
+    width = max(map(len, names), default=0)
     for namespace in found.registry.namespaces:
         tools = found.registry.tools_of(namespace.name)
         yield f"{namespace.name} ({found.namespace_origins.get(namespace.name, SHIPS)})"
         for tool in tools:
             rights = f"{effect(tool)}, {tool.level.name.lower()}"
             yield f"  {tool.name:<{width}}  {rights:<17}  {first_sentence(tool.summary)}"
+        for prompt in found.registry.prompts_of(namespace.name):
+            yield f"  {prompt.name:<{width}}  {'question':<17}  {first_sentence(prompt.summary)}"
     for problem in found.problems:
         yield f"disabled: {problem.disabled}: {problem.where}: {problem.reason}"

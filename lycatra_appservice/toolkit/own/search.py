@@ -14,6 +14,7 @@ from lycatra_appservice.toolkit.lint import letters_problem
 from lycatra_appservice.toolkit.naming import (
     namespace_name_problem,
     namespace_problem,
+    prompt_problems,
     tool_in,
     tool_problems,
 )
@@ -24,6 +25,7 @@ from lycatra_appservice.toolkit.own.sources import (
     folder_source,
     package_sources,
 )
+from lycatra_appservice.toolkit.prompts import PromptTemplate, prompt_in
 from lycatra_appservice.toolkit.registry import AnyTool, Registry
 
 _OURS = "Lycatra itself"
@@ -72,7 +74,11 @@ class _Search:
     def __init__(self, shipped: Registry) -> None:
         self._namespaces = list(shipped.namespaces)
         self._tools = {each.name: list(shipped.tools_of(each.name)) for each in self._namespaces}
-        self._whose = {tool.name: _OURS for tool in shipped.tools}
+        self._prompts = {
+            each.name: list(shipped.prompts_of(each.name)) for each in self._namespaces
+        }
+        names = [*(t.name for t in shipped.tools), *(p.name for p in shipped.prompts)]
+        self._whose = dict.fromkeys(names, _OURS)
         self._whose_namespace = {each.name: _OURS for each in self._namespaces}
         self._problems: list[Problem] = []
         self._disabled: set[str] = set()
@@ -82,7 +88,7 @@ class _Search:
         """All of it."""
         own = _not_ours(self._whose_namespace)
         return FoundTools(
-            registry=Registry(self._namespaces, self._tools),
+            registry=Registry(self._namespaces, self._tools, self._prompts),
             problems=tuple(self._problems),
             origins=MappingProxyType(_not_ours(self._whose)),
             namespace_origins=MappingProxyType(own),
@@ -123,7 +129,7 @@ class _Search:
             return
         self._namespaces.append(namespace)
         self._whose_namespace[name] = source.label
-        self._tools[name] = []
+        self._tools[name], self._prompts[name] = [], []
         for file in source.tool_files(name):
             self._add_tool(source, name, file)
 
@@ -150,35 +156,45 @@ class _Search:
 
     def _add_tool(self, source: Source, namespace: str, file: Path) -> None:
         try:
-            tool = self._tool(source, namespace, file)
+            found = self._tool_or_prompt(source, namespace, file)
         except LycatraError as error:
             self._problems.append(
                 Problem(where=str(file), reason=str(error), namespace=namespace, tool=file.stem)
             )
             return
-        self._tools[namespace].append(tool)
-        self._whose[tool.name] = source.label
+        if isinstance(found, PromptTemplate):
+            self._prompts[namespace].append(found)
+        else:
+            self._tools[namespace].append(found)
+        self._whose[found.name] = source.label
 
-    def _tool(self, source: Source, namespace: str, file: Path) -> AnyTool:
-        """The tool of a file. Raises LycatraError with all that is wrong with it."""
+    def _tool_or_prompt(
+        self, source: Source, namespace: str, file: Path
+    ) -> AnyTool | PromptTemplate:
+        """What a file declares. Raises LycatraError with all that is wrong with it."""
         if problem := letters_problem(file.stem):
             raise _BrokenError(problem)
-        tool = tool_in(source.load(namespace, file.stem))
-        if tool is None:
+        module = source.load(namespace, file.stem)
+        found = prompt_in(module) or tool_in(module)
+        if found is None:
             raise _BrokenError(
-                "there is no TOOL = Tool(…); a helper's file name begins with an underscore"
+                "there is no TOOL = Tool(…) and no PROMPT = PromptTemplate(…); "
+                "a helper's file name begins with an underscore"
             )
         with foreign_code(file, source.folder):
             # Asked inside: a declaration may be anything, and its arguments are code.
-            problems = list(self._faults(tool, file))
+            problems = list(self._faults(found, file))
         if problems:
             raise _BrokenError("; ".join(problems))
-        return tool
+        return found
 
-    def _faults(self, tool: AnyTool, file: Path) -> Iterator[str]:
-        yield from tool_problems(tool, file.stem)
-        if tool.name in self._whose:
-            yield f"the name {tool.name!r} is taken by a tool of {self._whose[tool.name]}"
+    def _faults(self, found: AnyTool | PromptTemplate, file: Path) -> Iterator[str]:
+        if isinstance(found, PromptTemplate):
+            yield from prompt_problems(found, file.stem)
+        else:
+            yield from tool_problems(found, file.stem)
+        if found.name in self._whose:
+            yield f"the name {found.name!r} is taken by a tool of {self._whose[found.name]}"
 
 
 def _not_ours(whose: dict[str, str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
-from lycatra_appservice.chat.commands import UnclearArguments, UnknownCommand
+from lycatra_appservice.chat.commands import UnclearArguments, UnclearQuestion, UnknownCommand
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.ignored import Ignored
 from lycatra_appservice.chat.language import Tongue
@@ -271,8 +271,8 @@ def _commands(route: RunTool | RunTools) -> str:
     return f"run {', '.join(written)}"
 
 
-def _problem(problem: UnknownCommand | UnclearArguments) -> str:
-    if isinstance(problem, UnclearArguments):
+def _problem(problem: UnknownCommand | UnclearArguments | UnclearQuestion) -> str:
+    if isinstance(problem, UnclearArguments | UnclearQuestion):
         return "cannot be read"
     return f"unknown, near {problem.suggestions[0]}" if problem.suggestions else "unknown"
 

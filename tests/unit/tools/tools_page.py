@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lycatra_appservice.cli.tool.words import arguments_of
-from lycatra_appservice.toolkit.base import Effect, Namespace, NoSettings
+from lycatra_appservice.toolkit.base import Effect, Namespace, NoSettings, PromptTemplate
 from lycatra_appservice.toolkit.discovery import discover
 from lycatra_appservice.toolkit.registry import AnyTool
 from lycatra_appservice.toolkit.reserved import RESERVED
@@ -35,6 +35,8 @@ def tools_page(answers: Mapping[str, Sequence[Answered]]) -> str:
         lines += _namespace(namespace)
         for tool in discover().tools_of(namespace.name):
             lines += _tool(tool, namespace, answers.get(tool.name, ()))
+        for prompt in discover().prompts_of(namespace.name):
+            lines += _prompt(prompt)
     return "\n".join(lines)
 
 
@@ -91,6 +93,17 @@ def _tool(tool: AnyTool, namespace: Namespace, answers: Sequence[Answered]) -> I
         yield f"For example `!{tool.example}`. It is run when somebody who may has approved it.\n"
         return
     yield from _examples(SHOWN[tool.name].config, namespace, answers)
+
+
+def _prompt(prompt: PromptTemplate) -> Iterator[str]:
+    yield f"### `!{prompt.name.replace('_', ' ')}`, a ready-made question\n"
+    yield f"{prompt.summary} The language model answers it, in its own words.\n"
+    if prompt.arguments:
+        yield "| argument | |\n|---|---|"
+        for each in prompt.arguments:
+            name = each.name if each.required else f"[{each.name}]"
+            yield f"| `{name}` | {_cell(each.description)} |"
+        yield ""
 
 
 def _examples(config: str, namespace: Namespace, answers: Sequence[Answered]) -> Iterator[str]:

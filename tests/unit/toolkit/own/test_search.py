@@ -107,7 +107,11 @@ BROKEN_TOOLS = [
     ("from ._no_help import x", "line 1: there is no _no_help.py"),
     ("\n\n1 / 0", "line 3: ZeroDivisionError: division by zero"),
     ("raise SystemExit('bye')", "line 1: SystemExit: bye"),
-    ("X = 1", "there is no TOOL = Tool(…); a helper's file name begins with an underscore"),
+    (
+        "X = 1",
+        "there is no TOOL = Tool(…) and no PROMPT = PromptTemplate(…); "
+        "a helper's file name begins with an underscore",
+    ),
     ("TOOL = 'Tool'", "there is no TOOL = Tool(…)"),
     (tool("stir_pan"), "the tool is called 'stir_pan', the file 'stir_pot'"),
     (tool("stir_pot", summary="Short."), "the summary has 6 characters; it needs 40 to 600"),
