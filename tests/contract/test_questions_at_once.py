@@ -13,12 +13,15 @@ from aiohttp import web
 
 from lycatra_appservice.agent.model_wait import Limit
 from lycatra_appservice.agent.prompt import without_context
+from lycatra_appservice.chat.draft import DraftTiming
 from lycatra_appservice.model import JSON, EventID, RoomID, UserID
+from tests.support.drafting import AT_ONCE, is_nothing_live, reads, stands
 from tests.support.model_server import Asked, ModelServer, model_server, says
 from tests.support.model_slots import RecordingHearer
 from tests.support.scene import (
     EVERYBODY,
     MAIN,
+    NO_DRAFTS,
     OTHER,
     PERSON,
     ROOM,
@@ -107,7 +110,12 @@ class Site:
 
 @asynccontextmanager
 async def open_site(
-    folder: Path, url: str, *, patience: timedelta = PATIENCE, **limits: int
+    folder: Path,
+    url: str,
+    *,
+    patience: timedelta = PATIENCE,
+    drafts: DraftTiming = NO_DRAFTS,
+    **limits: int,
 ) -> AsyncIterator[Site]:
     """Two replicas on Postgres, one on SQLite; none of them works yet."""
     async with AsyncExitStack() as stack:
@@ -121,6 +129,7 @@ async def open_site(
                 database_url=url,
                 models=models,
                 patience=patience,
+                drafts=drafts,
                 owner=owner,
                 beside=scenes[0] if scenes else None,
             )
@@ -357,6 +366,24 @@ async def test_who_waits_for_the_model_does_not_run_out_of_time(
             await ending
 
         assert site.answers() == ["answer to think"]
+
+
+async def test_who_waits_reads_their_place_and_then_the_answer_in_the_same_message(
+    tmp_path: Path, database_url: str
+) -> None:
+    async with open_site(tmp_path, database_url, max_concurrency=1, drafts=AT_ONCE) as site:
+        scene = site.first
+        scene.seat(PERSON, MAIN)
+        site.model.will_answer(1)
+        site.model.open()
+        async with at_work(scene):
+            async with held_by_somebody(scene):
+                await scene.push(scene.message("think"))
+                await reads(scene, "1 ahead of you")
+            await until_ended(scene.database)
+
+        assert stands(scene) == ["answer to think"]
+        assert is_nothing_live(scene)
 
 
 async def test_a_place_that_no_notification_told_of_is_found_by_the_beat(
