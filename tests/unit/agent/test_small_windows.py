@@ -91,8 +91,8 @@ def offered_in(asked: Asked) -> list[str]:
 
 
 def fixed_tokens(asked: Asked) -> float:
-    system = asked.messages[0]["content"]
-    return len(system + json.dumps(asked.body.get("tools", []))) / CHARS_A_TOKEN
+    rules = asked.messages[0]["content"] + asked.context
+    return len(rules + json.dumps(asked.body.get("tools", []))) / CHARS_A_TOKEN
 
 
 async def test_a_window_that_holds_all_is_offered_all_at_once(

@@ -1,9 +1,10 @@
 """The model goes away while its draft is read: what people are left with."""
 
+import asyncio
 from pathlib import Path
 
 from tests.support.drafting import AT_ONCE, is_nothing_live, reads, shown, stands
-from tests.support.model_server import ModelServer, calls, refuses
+from tests.support.model_server import ModelServer, calls, delta, refuses, writes
 from tests.support.scene import EVERYBODY, MAIN, UPDATES, open_scene
 from tests.unit.chat.test_draft import Slow
 
@@ -45,4 +46,25 @@ async def test_what_is_said_instead_of_an_answer_stands_in_the_place_of_its_draf
         assert "Without it you can use" in instead
         assert "Read slowly" not in instead
         assert {each.sender for each in shown(scene)} == {MAIN}
+        assert is_nothing_live(scene)
+
+
+async def test_words_that_were_read_stay_above_the_reason_why_no_more_came(
+    tmp_path: Path, model: ModelServer
+) -> None:
+    was_read = asyncio.Event()
+    call = {"index": 0, "id": "a", "function": {"name": "list_updates", "arguments": "{"}}
+    model.will(
+        writes(delta(content="Let me see. "), was_read, delta(tool_calls=[call]), end="cut")
+    )
+    async with open_scene(tmp_path, model_url=model.base_url, drafts=AT_ONCE) as scene:
+        scene.seat(*EVERYBODY)
+        asking = asyncio.create_task(scene.ask("lycatra: please write a poem"))
+        await reads(scene, "Let me see.")
+        was_read.set()
+        await asking
+
+        [said] = stands(scene)
+        assert said.startswith("Let me see.")
+        assert "I lost the connection" in said
         assert is_nothing_live(scene)
