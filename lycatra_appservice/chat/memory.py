@@ -1,10 +1,15 @@
 """What of a conversation a person's question may use: nothing above his own rights. Pure."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from lycatra_appservice.agent.messages import AssistantMessage, Message, UserMessage
+from lycatra_appservice.agent.messages import (
+    AssistantMessage,
+    AttachedKind,
+    Message,
+    UserMessage,
+)
 from lycatra_appservice.model import UserID
 
 SURROUNDINGS: Final = "0:surroundings"  # the step that journals what a question may use
@@ -49,7 +54,8 @@ def recall(
     """Choose from the turns of a conversation, oldest first.
 
     `is_alone`: nobody but the person will read the answer. Of what rests on tools that the person
-    may not use, only the question stays, which stood in the room.
+    may not use, only the question stays, which stood in the room: without what it quotes, which
+    may be a result of those tools.
     """
     messages: list[Message] = []
     rests_on: set[str] = set()
@@ -78,4 +84,14 @@ def called_in(messages: Sequence[Message]) -> frozenset[str]:
 
 def _without_answer(turn: Remembered) -> Sequence[Message]:
     asked = [message for message in turn.messages if isinstance(message, UserMessage)]
-    return [*asked[:1], AssistantMessage(text=_LEFT_OUT)] if asked else []
+    if not asked:
+        return []
+    return [_without_quotes(asked[0]), AssistantMessage(text=_LEFT_OUT)]
+
+
+def _without_quotes(message: UserMessage) -> UserMessage:
+    attached = tuple(
+        replace(each, text="") if each.kind is AttachedKind.QUOTE else each
+        for each in message.attached
+    )
+    return replace(message, attached=attached)
