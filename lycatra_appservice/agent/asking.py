@@ -8,6 +8,7 @@ from datetime import timedelta
 from math import ceil
 from typing import TypeAlias
 
+from lycatra_appservice.agent.attached import images_of, without_images
 from lycatra_appservice.agent.backend import (
     LONGEST_WAIT,
     Backend,
@@ -18,6 +19,7 @@ from lycatra_appservice.agent.backend import (
     ToolChoice,
     ToolSpec,
 )
+from lycatra_appservice.agent.lengths import CHARS_PER_TOKEN
 from lycatra_appservice.agent.messages import (
     AssistantMessage,
     Message,
@@ -29,7 +31,7 @@ from lycatra_appservice.agent.messages import (
 from lycatra_appservice.agent.ports import HearerPort, SlotsPort
 from lycatra_appservice.agent.silent_cut import Counted, CutWatch, SilentCut
 from lycatra_appservice.agent.specs import chars_of_tools
-from lycatra_appservice.agent.trimming import CHARS_PER_TOKEN, chars_of, fitted
+from lycatra_appservice.agent.trimming import Fitted, chars_of, fitted
 from lycatra_appservice.agent.watching import UNWATCHED, AgentWatch
 from lycatra_appservice.model import UserID
 
@@ -113,6 +115,7 @@ class Asker:
         self._was_asked = False
         self._share = 1.0  # of the window's budget, which may turn out to be smaller
         self._before: tuple[Prompt, Counted] | None = None  # the last prompt as it was sent
+        self._shows_pictures = True  # until they are what does not fit
 
     @property
     def window(self) -> Window:
@@ -123,6 +126,7 @@ class Asker:
     async def ask(self, plan: Plan) -> ModelAnswer:
         """One answer to a prompt, of which old messages are left out if there are too many.
 
+        Pictures are left out where nothing else can be: what one costs differs widely.
         A lost connection in the middle of a text gives what had come. Raises ModelError.
         """
         prompt = plan(self.window)
@@ -130,8 +134,12 @@ class Asker:
             return await self._ask_whole(prompt, plan)
         except ContextOverflowError as overflow:
             logger.warning("model_context_overflow", extra={"model": self._backend.name})
+            sent = chars_of(self._fit(prompt).messages)
             smaller = self._make_room(prompt, overflow)
-            answer = await self._ask_whole(plan(self.window), plan)
+            again = plan(self.window)
+            if chars_of(self._fit(again).messages) >= sent:
+                self._shows_pictures = False
+            answer = await self._ask_whole(again, plan)
             return replace(answer, smaller=answer.smaller or smaller)
 
     def _make_room(self, prompt: Prompt, overflow: ContextOverflowError) -> SmallerWindow | None:
@@ -160,18 +168,27 @@ class Asker:
         return replace(again, usage=paid, smaller=None if cut else smaller)
 
     async def _ask_fitted(self, prompt: Prompt) -> tuple[ModelAnswer, SilentCut | None]:
-        budget = int(self._share * self.window.budget_chars(prompt.tools))
-        fit = fitted(prompt.messages, budget)
+        fit = self._fit(prompt)
         if fit.forgot or chars_of(fit.messages) < chars_of(prompt.messages):
             self._behalf.watch.observer.prompt_trimmed("turns" if fit.forgot else "results")
         asked = replace(prompt, messages=fit.messages)
+        if not self._shows_pictures:
+            asked = replace(asked, messages=without_images(asked.messages))
         answer = await self._ask_again(asked)
+        if answer.blind:  # the server was not sent what we had counted
+            asked = replace(asked, messages=without_images(asked.messages))
+        if not self._shows_pictures and images_of(prompt.messages):
+            answer = replace(answer, blind=True)
         cut = self._watch.look(asked.tokens, answer.usage, self._counted_before(asked))
         if answer.usage is None:
             return replace(answer, forgot=fit.forgot, usage=_estimated(asked, answer)), cut
         counted = Counted(estimated=asked.tokens, counted=answer.usage.prompt)
         self._before = (asked, counted)
         return replace(answer, forgot=fit.forgot), cut
+
+    def _fit(self, prompt: Prompt) -> Fitted:
+        budget = self._share * self.window.budget_chars(prompt.tools)
+        return fitted(prompt.messages, int(budget))
 
     def _counted_before(self, prompt: Prompt) -> Counted | None:
         """The count of the last prompt, if this one begins with it."""

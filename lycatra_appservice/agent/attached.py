@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Final, assert_never
 
 from lycatra_appservice.agent.accumulator import storable
-from lycatra_appservice.agent.messages import Attached, AttachedKind, UserMessage
+from lycatra_appservice.agent.lengths import beginning, size_of
+from lycatra_appservice.agent.messages import Attached, AttachedKind, Message, UserMessage
 from lycatra_appservice.model import JSON
 
 # What one picture costs in a prompt, about: from 85 tokens to more than a thousand.
@@ -50,10 +51,28 @@ def images_of(messages: Sequence[object]) -> list[str]:
     ]
 
 
+def without_images(messages: Sequence[Message]) -> list[Message]:
+    """The messages as a model reads them that is not shown their pictures."""
+    return [
+        replace(each, attached=tuple(replace(one, image=None) for one in each.attached))
+        if isinstance(each, UserMessage) and each.attached
+        else each
+        for each in messages
+    ]
+
+
+def quoted(name: str, most_chars: int) -> str:
+    """A name that somebody chose, bounded and on one line, recognisable as a quotation."""
+    return json.dumps(_unmarked(" ".join(name.split())[:most_chars]), ensure_ascii=False)
+
+
 def attached_chars(message: UserMessage) -> int:
     """What goes with the words, in characters."""
     return sum(
-        _AROUND_CHARS + len(each.name) + len(each.text) + (IMAGE_CHARS if each.image else 0)
+        _AROUND_CHARS
+        + size_of(each.name)
+        + size_of(each.text)
+        + (IMAGE_CHARS if each.image else 0)
         for each in message.attached
     )
 
@@ -67,18 +86,20 @@ def stubbed(message: UserMessage) -> UserMessage:
 def clipped(message: UserMessage, max_chars: int) -> UserMessage:
     """The message with the texts that go with it cut to a fair share of so many characters."""
     texts = [each for each in message.attached if each.text]
-    if not texts or sum(len(each.text) for each in texts) <= max_chars:
+    if not texts or sum(size_of(each.text) for each in texts) <= max_chars:
         return message
-    share = max(max_chars // len(texts) - len(_SHORTENED), 0)
+    share = max(max_chars // len(texts) - size_of(_SHORTENED), 0)
     cut = tuple(
-        replace(each, text=each.text[:share] + _SHORTENED) if len(each.text) > share else each
+        replace(each, text=beginning(each.text, share) + _SHORTENED)
+        if size_of(each.text) > share
+        else each
         for each in message.attached
     )
     return replace(message, attached=cut)
 
 
 def _marked(attached: Attached, *, images: bool) -> str:
-    name = json.dumps(" ".join(attached.name.split())[:_NAME_CHARS], ensure_ascii=False)
+    name = quoted(attached.name, _NAME_CHARS)
     match attached.kind:
         case AttachedKind.IMAGE:
             seen = "" if images and attached.image else ", which is not shown to you"
@@ -91,6 +112,9 @@ def _marked(attached: Attached, *, images: bool) -> str:
             assert_never(attached.kind)
     if not attached.text:
         return f"[{what} {name}, left out here]"
-    # The same to a reader, and no end of the data.
-    text = _LIKE_A_MARK.sub("<\\\\", storable(attached.text))
-    return f"<{tag} {mark}={name}>\n{text}\n</{tag}>"
+    return f"<{tag} {mark}={name}>\n{_unmarked(attached.text)}\n</{tag}>"
+
+
+def _unmarked(text: str) -> str:
+    """The same to a reader, and no beginning or end of any data."""
+    return _LIKE_A_MARK.sub("<\\\\", storable(text))

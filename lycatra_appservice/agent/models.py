@@ -38,12 +38,14 @@ class OfferedModel:
 class ModelWish:
     """What a question asks of the model: by the room that it was asked in, and whom.
 
-    A `name` that is not offered any more wishes for nothing.
+    A `name` that is not offered any more wishes for nothing. `pictures`: there are some to be
+    looked at.
     """
 
     name: str | None = None
     namespace: str | None = None
     local_only: bool = False
+    pictures: bool = False
 
 
 class FallbackObserver(Protocol):
@@ -77,7 +79,11 @@ class Models:
             raise NoLocalModelError("no model is local")
         return sorted(
             usable,
-            key=lambda model: (model.name != wish.name, wish.namespace not in model.namespaces),
+            key=lambda model: (
+                model.name != wish.name,
+                wish.pictures and not model.images,
+                wish.namespace not in model.namespaces,
+            ),
         )
 
     def can_see(self, wish: ModelWish) -> bool:

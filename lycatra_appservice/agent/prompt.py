@@ -5,7 +5,6 @@ before, so that servers can keep it cached. What differs from turn to turn stand
 beside the question.
 """
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from lycatra_appservice.agent.attached import quoted
 from lycatra_appservice.agent.messages import Attached, Message, SystemMessage, UserMessage
 from lycatra_appservice.model import UserID
 
@@ -167,5 +167,4 @@ def _place(question: Question) -> str:
 
 
 def _quoted(name: str) -> str:
-    """A name that somebody chose, bounded and on one line, recognisable as a quotation."""
-    return json.dumps(" ".join(name.split())[:_NAME_CHARS], ensure_ascii=False)
+    return quoted(name, _NAME_CHARS)

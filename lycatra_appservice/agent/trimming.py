@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from lycatra_appservice.agent.attached import attached_chars, clipped, stubbed
+from lycatra_appservice.agent.lengths import beginning, size_of
 from lycatra_appservice.agent.messages import (
     AssistantMessage,
     Message,
@@ -12,10 +13,6 @@ from lycatra_appservice.agent.messages import (
     ToolMessage,
     UserMessage,
 )
-
-# Of English prose and JSON. Other scripts need more tokens a letter, about as they need more
-# bytes, so a length in characters means bytes here.
-CHARS_PER_TOKEN = 3.5
 
 _MESSAGE_CHARS = 16  # what a server's template adds to each message, about
 _STUB = "(an earlier result, left out to save space; call the tool again if it is needed)"
@@ -139,18 +136,6 @@ def _chars(message: Message) -> int:
     if isinstance(message, UserMessage):
         size += attached_chars(message)
     return size
-
-
-def size_of(text: str) -> int:
-    """The length of a text for our counting."""
-    return len(text) if text.isascii() else len(text.encode(errors="replace"))
-
-
-def beginning(text: str, max_chars: int) -> str:
-    """As much of a text as has this length."""
-    if text.isascii():
-        return text[:max_chars]
-    return text.encode(errors="replace")[:max_chars].decode(errors="ignore")
 
 
 def _flat(turns: Sequence[Sequence[Message]]) -> list[Message]:

@@ -122,6 +122,7 @@ class Answering:
         wanted = Wanted(context=settings.context, pictures=pictures)
         before = await self._gathering.of(toolbox, turn, inbound, room, wanted)
         attached, unseen = await self._shown(before, room, pictures=pictures)
+        wish = replace(wish, pictures=any(each.image for each in attached))
         offered = {tool.name for tool in toolbox.tools()}
         # Nobody hears what a journal replays: a call of any tool of the asker's may be in it.
         if before.is_private or (turn.has_journal and toolbox.has_private(offered)):

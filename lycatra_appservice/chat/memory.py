@@ -50,7 +50,8 @@ def recall(
     """Choose from the turns of a conversation, oldest first.
 
     `is_alone`: nobody but the person will read the answer. Of what rests on tools that the person
-    may not use, only the question stays, which stood in the room.
+    may not use, only the question stays, which stood in the room: without what it quotes, which
+    may be a result of those tools.
     """
     messages: list[Message] = []
     rests_on: set[str] = set()

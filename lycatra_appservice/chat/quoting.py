@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from lycatra_appservice.agent.messages import Attached, AttachedKind
-from lycatra_appservice.chat.asking import is_message, present_content
+from lycatra_appservice.chat.asking import is_message, is_redacted, present_content
 from lycatra_appservice.chat.originals import Originals
 from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.matrix.client import MatrixClient
@@ -79,14 +79,24 @@ class Quoting:
         self, ours: OurMessage, event_id: EventID, toolbox: Toolbox, inbound: Inbound
     ) -> Quoted:
         """A command's output, for example: it rests on its tool, like everything said of it."""
-        words = text(ours.content.get("body"))
         tools = frozenset(await self._tools_of(ours.turn.trigger_id))
         may_use = ours.room_id == inbound.room_id and toolbox.may_use_all(tools)
         if may_use and toolbox.has_private(tools):
             may_use = await self._private.is_alone(inbound.sender, inbound.room_id)
-        if not words or not may_use:
+        words = await self._present_words(ours, event_id) if may_use else ""
+        if not words:
             return _left_out(event_id, ours.sender)
         return Quoted(attached=_quote(event_id, ours.sender, words), rests_on=tools)
+
+    async def _present_words(self, ours: OurMessage, event_id: EventID) -> str:
+        """As it reads by now: a draft has grown, and other turns end what a turn has begun."""
+        if not ours.content:
+            return ""
+        event = await self._originals.fetch(ours.room_id, event_id)
+        if event is None or not is_message(event):
+            is_gone = event is not None and is_redacted(event)
+            return "" if is_gone else text(ours.content.get("body"))
+        return text(present_content(event).get("body"))
 
     async def _may_see(self, person: UserID, event: Mapping[str, JSON], room: RoomView) -> bool:
         """Whether the person can read it: is in the room, and was by then where that counts."""

@@ -214,6 +214,7 @@ def _with_pictures(found: Surroundings, *, is_reply: bool) -> Surroundings:
     latest = found.now - _STILL_SHOWN
     attached: list[Attached] = []
     again: list[Attached] = []
+    seen: set[str | None] = set()  # a picture that came alone is also its question's
     for back, message in enumerate(reversed(asked[-_LOOKED_BACK:])):
         is_replied_to = is_reply and back == 0
         pictures = [
@@ -221,8 +222,10 @@ def _with_pictures(found: Surroundings, *, is_reply: bool) -> Surroundings:
             for each in message.attached
             if each.kind is AttachedKind.IMAGE
             and each.mxc
+            and each.event_id not in seen
             and (is_replied_to or each.at_ms >= latest.timestamp() * 1000)
         ]
+        seen |= {each.event_id for each in pictures}
         goes_with_it = is_replied_to or (not message.text and not again)
         if goes_with_it:
             attached = [*pictures, *attached]

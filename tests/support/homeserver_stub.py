@@ -134,6 +134,12 @@ class HomeserverStub:
         self.rooms[room_id].events.append({**event, "event_id": event_id, "room_id": room_id})
         return event_id
 
+    def add_media(self, data: bytes) -> str:
+        """What somebody has uploaded; returns its mxc."""
+        mxc = f"mxc://{SERVER_NAME}/media{self.new_id()}"
+        self.media[mxc] = ("", data)
+        return mxc
+
     def fail(self, failure: Failure) -> Failure:
         """Let the next fitting requests fail; returns the failure, to look at its `times`."""
         self.failures.append(failure)
@@ -192,6 +198,9 @@ class _Routes:
                 ),
                 web.post(f"{media}/v1/create", self._create_media),
                 web.put(f"{media}/v3/upload/{{server}}/{{media}}", self._fill_media),
+                web.get(
+                    "/_matrix/client/v1/media/download/{server}/{media}", self._download_media
+                ),
             ]
         )
         return app
@@ -426,8 +435,9 @@ class _Routes:
         return web.json_response({"chunk": chunk, **more})
 
     async def _event(self, request: web.Request) -> web.Response:
-        events = {event["event_id"]: event for event in self._room(request, "join").events}
-        return web.json_response(_found(events, request.match_info["event"]))
+        room = self._room(request, "join")
+        events = {event["event_id"]: event for event in room.events}
+        return web.json_response(_with_edit(_found(events, request.match_info["event"]), room))
 
     # Media
 
@@ -452,6 +462,11 @@ class _Routes:
             raise RefusedError(409, "M_CANNOT_OVERWRITE_MEDIA")
         self._stub.media[mxc] = (owner, await request.read())
         return web.json_response({})
+
+    async def _download_media(self, request: web.Request) -> web.Response:
+        mxc = f"mxc://{request.match_info['server']}/{request.match_info['media']}"
+        _, data = _found(self._stub.media, mxc)
+        return web.Response(body=data, content_type="application/octet-stream")
 
     def _room(self, request: web.Request, *memberships: str) -> Room:
         room_id, user = request.match_info["room"], request.query["user_id"]
@@ -478,6 +493,21 @@ def _as_seen(
     user, device, txn_id = room.sent_by.get(event["event_id"], ("", None, ""))
     mine = device is not None and (user, device) == (query["user_id"], query.get("device_id"))
     return {**event, "unsigned": {"transaction_id": txn_id} if mine else {}}
+
+
+def _with_edit(event: Mapping[str, JSON], room: Room) -> Mapping[str, JSON]:
+    """Beside an event stands the last edit of it by its own sender."""
+    replaced = {"rel_type": "m.replace", "event_id": event["event_id"]}
+    edits = [
+        each
+        for each in room.events
+        if each["sender"] == event["sender"]
+        and replaced.items() <= (each["content"].get("m.relates_to") or {}).items()
+    ]
+    if not edits or not event["content"]:
+        return event
+    unsigned = {"m.relations": {"m.replace": edits[-1]}, **event.get("unsigned", {})}
+    return {**event, "unsigned": unsigned}
 
 
 @asynccontextmanager

@@ -10,9 +10,17 @@ import pytest
 from lycatra_appservice.agent.asking import Window
 from lycatra_appservice.agent.backend import Backend, ModelQueueFullError, ModelRefusedError
 from lycatra_appservice.agent.loop import Agent, Models
-from lycatra_appservice.agent.messages import AssistantMessage, Message, Usage, UserMessage
+from lycatra_appservice.agent.messages import (
+    AssistantMessage,
+    Attached,
+    AttachedKind,
+    Message,
+    Usage,
+    UserMessage,
+)
 from lycatra_appservice.agent.models import ModelWish, OfferedModel
 from lycatra_appservice.agent.ports import HearerPort
+from lycatra_appservice.agent.prompt import Question
 from lycatra_appservice.agent.silent_cut import CutWatch, SilentCut
 from lycatra_appservice.model import UserID
 from tests.support.model_server import (
@@ -26,7 +34,8 @@ from tests.unit.agent.conftest import OpenBackend
 from tests.unit.agent.support import Journal, Toolbox, question
 
 OVERFLOW = refuses(400, {"message": "x", "code": "context_length_exceeded"})
-LONG: list[Message] = [UserMessage(text="x" * 9000), AssistantMessage(text="I see.")]
+ANSWER = AssistantMessage(text="I see.")
+LONG: list[Message] = [UserMessage(text="x" * 9000), ANSWER]
 
 
 class Counting:
@@ -212,3 +221,72 @@ def test_the_operator_is_told_once_with_the_line_to_change_and_each_one_counts(
     [logged] = caplog.records
     assert logged.__dict__["change"].startswith("models.home.context_window: 4096")
     assert counting.cuts == ["home"] * 3
+
+
+def with_pictures(*data: str) -> Question:
+    attached = tuple(
+        Attached(kind=AttachedKind.IMAGE, name="cat.png", image=f"data:image/png;base64,{each}")
+        for each in data
+    )
+    return replace(question("What is this?"), attached=attached)
+
+
+async def test_pictures_go_to_the_first_model_that_looks_at_them(
+    server: ModelServer, backend_with: OpenBackend
+) -> None:
+    async with model_server() as second:
+        seeing = backend_with(base_url=second.base_url, images=True)
+        models = Models(
+            [
+                offered("blind", backend_with()),
+                replace(offered("seeing", seeing), images=True),
+            ]
+        )
+        second.will(says("A cat."))
+        given = await Agent(models).answer(
+            with_pictures("QUJD"), Toolbox(), Journal(), ModelWish(pictures=True)
+        )
+    assert (given.said, given.blind) == ("A cat.", False)
+    assert "QUJD" in str(second.asked[0].body)
+
+
+async def test_pictures_that_were_not_sent_are_not_counted_against_the_server(
+    server: ModelServer, backend_with: OpenBackend
+) -> None:
+    counting = Counting()
+    model = replace(
+        offered("home", backend_with(images=True), 100_000),
+        watch=CutWatch("models.home", counting),
+    )
+    told = replace(with_pictures(*"ABC"), history=[UserMessage(text="x " * 700), ANSWER])
+    server.will(
+        refuses(400, {"message": "image_url is not supported by this model"}),
+        says("I see nothing.", prompt_tokens=1100),
+    )
+    given = await Agent(Models([model])).answer(told, Toolbox(), Journal())
+    assert (given.said, given.blind) == ("I see nothing.", True)
+    assert counting.cuts == []
+
+
+async def test_where_nothing_else_can_go_a_picture_that_does_not_fit_goes(
+    server: ModelServer, backend_with: OpenBackend
+) -> None:
+    model = offered("home", backend_with(images=True), 4096)
+    server.will(OVERFLOW, says("I was shown none."))
+    given = await Agent(Models([model])).answer(with_pictures("QUJD"), Toolbox(), Journal())
+    assert (given.said, given.blind) == ("I was shown none.", True)
+    first, second = (str(asked.body) for asked in server.asked)
+    assert "QUJD" in first
+    assert "QUJD" not in second
+    assert "not shown to you" in second
+
+
+async def test_a_picture_stays_while_older_talk_can_go(
+    server: ModelServer, backend_with: OpenBackend
+) -> None:
+    model = offered("home", backend_with(images=True), 8192)
+    server.will(OVERFLOW, says("A cat."))
+    asked = replace(with_pictures("QUJD"), history=LONG)
+    given = await Agent(Models([model])).answer(asked, Toolbox(), Journal())
+    assert (given.said, given.blind, given.forgot) == ("A cat.", False, True)
+    assert "QUJD" in str(server.asked[1].body)

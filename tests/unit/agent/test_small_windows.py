@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from lycatra_appservice.agent.chat_completions import ChatCompletionsBackend
 from lycatra_appservice.agent.loop import Agent, AgentAnswer, Models
 from lycatra_appservice.agent.messages import (
     AssistantMessage,
+    Attached,
+    AttachedKind,
     Message,
     ToolCall,
     ToolMessage,
@@ -37,6 +40,7 @@ from tests.unit.agent.support import ASKER, Journal, ManyTools, question
 TOKENS = 4096
 SMALL = Window(context_tokens=TOKENS)
 CHARS_A_TOKEN = 3.5
+TALK: list[Message] = [UserMessage(text="hello"), AssistantMessage(text="Hello.")]
 CHOOSER = "choose_namespaces"
 UPDATES = calls((CHOOSER, '{"names": ["updates"]}'))
 FORGE = calls((CHOOSER, '{"names": ["forge"]}'))
@@ -296,6 +300,27 @@ async def test_what_is_only_sorted_is_sent_in_few_words(
     assert [each["role"] for each in sorted_by] == ["system", "user", "assistant", "user"]
     assert sum(len(each["content"]) for each in sorted_by[1:]) < 400
     assert "And the shop?" in sorted_by[1]["content"]
+
+
+@pytest.mark.parametrize("text", ["What does it mean?", ""])
+async def test_who_chooses_reads_what_the_question_quotes_in_short(
+    server: ModelServer, agent: Agent, toolbox: ManyTools, text: str
+) -> None:
+    quote = Attached(
+        kind=AttachedKind.QUOTE, name="@other:example.org", text="A new release. " * 300
+    )
+    picture = Attached(kind=AttachedKind.IMAGE, name="a.png", image="data:image/png;base64,QUJD")
+    asked = replace(question(text, history=TALK), attached=[quote, picture])
+    server.will(UPDATES, says("Version 2.3 is out."))
+
+    await agent.answer(asked, toolbox, Journal())
+
+    last = server.asked[0].messages[-1]
+    assert last["role"] == "user"
+    assert last["content"].startswith('<quoted by="@other:example.org">\nA new release.')
+    assert last["content"].endswith(text)
+    assert len(last["content"]) < 1300
+    assert "QUJD" not in str(server.asked[0].body)
 
 
 async def test_a_smaller_model_that_takes_over_chooses_for_itself(

@@ -1,8 +1,12 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lycatra_appservice.agent.attached import told
 from lycatra_appservice.agent.messages import (
     AssistantMessage,
+    Attached,
+    AttachedKind,
     Message,
     SystemMessage,
     ToolCall,
@@ -48,6 +52,17 @@ def test_the_oldest_turns_go_whole() -> None:
     fit = fitted(messages, chars_of(messages) - 10)
     assert fit.forgot
     assert fit.messages == [SYSTEM, *turn(2), QUESTION]
+
+
+@pytest.mark.parametrize("letter", ["a", "я", "漢"])  # the last takes three bytes
+def test_what_goes_with_a_question_is_shortened_in_every_script(letter: str) -> None:
+    file = Attached(kind=AttachedKind.FILE, name="notes.txt", text=letter * 16_000)
+    asked = UserMessage(text="what is it about?", attached=[file])
+    fit = fitted([SYSTEM, asked], 6000)
+    assert chars_of(fit.messages) <= 6000
+    [_, question] = fit.messages
+    assert isinstance(question, UserMessage)
+    assert len(told(question, images=False).encode()) <= 6000
 
 
 def test_a_turns_own_unseen_results_share_the_room() -> None:
