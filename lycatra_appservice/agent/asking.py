@@ -29,7 +29,12 @@ from lycatra_appservice.agent.messages import (
     Usage,
 )
 from lycatra_appservice.agent.ports import HearerPort, SlotsPort
-from lycatra_appservice.agent.silent_cut import Counted, CutWatch, SilentCut
+from lycatra_appservice.agent.silent_cut import (
+    Counted,
+    CutWatch,
+    SilentCut,
+    TrimmedInVainError,
+)
 from lycatra_appservice.agent.specs import chars_of_tools
 from lycatra_appservice.agent.trimming import Fitted, chars_of, fitted
 from lycatra_appservice.agent.watching import UNWATCHED, AgentWatch
@@ -132,6 +137,8 @@ class Asker:
         prompt = plan(self.window)
         try:
             return await self._ask_whole(prompt, plan)
+        except TrimmedInVainError:
+            raise
         except ContextOverflowError as overflow:
             logger.warning("model_context_overflow", extra={"model": self._backend.name})
             sent = chars_of(self._fit(prompt).messages)
@@ -157,12 +164,14 @@ class Asker:
         """An answer to all of a prompt: one to what a server has left of it is thrown away."""
         answer, cut = await self._ask_fitted(prompt)
         if cut is None:
-            return answer
+            return replace(answer, smaller=self._watch.untold())
         smaller = self._watch.learn(cut, self._configured.context_tokens)
-        if smaller is None:  # not to be believed, or known and sent no more than that
+        if smaller is None:  # not to be believed, or known
+            self._watch.refuse_what_cannot_fit(cut, self._configured.context_tokens)
             return answer
         again, cut = await self._ask_fitted(plan(self.window))
         if cut is not None:
+            self._watch.refuse_what_cannot_fit(cut, self._configured.context_tokens, smaller)
             self._watch.disbelieve(cut)
         paid = _sum(answer.usage, again.usage)
         return replace(again, usage=paid, smaller=None if cut else smaller)

@@ -8,6 +8,7 @@ import logging
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from lycatra_appservice.agent.backend import ContextOverflowError
 from lycatra_appservice.agent.messages import SmallerWindow, Usage
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,10 @@ class SilentCut:
 
     estimated_tokens: int
     counted_tokens: int
+
+
+class TrimmedInVainError(ContextOverflowError):
+    """A prompt was cut silently that is too long however much of its history is left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +60,7 @@ class CutWatch:
         self._window: int | None = None
         self._announced: int | None = None  # by the server itself, which needs no belief
         self._is_believed = True
+        self._untold: SmallerWindow | None = None
         self._told: set[str] = set()
 
     @property
@@ -102,9 +108,27 @@ class CutWatch:
         self._window = real
         return SmallerWindow(key=self._key, configured=configured, real=real)
 
+    def refuse_what_cannot_fit(
+        self, cut: SilentCut, configured: int, found: SmallerWindow | None = None
+    ) -> None:
+        """Raise TrimmedInVainError if a trimmed prompt is still longer than the window.
+
+        Then its count is no reason for disbelief, and its answer was made up without the rules.
+        What was `found` by it is told with a later answer.
+        """
+        if self._is_believed and cut.estimated_tokens > self.bounded(configured):
+            self._untold = found or self._untold
+            raise TrimmedInVainError(f"{cut.estimated_tokens} tokens, read {cut.counted_tokens}")
+
+    def untold(self) -> SmallerWindow | None:
+        """What was found out by a question that got no answer; once."""
+        found, self._untold = self._untold, None
+        return found
+
     def disbelieve(self, cut: SilentCut) -> None:
         """Forget what was learned: a prompt that must have fitted was counted as short as well."""
         self._is_believed = False
+        self._untold = None
         self._window = self._announced
         self._tell("model_counts_not_what_it_reads", cut)
 

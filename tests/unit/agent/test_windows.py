@@ -127,6 +127,27 @@ async def test_a_server_that_does_not_count_what_it_reads_is_asked_once_more_and
     assert "model_counts_not_what_it_reads" in [each.message for each in caplog.records]
 
 
+async def test_a_question_that_alone_is_more_than_the_server_reads_gets_no_invented_answer(
+    server: ModelServer, agent: Agent, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.will(
+        says("I have no rules.", prompt_tokens=4096),
+        says("Still none.", prompt_tokens=4096),
+        says("None again.", prompt_tokens=4096),
+        says("By the rules.", prompt_tokens=2200),
+    )
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            with pytest.raises(ContextOverflowError):
+                await agent.answer(question("x" * 26_000), Toolbox(), Journal())
+    answer = await ask(agent, long_talk())
+
+    # It counts what it reads: the question was too long for it, and trimming cannot help.
+    assert "model_counts_not_what_it_reads" not in [each.message for each in caplog.records]
+    assert (answer.said, list(answer.smaller)) == ("By the rules.", [SEEN])
+    assert tokens(server.asked[3]) < 0.75 * 4096
+
+
 @pytest.mark.parametrize("counted", [1, 40, 1000])
 async def test_a_count_that_is_no_window_changes_nothing(
     server: ModelServer, agent: Agent, counted: int
