@@ -193,9 +193,6 @@ class _Routes:
                 web.put(f"{room}/typing/{{user}}", self._nothing),
                 web.get(f"{room}/messages", self._messages),
                 web.get(f"{room}/event/{{event}}", self._event),
-                web.get(
-                    "/_matrix/client/v1/media/download/{server}/{media}", self._download_media
-                ),
                 web.post(f"{media}/v1/create", self._create_media),
                 web.put(f"{media}/v3/upload/{{server}}/{{media}}", self._fill_media),
                 web.get(
@@ -462,11 +459,6 @@ class _Routes:
             raise RefusedError(409, "M_CANNOT_OVERWRITE_MEDIA")
         self._stub.media[mxc] = (owner, await request.read())
         return web.json_response({})
-
-    async def _download_media(self, request: web.Request) -> web.Response:
-        mxc = f"mxc://{request.match_info['server']}/{request.match_info['media']}"
-        _, data = _found(self._stub.media, mxc)
-        return web.Response(body=data, content_type="application/octet-stream")
 
     def _room(self, request: web.Request, *memberships: str) -> Room:
         room_id, user = request.match_info["room"], request.query["user_id"]
