@@ -206,8 +206,8 @@ class Draft:
         while not self._is_over and self._edits < self._timing.most_edits - 1:
             saying = await self._next()
             rows = self._look.rows(saying)
-            if rows is None:  # too large to be shown
-                self._shown = saying
+            if rows is None:  # too large to be shown, and it was no small work to find that out
+                self._wait_for_next()
                 continue
             self._is_sending = True
             try:
