@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from time import monotonic
+from typing import Final
 
 from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.compose import Composer
@@ -30,6 +31,8 @@ from lycatra_appservice.turns.turn import Turn
 from lycatra_appservice.words.text import Text
 
 logger = logging.getLogger(__name__)
+
+_BETWEEN_LOOKS: Final = 0.1  # of a pause, after one that found nothing to show
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,6 +243,8 @@ class Draft:
             saying = await self.hearing.saying()
             if saying is not None and saying != self._shown:
                 return saying
+            # Words come faster than anybody reads, and each look at them may ask the database.
+            await asyncio.sleep(self._timing.every.total_seconds() * _BETWEEN_LOOKS)
 
     async def _until_news(self) -> None:
         try:

@@ -4,14 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
+from lycatra_appservice.chat.draft import DraftTiming
+from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.matrix.events import LIVE_MARKER
-from lycatra_appservice.model import JSON, LaneKind, RoomID
+from lycatra_appservice.model import JSON, LaneKind, RoomID, UserID
 from lycatra_appservice.toolkit.base import Audience, ToolContext, ToolResult
 from lycatra_appservice.toolkit.registry import AnyTool
 from tests.support.approving import LISTS, Services, card_id, seat_people
@@ -408,6 +412,31 @@ async def test_what_may_rest_on_a_private_result_is_never_shown_to_others(
         assert [text for text in stands(scene, DM) if SALARY in text]
         assert len(stands(scene)) == 1
         assert is_nothing_live(scene)
+
+
+async def test_who_reads_along_is_not_asked_with_each_word(
+    tmp_path: Path, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+    is_alone = PrivateAnswers.is_alone
+
+    async def counted(private: PrivateAnswers, person: UserID, room_id: RoomID) -> bool:
+        nonlocal asked
+        asked += 1
+        return await is_alone(private, person, room_id)
+
+    monkeypatch.setattr(PrivateAnswers, "is_alone", counted)
+    timing = DraftTiming(after=timedelta(0), every=timedelta(seconds=0.5))
+    words = chain.from_iterable(("word ", partial(asyncio.sleep, 0.005)) for _ in range(40))
+    async with asking(tmp_path, model, tools=PRIVATE, drafts=timing) as scene:
+        model.will(
+            calls(("show_salary", "{}")),
+            streams("You ", lambda: reads(scene, "Working"), partial(asyncio.sleep, 0.6), *words),
+        )
+
+        await scene.ask(ASKED)
+
+        assert asked < 20
 
 
 async def test_whoever_is_alone_reads_along(tmp_path: Path, model: ModelServer) -> None:
