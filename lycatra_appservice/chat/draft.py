@@ -160,7 +160,7 @@ class Draft:
     def replaced_by(self, rows: Sequence[Outgoing], *, is_private: bool) -> Sequence[Outgoing]:
         """The answer's rows, its first message in the place of a draft. After `finished`.
 
-        `is_private`: the answer is for the asker alone, who is not alone here.
+        `is_private`: what belongs to the answer is for the asker alone, who is not alone here.
         """
         if self._standing is None:
             return rows
@@ -168,10 +168,12 @@ class Draft:
         hides = is_private and (self.hearing.has_shown_private or self._is_resumed)
         return self._look.with_answer(rows, self._standing, hides=hides)
 
-    def after_words(self, why: Text) -> Text:
+    async def after_words(self, why: Text) -> Text:
         """Why there is no answer, below what people have read of it already."""
         shown = self._shown
-        if shown is None or not shown.is_words:
+        if shown is None or not shown.is_words or not self.hearing.has_words:
+            return why  # those that are shown were no part of the answer
+        if await self.hearing.is_overheard():
             return why
         return messages.after_words(shown.said, why)
 

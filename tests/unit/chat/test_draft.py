@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from itertools import accumulate, chain
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -513,7 +513,7 @@ async def test_what_is_too_large_to_be_shown_is_not_laid_out_again_with_each_wor
 
     monkeypatch.setattr(DraftLook, "rows", counted)
     seldom = DraftTiming(after=timedelta(0), every=timedelta(hours=1), longest=timedelta(hours=1))
-    words = chain.from_iterable(("слово **да** ", a_while) for _ in range(10))
+    words: list[Step] = ["слово **да** ", a_while] * 10
     async with asking(tmp_path, model, seldom) as scene:
         model.will(streams("слово **да** " * 500, a_while, *words, "конец"))
 

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from tests.support.drafting import (
     stands,
     streams,
 )
-from tests.support.model_server import DONE, Asked, ModelServer, Reply, calls, delta, says
+from tests.support.model_server import DONE, Asked, ModelServer, Reply, calls, delta, refuses, says
 from tests.support.scene import (
     EVERYBODY,
     MAIN,
@@ -427,7 +426,7 @@ async def test_who_reads_along_is_not_asked_with_each_word(
 
     monkeypatch.setattr(PrivateAnswers, "is_alone", counted)
     timing = DraftTiming(after=timedelta(0), every=timedelta(seconds=0.5))
-    words = chain.from_iterable(("word ", partial(asyncio.sleep, 0.005)) for _ in range(40))
+    words: list[Step] = ["word ", partial(asyncio.sleep, 0.005)] * 40
     async with asking(tmp_path, model, tools=PRIVATE, drafts=timing) as scene:
         model.will(
             calls(("show_salary", "{}")),
@@ -452,38 +451,74 @@ async def test_whoever_is_alone_reads_along(tmp_path: Path, model: ModelServer) 
         assert stands(scene, DM) == [f"You get {SALARY} a month."]
 
 
+async def comes_in(scene: Scene) -> None:
+    """Somebody else, as soon as the secret can be read."""
+    await reads(scene, SALARY, DM)
+    event = scene.member(OTHER, "join", room_id=DM)
+    scene.stub.state[DM, "m.room.member", OTHER] = {"membership": "join"}
+    scene.stub.rooms[DM].members[OTHER] = "join"
+    await scene.push(event)
+    await work_off(scene, LaneKind.CONTROL)
+
+
+def is_taken_back(scene: Scene) -> bool:
+    """Whether all that told the secret is redacted, and was there."""
+    gone = {
+        event["content"]["redacts"]
+        for event in scene.stub.rooms[DM].events
+        if event["type"] == "m.room.redaction"
+    }
+    told = {each.event_id for each in shown(scene, DM) if SALARY in each.text}
+    return bool(told) and told <= gone
+
+
 async def test_what_was_shown_to_the_asker_alone_is_redacted_when_others_have_come(
     tmp_path: Path, model: ModelServer
 ) -> None:
     async with asking(tmp_path, model, tools=PRIVATE) as scene:
         scene.seat(PERSON, MAIN, room_id=DM)
-
-        async def comes_in() -> None:
-            await reads(scene, SALARY, DM)
-            event = scene.member(OTHER, "join", room_id=DM)
-            place = (DM, "m.room.member", OTHER)
-            scene.stub.state[place] = {"membership": "join"}
-            scene.stub.rooms[DM].members[OTHER] = "join"
-            await scene.push(event)
-            await work_off(scene, LaneKind.CONTROL)
-
         model.will(
             calls(("show_salary", "{}")),
-            streams(f"You get {SALARY} ", comes_in, "a month."),
+            streams(f"You get {SALARY} ", partial(comes_in, scene), "a month."),
         )
 
         await scene.ask("what do I get?", room_id=DM)
         await hurry(scene)
 
         assert not [text for text in stands(scene, DM) if SALARY in text]
-        gone = {
-            event["content"]["redacts"]
-            for event in scene.stub.rooms[DM].events
-            if event["type"] == "m.room.redaction"
-        }
-        told = [each.event_id for each in shown(scene, DM) if SALARY in each.text]
-        assert told
-        assert set(told) <= gone
+        assert is_taken_back(scene)
+
+
+async def test_it_is_redacted_too_where_the_answer_has_no_end(
+    tmp_path: Path, model: ModelServer
+) -> None:
+    async with asking(tmp_path, model, tools=PRIVATE, patience=timedelta(seconds=1)) as scene:
+        scene.seat(PERSON, MAIN, room_id=DM)
+        model.will(
+            calls(("show_salary", "{}")),
+            streams(f"You get {SALARY} ", partial(comes_in, scene), for_ever),
+        )
+
+        await scene.ask("what do I get?", room_id=DM)
+        await hurry(scene)
+
+        [line] = stands(scene, DM)
+        assert SALARY not in line
+        assert is_taken_back(scene)
+
+
+async def test_words_before_a_call_are_no_beginning_of_an_answer_that_fails_later(
+    scene: Scene, model: ModelServer
+) -> None:
+    preamble: list[Step] = ["I will look. ", lambda: reads(scene, "I will look")]
+    model.will(streams_then_calls(preamble, ("list_updates", "{}")), refuses(401))
+
+    await scene.ask("lycatra: what updates are there?")
+    await hurry(scene)
+
+    [facts] = stands(scene)
+    assert "`!list updates`" in facts
+    assert "I will look" not in facts
 
 
 async def test_a_run_that_goes_on_from_a_journal_shows_no_words_where_it_cannot_know(
