@@ -220,7 +220,7 @@ async def build_chat(
             DIRECT_ROOM: encrypted.begin,
             TIMER: timers.run,
             PROGRESS: ProgressEnd(ProgressTable(parts.database), parts.client, tongue).run,
-            DRAFT: DraftEnd(DraftTable(parts.database), parts.client, tongue).run,
+            DRAFT: DraftEnd(DraftTable(parts.database), parts.client, tongue, rooms).run,
             REPAIR: DraftRepair(Echoes(parts.database)).run,
         },
     )

@@ -279,6 +279,27 @@ async def test_a_turn_that_is_given_up_leaves_a_broken_draft_and_an_apology(
     assert is_nothing_live(scene)
 
 
+async def test_half_an_answer_does_not_stay_in_a_room_that_has_become_encrypted(
+    scene: Scene, model: ModelServer
+) -> None:
+    async def is_encrypted() -> None:
+        await reads(scene, "One two")
+        content = {"algorithm": "m.megolm.v1.aes-sha2"}
+        scene.stub.state[ROOM, "m.room.encryption", ""] = content
+        await scene.push({**scene.event("m.room.encryption", content), "state_key": ""})
+        await work_off(scene, LaneKind.CONTROL)
+
+    model.will(streams("One two ", is_encrypted, "three."))
+
+    await scene.ask(ASKED)
+    await hurry(scene)
+
+    assert is_nothing_live(scene)
+    [line] = stands(scene)
+    assert "encrypted" in line
+    assert "three" not in str(scene.stub.rooms[ROOM].events)
+
+
 async def test_while_an_answer_is_made_nobody_ends_its_draft(
     scene: Scene, model: ModelServer
 ) -> None:
