@@ -273,4 +273,5 @@ def _sum(one: Usage | None, other: Usage | None) -> Usage | None:
     return Usage(
         prompt=sum(each.prompt for each in counted),
         completion=sum(each.completion for each in counted),
+        estimated=any(each.estimated for each in counted),
     )

@@ -80,7 +80,7 @@ from lycatra_appservice.turns.echoes import REPAIR, Echoes
 from lycatra_appservice.turns.journal import Journal
 from lycatra_appservice.turns.known import KnownTurns
 from lycatra_appservice.turns.progress import PROGRESS, ProgressTable
-from lycatra_appservice.turns.runner import TurnRunner
+from lycatra_appservice.turns.runner import DEADLINES, TurnRunner, deadlines_beyond
 from lycatra_appservice.turns.sending import Sending
 from lycatra_appservice.turns.store import TurnStore
 from lycatra_appservice.turns.timers import TIMER, TimerTable
@@ -222,12 +222,12 @@ async def build_chat(
             DIRECT_ROOM: encrypted.begin,
             TIMER: timers.run,
             PROGRESS: ProgressEnd(ProgressTable(parts.database), parts.client, tongue).run,
-            DRAFT: DraftEnd(DraftTable(parts.database), parts.client, tongue).run,
+            DRAFT: DraftEnd(DraftTable(parts.database), parts.client, tongue, rooms).run,
             REPAIR: DraftRepair(Echoes(parts.database)).run,
         },
     )
     dispatcher = Dispatcher(parts.users, handlers)
-    worker, upkeep = _worker(parts, rooms, dispatcher, [models.slots] if models else [])
+    worker, upkeep = _worker(parts, rooms, dispatcher, models)
     return Chat(worker=worker, upkeep=upkeep, conversations=conversations)
 
 
@@ -405,14 +405,16 @@ def _agent(parts: Parts, models: RunningModels | None) -> Agent | None:
 
 
 def _worker(
-    parts: Parts, rooms: RoomStore, dispatcher: Dispatcher, beside: Sequence[Renewed]
+    parts: Parts, rooms: RoomStore, dispatcher: Dispatcher, models: RunningModels | None
 ) -> tuple[Worker, Upkeep]:
     turns = parts.settings.turns
+    beside: Sequence[Renewed] = [models.slots] if models else []
+    deadlines = deadlines_beyond(models.patience) if models else DEADLINES
     store = TurnStore(parts.database, parts.owner, turns.lease)
     journal = Journal(parts.database, parts.owner)
     deliverer = MatrixDeliverer(parts.client, parts.users, is_encrypted=rooms.is_encrypted)
     sending = Sending(journal, deliverer, parts.metrics)
-    runner = TurnRunner(store, journal, sending, dispatcher, parts.metrics)
+    runner = TurnRunner(store, journal, sending, dispatcher, parts.metrics, deadlines)
     upkeep = Upkeep(parts.database, parts.owner, turns.lease, tools=parts.registry.digest)
     timing = WorkerTiming(lease=turns.lease, poll=turns.poll)
     slots = {kind: getattr(turns.slots, kind) for kind in LaneKind}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from time import monotonic
+from typing import Final
 
 from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.compose import Composer
@@ -30,6 +31,8 @@ from lycatra_appservice.turns.turn import Turn
 from lycatra_appservice.words.text import Text
 
 logger = logging.getLogger(__name__)
+
+_BETWEEN_LOOKS: Final = 0.1  # of a pause, after one that found nothing to show
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +160,7 @@ class Draft:
     def replaced_by(self, rows: Sequence[Outgoing], *, is_private: bool) -> Sequence[Outgoing]:
         """The answer's rows, its first message in the place of a draft. After `finished`.
 
-        `is_private`: the answer is for the asker alone, who is not alone here.
+        `is_private`: what belongs to the answer is for the asker alone, who is not alone here.
         """
         if self._standing is None:
             return rows
@@ -165,10 +168,12 @@ class Draft:
         hides = is_private and (self.hearing.has_shown_private or self._is_resumed)
         return self._look.with_answer(rows, self._standing, hides=hides)
 
-    def after_words(self, why: Text) -> Text:
+    async def after_words(self, why: Text) -> Text:
         """Why there is no answer, below what people have read of it already."""
         shown = self._shown
-        if shown is None or not shown.is_words or self.hearing.has_shown_private:
+        if shown is None or not shown.is_words or not self.hearing.has_words:
+            return why  # those that are shown were no part of the answer
+        if await self.hearing.is_overheard():
             return why
         return messages.after_words(shown.said, why)
 
@@ -206,8 +211,8 @@ class Draft:
         while not self._is_over and self._edits < self._timing.most_edits - 1:
             saying = await self._next()
             rows = self._look.rows(saying)
-            if rows is None:  # too large to be shown
-                self._wait_for_next()  # before it is rendered in vain again
+            if rows is None:  # too large to be shown, and it was no small work to find that out
+                self._wait_for_next()
                 continue
             self._is_sending = True
             try:
@@ -240,6 +245,8 @@ class Draft:
             saying = await self.hearing.saying()
             if saying is not None and saying != self._shown:
                 return saying
+            # Words come faster than anybody reads, and each look at them may ask the database.
+            await asyncio.sleep(self._timing.every.total_seconds() * _BETWEEN_LOOKS)
 
     async def _until_news(self) -> None:
         try:

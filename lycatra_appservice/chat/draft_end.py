@@ -12,6 +12,7 @@ from lycatra_appservice.chat.retraction import SETTLED_AFTER
 from lycatra_appservice.matrix.client import MatrixClient
 from lycatra_appservice.matrix.events import REPLY_MARKER, mapping
 from lycatra_appservice.matrix.render import render_message
+from lycatra_appservice.matrix.rooms import RoomStore
 from lycatra_appservice.model import (
     JSON,
     Address,
@@ -22,6 +23,7 @@ from lycatra_appservice.model import (
     SendKind,
     UserID,
 )
+from lycatra_appservice.turns.delivery import SendRow
 from lycatra_appservice.turns.drafts import DraftTable, ShownDraft
 from lycatra_appservice.turns.echoes import Echoes
 from lycatra_appservice.turns.sending import AwaitedError
@@ -41,11 +43,13 @@ class DraftEnd:
         table: DraftTable,
         client: MatrixClient,
         tongue: Tongue,
+        rooms: RoomStore,
         settled_after: timedelta = SETTLED_AFTER,
     ) -> None:
         self._table = table
         self._client = client
         self._tongue = tongue
+        self._rooms = rooms
         self._settled_after = settled_after
 
     async def run(self, turn: Turn) -> Sequence[Outgoing]:
@@ -58,7 +62,14 @@ class DraftEnd:
         event_id = await event_of(turn, shown, self._client, self._settled_after)
         if event_id is None:
             return ()
+        if await self._takes_no_words(shown.row.room_id):
+            return [_redaction(shown.row, event_id)]
         return [self._edit(shown, event_id, turn.input["language"])]
+
+    async def _takes_no_words(self, room_id: RoomID) -> bool:
+        """Whether the room has become encrypted meanwhile: half an answer may not stay there."""
+        room = await self._rooms.known(room_id)
+        return room is not None and room.encrypted
 
     def _edit(self, shown: ShownDraft, event_id: EventID, language: str) -> Outgoing:
         row = shown.row
@@ -94,6 +105,15 @@ def _aimed(
         room_id=room_id,
         sender=sender,
         content={**content, "m.relates_to": relation},
+    )
+
+
+def _redaction(row: SendRow, draft: EventID) -> Outgoing:
+    return Outgoing(
+        kind=SendKind.REDACTION,
+        room_id=row.room_id,
+        sender=row.sender,
+        content={"redacts": draft},
     )
 
 

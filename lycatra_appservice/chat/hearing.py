@@ -137,6 +137,15 @@ class Hearing:
     # What may be shown
 
     @property
+    def has_words(self) -> bool:
+        """Whether a beginning of the answer was heard, for all that is known now."""
+        return bool(self._pieces)
+
+    async def is_overheard(self) -> bool:
+        """Whether what was shown to the asker alone is before the eyes of others by now."""
+        return self.has_shown_private and not await self._is_alone()
+
+    @property
     def seconds_to_place(self) -> float | None:
         """Until the place among those who wait may be shown; None when nobody waits so."""
         if self._ahead is None:

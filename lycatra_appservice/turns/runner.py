@@ -44,10 +44,17 @@ DEADLINES: Final[Mapping[LaneKind, timedelta]] = {
     LaneKind.ASK: timedelta(seconds=360),
     LaneKind.JOB: timedelta(minutes=30),
 }
+_AFTER_THE_AGENT: Final = timedelta(seconds=60)  # to find other words, and to write them down
 FIRST_RETRY: Final = timedelta(seconds=1)  # doubled with each failure
 _STORE_RETRY: Final = timedelta(milliseconds=100)  # a turn that always fails so must not spin
 _FIRST_STORE_PAUSE_S: Final = 0.1
 _LONGEST_STORE_PAUSE_S: Final = 2.0
+
+
+def deadlines_beyond(patience: timedelta) -> Mapping[LaneKind, timedelta]:
+    """Those above, where the agent ends itself after `patience`, however long that is."""
+    longest = max(DEADLINES[LaneKind.ASK], patience + _AFTER_THE_AGENT)
+    return {**DEADLINES, LaneKind.ASK: longest}
 
 
 class TurnObserver(Protocol):

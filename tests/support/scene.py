@@ -457,7 +457,7 @@ class Scene:
                 DIRECT_ROOM: encrypted.begin,
                 TIMER: timers.run,
                 PROGRESS: ProgressEnd(ProgressTable(self.database), self.client, tongue).run,
-                DRAFT: DraftEnd(DraftTable(self.database), self.client, tongue).run,
+                DRAFT: DraftEnd(DraftTable(self.database), self.client, tongue, self.rooms).run,
                 REPAIR: DraftRepair(Echoes(self.database)).run,
             },
         )

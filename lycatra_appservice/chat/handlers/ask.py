@@ -71,7 +71,8 @@ class AskHandler:
             max_bytes = await draft.finished()
             rows = await self._rows(answer, route, turn, inbound, room, max_bytes)
             is_private = not isinstance(answer, Text) and answer.is_for_asker_alone
-            return draft.replaced_by(rows, is_private=is_private)
+            hides = is_private or await draft.hearing.is_overheard()
+            return draft.replaced_by(rows, is_private=hides)
 
     async def _rows(
         self,
@@ -149,13 +150,13 @@ class AskHandler:
         except TimeoutError:
             logger.warning("turn_took_too_long", extra={"patience": str(self._patience)})
             too_long = messages.took_too_long(self._patience)
-            return draft.after_words(messages.failed(too_long))
+            return await draft.after_words(messages.failed(too_long))
         except ModelError as error:
             logger.warning("model_failed", extra={"error": repr(error)}, exc_info=error)
             instead = await self._without_model.answer(
                 error, route, turn, inbound, local_only=local_only
             )
-            return _below(draft, instead)
+            return await _below(draft, instead)
         await self._without_model.is_back(local_only=local_only)
         return answered
 
@@ -181,12 +182,12 @@ class AskHandler:
         return await self._asides.how_to_go_on(turn, inbound.sender)
 
 
-def _below(draft: Draft, instead: Instead) -> Instead:
+async def _below(draft: Draft, instead: Instead) -> Instead:
     """Under the words that people have read already, if it is said in words."""
     said = instead.reply.markdown
     if not isinstance(said, Text):
         return instead
-    return replace(instead, reply=replace(instead.reply, markdown=draft.after_words(said)))
+    return replace(instead, reply=replace(instead.reply, markdown=await draft.after_words(said)))
 
 
 def _caller(turn: Turn, inbound: Inbound) -> Caller:

@@ -98,6 +98,19 @@ async def test_an_answer_to_a_cut_prompt_is_thrown_away_and_the_real_window_is_k
     assert first.usage == Usage(prompt=4090 + 2200, completion=10)  # it was paid for
 
 
+async def test_what_was_counted_and_estimated_together_is_estimated(
+    server: ModelServer, agent: Agent
+) -> None:
+    journal = Journal()
+    server.will(says("I have no rules.", prompt_tokens=4090), says("By the rules."))
+
+    await ask(agent, long_talk(), journal)
+
+    [made] = journal.done.values()
+    assert made["usage"]["prompt"] > 4090
+    assert made["usage"]["estimated"]
+
+
 async def test_what_was_found_out_is_told_by_a_resumed_turn_too(
     server: ModelServer, agent: Agent
 ) -> None:

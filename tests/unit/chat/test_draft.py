@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from lycatra_appservice.chat.draft import DraftTiming
-from lycatra_appservice.model import LaneKind, UserID
+from lycatra_appservice.chat.draft_looks import DraftLook, Saying
+from lycatra_appservice.model import LaneKind, Outgoing, UserID
 from lycatra_appservice.ops.masking import Masker
 from lycatra_appservice.toolkit.base import Tool, ToolContext, ToolResult
 from tests.support.approving import LISTS
@@ -77,6 +78,11 @@ def seen(scene: Scene, words: str) -> Callable[[], Awaitable[None]]:
 async def a_moment() -> None:
     """A turn of the loop that both ends share."""
     await asyncio.sleep(0)
+
+
+async def a_while() -> None:
+    """Long enough to be heard."""
+    await asyncio.sleep(0.02)
 
 
 def refused(scene: Scene, **more: Any) -> Failure:
@@ -493,6 +499,28 @@ async def test_an_answer_too_long_to_read_along_stops_growing_and_ends_whole(
     assert max(sizes) < 45_000
     assert any("The end." in text for text in stands(scene))
     assert is_nothing_live(scene)
+
+
+async def test_what_is_too_large_to_be_shown_is_not_laid_out_again_with_each_word(
+    tmp_path: Path, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laid_out: list[Saying] = []
+    rows = DraftLook.rows
+
+    def counted(look: DraftLook, saying: Saying) -> Sequence[Outgoing] | None:
+        laid_out.append(saying)
+        return rows(look, saying)
+
+    monkeypatch.setattr(DraftLook, "rows", counted)
+    seldom = DraftTiming(after=timedelta(0), every=timedelta(hours=1), longest=timedelta(hours=1))
+    words: list[Step] = ["слово **да** ", a_while] * 10
+    async with asking(tmp_path, model, seldom) as scene:
+        model.will(streams("слово **да** " * 500, a_while, *words, "конец"))
+
+        await scene.ask(ASKED)
+
+        assert len(laid_out) == 1
+        assert any("конец" in text for text in stands(scene))
 
 
 async def test_a_long_answer_is_the_edit_of_the_draft_and_then_new_messages(

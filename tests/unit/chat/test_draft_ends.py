@@ -4,14 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
+from lycatra_appservice.chat.draft import DraftTiming
+from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.matrix.events import LIVE_MARKER
-from lycatra_appservice.model import JSON, LaneKind, RoomID
+from lycatra_appservice.model import JSON, LaneKind, RoomID, UserID
 from lycatra_appservice.toolkit.base import Audience, ToolContext, ToolResult
 from lycatra_appservice.toolkit.registry import AnyTool
 from tests.support.approving import LISTS, Services, card_id, seat_people
@@ -24,7 +27,7 @@ from tests.support.drafting import (
     stands,
     streams,
 )
-from tests.support.model_server import DONE, Asked, ModelServer, Reply, calls, delta, says
+from tests.support.model_server import DONE, Asked, ModelServer, Reply, calls, delta, refuses, says
 from tests.support.scene import (
     EVERYBODY,
     MAIN,
@@ -276,6 +279,27 @@ async def test_a_turn_that_is_given_up_leaves_a_broken_draft_and_an_apology(
     assert is_nothing_live(scene)
 
 
+async def test_half_an_answer_does_not_stay_in_a_room_that_has_become_encrypted(
+    scene: Scene, model: ModelServer
+) -> None:
+    async def is_encrypted() -> None:
+        await reads(scene, "One two")
+        content = {"algorithm": "m.megolm.v1.aes-sha2"}
+        scene.stub.state[ROOM, "m.room.encryption", ""] = content
+        await scene.push({**scene.event("m.room.encryption", content), "state_key": ""})
+        await work_off(scene, LaneKind.CONTROL)
+
+    model.will(streams("One two ", is_encrypted, "three."))
+
+    await scene.ask(ASKED)
+    await hurry(scene)
+
+    assert is_nothing_live(scene)
+    [line] = stands(scene)
+    assert "encrypted" in line
+    assert "three" not in str(scene.stub.rooms[ROOM].events)
+
+
 async def test_while_an_answer_is_made_nobody_ends_its_draft(
     scene: Scene, model: ModelServer
 ) -> None:
@@ -410,6 +434,31 @@ async def test_what_may_rest_on_a_private_result_is_never_shown_to_others(
         assert is_nothing_live(scene)
 
 
+async def test_who_reads_along_is_not_asked_with_each_word(
+    tmp_path: Path, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+    is_alone = PrivateAnswers.is_alone
+
+    async def counted(private: PrivateAnswers, person: UserID, room_id: RoomID) -> bool:
+        nonlocal asked
+        asked += 1
+        return await is_alone(private, person, room_id)
+
+    monkeypatch.setattr(PrivateAnswers, "is_alone", counted)
+    timing = DraftTiming(after=timedelta(0), every=timedelta(seconds=0.5))
+    words: list[Step] = ["word ", partial(asyncio.sleep, 0.005)] * 40
+    async with asking(tmp_path, model, tools=PRIVATE, drafts=timing) as scene:
+        model.will(
+            calls(("show_salary", "{}")),
+            streams("You ", lambda: reads(scene, "Working"), partial(asyncio.sleep, 0.6), *words),
+        )
+
+        await scene.ask(ASKED)
+
+        assert asked < 20
+
+
 async def test_whoever_is_alone_reads_along(tmp_path: Path, model: ModelServer) -> None:
     async with asking(tmp_path, model, tools=PRIVATE) as scene:
         scene.seat(PERSON, MAIN, room_id=DM)
@@ -423,38 +472,74 @@ async def test_whoever_is_alone_reads_along(tmp_path: Path, model: ModelServer) 
         assert stands(scene, DM) == [f"You get {SALARY} a month."]
 
 
+async def comes_in(scene: Scene) -> None:
+    """Somebody else, as soon as the secret can be read."""
+    await reads(scene, SALARY, DM)
+    event = scene.member(OTHER, "join", room_id=DM)
+    scene.stub.state[DM, "m.room.member", OTHER] = {"membership": "join"}
+    scene.stub.rooms[DM].members[OTHER] = "join"
+    await scene.push(event)
+    await work_off(scene, LaneKind.CONTROL)
+
+
+def is_taken_back(scene: Scene) -> bool:
+    """Whether all that told the secret is redacted, and was there."""
+    gone = {
+        event["content"]["redacts"]
+        for event in scene.stub.rooms[DM].events
+        if event["type"] == "m.room.redaction"
+    }
+    told = {each.event_id for each in shown(scene, DM) if SALARY in each.text}
+    return bool(told) and told <= gone
+
+
 async def test_what_was_shown_to_the_asker_alone_is_redacted_when_others_have_come(
     tmp_path: Path, model: ModelServer
 ) -> None:
     async with asking(tmp_path, model, tools=PRIVATE) as scene:
         scene.seat(PERSON, MAIN, room_id=DM)
-
-        async def comes_in() -> None:
-            await reads(scene, SALARY, DM)
-            event = scene.member(OTHER, "join", room_id=DM)
-            place = (DM, "m.room.member", OTHER)
-            scene.stub.state[place] = {"membership": "join"}
-            scene.stub.rooms[DM].members[OTHER] = "join"
-            await scene.push(event)
-            await work_off(scene, LaneKind.CONTROL)
-
         model.will(
             calls(("show_salary", "{}")),
-            streams(f"You get {SALARY} ", comes_in, "a month."),
+            streams(f"You get {SALARY} ", partial(comes_in, scene), "a month."),
         )
 
         await scene.ask("what do I get?", room_id=DM)
         await hurry(scene)
 
         assert not [text for text in stands(scene, DM) if SALARY in text]
-        gone = {
-            event["content"]["redacts"]
-            for event in scene.stub.rooms[DM].events
-            if event["type"] == "m.room.redaction"
-        }
-        told = [each.event_id for each in shown(scene, DM) if SALARY in each.text]
-        assert told
-        assert set(told) <= gone
+        assert is_taken_back(scene)
+
+
+async def test_it_is_redacted_too_where_the_answer_has_no_end(
+    tmp_path: Path, model: ModelServer
+) -> None:
+    async with asking(tmp_path, model, tools=PRIVATE, patience=timedelta(seconds=1)) as scene:
+        scene.seat(PERSON, MAIN, room_id=DM)
+        model.will(
+            calls(("show_salary", "{}")),
+            streams(f"You get {SALARY} ", partial(comes_in, scene), for_ever),
+        )
+
+        await scene.ask("what do I get?", room_id=DM)
+        await hurry(scene)
+
+        [line] = stands(scene, DM)
+        assert SALARY not in line
+        assert is_taken_back(scene)
+
+
+async def test_words_before_a_call_are_no_beginning_of_an_answer_that_fails_later(
+    scene: Scene, model: ModelServer
+) -> None:
+    preamble: list[Step] = ["I will look. ", lambda: reads(scene, "I will look")]
+    model.will(streams_then_calls(preamble, ("list_updates", "{}")), refuses(401))
+
+    await scene.ask("lycatra: what updates are there?")
+    await hurry(scene)
+
+    [facts] = stands(scene)
+    assert "`!list updates`" in facts
+    assert "I will look" not in facts
 
 
 async def test_a_run_that_goes_on_from_a_journal_shows_no_words_where_it_cannot_know(

@@ -6,7 +6,9 @@ from datetime import timedelta
 import pytest
 
 from lycatra_appservice.chat.waiting import unhurried
+from lycatra_appservice.model import LaneKind
 from lycatra_appservice.turns.deadline import Deadline
+from lycatra_appservice.turns.runner import DEADLINES, deadlines_beyond
 from tests.support.model_slots import RecordingHearer
 
 MOMENT = timedelta(milliseconds=30)
@@ -17,6 +19,19 @@ async def longer_than(span: timedelta) -> None:
     passed = asyncio.Event()
     asyncio.get_running_loop().call_later(2 * span.total_seconds(), passed.set)
     await passed.wait()
+
+
+@pytest.mark.parametrize("minutes", [1, 5, 30])
+def test_a_question_is_ended_by_the_agent_with_a_sentence_and_not_by_its_lane(
+    minutes: int,
+) -> None:
+    patience = timedelta(minutes=minutes)
+
+    deadlines = deadlines_beyond(patience)
+
+    assert deadlines[LaneKind.ASK] > patience
+    assert deadlines[LaneKind.ASK] >= DEADLINES[LaneKind.ASK]
+    assert {**deadlines, LaneKind.ASK: None} == {**DEADLINES, LaneKind.ASK: None}
 
 
 async def test_it_ends_what_takes_too_long() -> None:
