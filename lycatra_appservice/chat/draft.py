@@ -165,8 +165,9 @@ class Draft:
         hides = is_private and (self.hearing.has_shown_private or self._is_resumed)
         return self._look.with_answer(rows, self._standing, hides=hides)
 
-    def after_words(self, why: Text) -> Text:
-        """Why there is no answer, below what people have read of it already."""
+    async def after_words(self, why: Text) -> Text:
+        """Why there is no answer, below what people have read of it already; shows no more."""
+        await self._stop(self._timing.patience)  # what is on its way will have been read
         shown = self._shown
         if shown is None or not shown.is_words or self.hearing.has_shown_private:
             return why

@@ -149,13 +149,13 @@ class AskHandler:
         except TimeoutError:
             logger.warning("turn_took_too_long", extra={"patience": str(self._patience)})
             too_long = messages.took_too_long(self._patience)
-            return draft.after_words(messages.failed(too_long))
+            return await draft.after_words(messages.failed(too_long))
         except ModelError as error:
             logger.warning("model_failed", extra={"error": repr(error)}, exc_info=error)
             instead = await self._without_model.answer(
                 error, route, turn, inbound, local_only=local_only
             )
-            return _below(draft, instead)
+            return await _below(draft, instead)
         await self._without_model.is_back(local_only=local_only)
         return answered
 
@@ -181,12 +181,12 @@ class AskHandler:
         return await self._asides.how_to_go_on(turn, inbound.sender)
 
 
-def _below(draft: Draft, instead: Instead) -> Instead:
+async def _below(draft: Draft, instead: Instead) -> Instead:
     """Under the words that people have read already, if it is said in words."""
     said = instead.reply.markdown
     if not isinstance(said, Text):
         return instead
-    return replace(instead, reply=replace(instead.reply, markdown=draft.after_words(said)))
+    return replace(instead, reply=replace(instead.reply, markdown=await draft.after_words(said)))
 
 
 def _caller(turn: Turn, inbound: Inbound) -> Caller:
