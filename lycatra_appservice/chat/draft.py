@@ -169,7 +169,8 @@ class Draft:
         return self._look.with_answer(rows, self._standing, hides=hides)
 
     async def after_words(self, why: Text) -> Text:
-        """Why there is no answer, below what people have read of it already."""
+        """Why there is no answer, below what people have read of it already; shows no more."""
+        await self._stop(self._timing.patience)  # what is on its way will have been read
         shown = self._shown
         if shown is None or not shown.is_words or not self.hearing.has_words:
             return why  # those that are shown were no part of the answer
