@@ -84,7 +84,8 @@ def read_installation(arguments: Namespace, *, needs_tokens: bool = True) -> Ins
         lambda written: _mistakes_of_rules(written, found),
         needs_tokens=needs_tokens,
     )
-    return Installation(settings=settings, tools=found.with_wrong_settings(settings.tool_mistakes))
+    working = found.with_wrong_settings(settings.tool_mistakes)
+    return Installation(settings=settings, tools=working.at_work(settings.tool_settings))
 
 
 def _mistakes_of_rules(written: WrittenSettings, found: "FoundTools") -> Iterator["RuleMistake"]:

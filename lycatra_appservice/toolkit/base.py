@@ -307,6 +307,9 @@ class Tool(Generic[ArgsT]):
     audience: Audience = Audience.ROOM
     # Words that lead a person to this tool beside its own name, for help and did-you-mean.
     also_called: Sequence[str] = field(default_factory=tuple)
+    # Whether its namespace's settings give it anything to work with. Where they do not, the tool
+    # is as if it were not there, and a namespace without tools has no virtual user.
+    has_work: Callable[[Any], bool] | None = None
 
     @property
     def changes(self) -> bool:

@@ -118,12 +118,17 @@ class Registry:
         """The ready-made questions of one namespace, sorted by name."""
         return tuple(h.prompt for h in self._prompts.values() if h.namespace.name == namespace)
 
-    def without(self, namespaces: Collection[str]) -> "Registry":
-        """The same without these namespaces and their tools."""
+    def without(
+        self, namespaces: Collection[str], tools: Collection[str] = frozenset()
+    ) -> "Registry":
+        """The same without these namespaces and all that is in them, and without these tools."""
         kept = [each for each in self._namespaces.values() if each.name not in namespaces]
         return Registry(
             kept,
-            {each.name: self.tools_of(each.name) for each in kept},
+            {
+                each.name: [tool for tool in self.tools_of(each.name) if tool.name not in tools]
+                for each in kept
+            },
             {each.name: self.prompts_of(each.name) for each in kept},
         )
 
@@ -145,7 +150,7 @@ def _declaration(tool: AnyTool) -> Mapping[str, Any]:
     plain = {each.name: getattr(tool, each.name) for each in fields(tool)}
     rule = rule_to_json(tool.approval) if tool.approval else None
     changed = {"approval": rule, "args": tool.schema(), "plan": tool.plan is not None}
-    return {**plain, **changed, "run": None}
+    return {**plain, **changed, "run": None, "has_work": None}
 
 
 def _wording(prompt: PromptTemplate) -> Mapping[str, Any]:

@@ -27,5 +27,7 @@ def _lines(found: FoundTools) -> Iterator[str]:
             yield f"  {tool.name:<{width}}  {rights:<17}  {first_sentence(tool.summary)}"
         for prompt in found.registry.prompts_of(namespace.name):
             yield f"  {prompt.name:<{width}}  {'question':<17}  {first_sentence(prompt.summary)}"
+    for name, home in sorted(found.idle.items()):
+        yield f"without work: {name}: `tools.{home}` in the configuration gives it nothing to do"
     for problem in found.problems:
         yield f"disabled: {problem.disabled}: {problem.where}: {problem.reason}"

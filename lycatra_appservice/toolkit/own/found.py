@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Any
 
 from lycatra_appservice.toolkit.registry import Registry
 
@@ -56,6 +57,7 @@ class FoundTools:
     namespace_origins: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     disabled: frozenset[str] = frozenset()
     all_known: bool = True
+    idle: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def own(self) -> frozenset[str]:
@@ -94,6 +96,23 @@ class FoundTools:
             problems=(*self.problems, *problems),
             disabled=self.disabled | mistakes.keys(),
         )
+
+    def at_work(self, settings: Mapping[str, Any]) -> "FoundTools":
+        """Without the tools that the namespaces' settings give nothing to work with."""
+        idle = {
+            tool.name: home.name
+            for home in self.registry.namespaces
+            for tool in self.registry.tools_of(home.name)
+            if tool.has_work is not None
+            and home.name in settings
+            and not tool.has_work(settings[home.name])
+        }
+        emptied = [
+            name
+            for name in set(idle.values())
+            if all(tool.name in idle for tool in self.registry.tools_of(name))
+        ]
+        return replace(self, registry=self.registry.without(emptied, idle.keys()), idle=idle)
 
     def may_tool_be_gone(self, tool: str) -> bool:
         """The same of one tool."""

@@ -1,11 +1,12 @@
 """What is checked and restarted: the `tools.services` section of the configuration."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, TypeAlias
 
-from pydantic import HttpUrl, field_validator
+from pydantic import field_validator
 
 from lycatra_appservice.toolkit.base import Extra, Field, Target, ToolSettings
+from lycatra_appservice.tools._probes import CommandProbe, HttpProbe, TcpProbe, targets_of
 from lycatra_appservice.tools.services._restart_settings import (
     DOCKER,
     KUBERNETES,
@@ -18,57 +19,24 @@ from lycatra_appservice.tools.services._restart_settings import (
 ITSELF = "lycatra"
 
 _MOST_CHECKS = 40  # so that one answer always holds all of them
-_SHOWN_TEXT = 200
 
 
 class _Check(ToolSettings):
     """What all checks have."""
 
     name: Annotated[str, Field(min_length=1, max_length=60)]
-    timeout_seconds: Annotated[float, Field(gt=0, le=20)] = 5
 
 
-class HttpCheck(_Check):
-    """GET an address; redirects are followed. Fine is any 2xx, or exactly `expect_status`."""
-
-    kind: Literal["http"]
-    url: HttpUrl
-    expect_status: Annotated[int, Field(ge=100, le=599)] | None = None
-    expect_text: Annotated[str, Field(min_length=1, max_length=_SHOWN_TEXT)] | None = None
+class HttpCheck(HttpProbe, _Check):
+    """A service that is asked by HTTP."""
 
 
-class TcpCheck(_Check):
-    """Open a connection to `host:port` (`[::1]:5432` for IPv6) and close it again."""
-
-    kind: Literal["tcp"]
-    address: Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:.]+\]|[^\[\]:\s]+):[0-9]{1,5}$")]
-
-    @property
-    def endpoint(self) -> tuple[str, int]:
-        """Host and port."""
-        host, _, port = self.address.rpartition(":")
-        return host.strip("[]"), int(port)
-
-    @field_validator("address")
-    @classmethod
-    def _has_a_port(cls, address: str) -> str:
-        if not 0 < int(address.rpartition(":")[2]) < 65_536:
-            raise ValueError("the port must be 1 to 65535")
-        return address
+class TcpCheck(TcpProbe, _Check):
+    """A service that a connection is opened to."""
 
 
-class CommandCheck(_Check):
-    """Run a program by its argument list, without a shell. Fine is exit code `expect_status`.
-
-    Neither the arguments nor, unless `show_output` says so, what it writes are ever shown: both
-    often hold secrets.
-    """
-
-    kind: Literal["command"]
-    argv: Annotated[tuple[Annotated[str, Field(max_length=2000)], ...], Field(min_length=1)]
-    expect_status: Annotated[int, Field(ge=0, le=255)] = 0
-    expect_text: Annotated[str, Field(min_length=1, max_length=_SHOWN_TEXT)] | None = None
-    show_output: bool = False
+class CommandCheck(CommandProbe, _Check):
+    """A service that a program tells of."""
 
 
 ServiceCheck: TypeAlias = Annotated[
@@ -87,7 +55,7 @@ class ServicesSettings(ToolSettings):
         """The services themselves, wherever they are."""
         engines = [each.target for each in self.restarts if isinstance(each, DockerRestart)]
         return [
-            *(target for check in self.checks for target in _targets(check)),
+            *(target for check in self.checks for target in targets_of(check)),
             *(engine for engine in engines if engine is not None),
         ]
 
@@ -116,13 +84,3 @@ class ServicesSettings(ToolSettings):
         if twice:
             raise ValueError(f"two restarts are of {', '.join(map(repr, twice))}")
         return restarts
-
-
-def _targets(check: ServiceCheck) -> Sequence[Target]:
-    match check:
-        case HttpCheck():
-            return [Target.of_url(str(check.url))]
-        case TcpCheck():
-            return [Target.of_host(*check.endpoint)]
-        case CommandCheck():
-            return ()

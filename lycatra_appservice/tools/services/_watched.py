@@ -5,10 +5,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lycatra_appservice.toolkit.base import ToolContext, ToolFailedError
-from lycatra_appservice.tools.services._checks import Finding, check_service
+from lycatra_appservice.tools._probing import try_probe
 from lycatra_appservice.tools.services._restart_settings import SeenRestart
 from lycatra_appservice.tools.services._restarts.choosing import restarter_of
 from lycatra_appservice.tools.services._settings import ServiceCheck, ServicesSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """How one service is doing; `detail` never holds an address or a command line."""
+
+    name: str
+    ok: bool
+    detail: str
+    took_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +44,18 @@ def watched_services(settings: ServicesSettings) -> Sequence[Watched]:
 
 async def look_at(watched: Watched, ctx: ToolContext) -> Finding:
     """How it is doing; whatever the other side does, that is a finding."""
-    if not isinstance(watched.by, SeenRestart):
-        return await check_service(watched.by, ctx)
     started = time.monotonic()
-    try:
-        state = await restarter_of(watched.by, ctx).state()
-    except ToolFailedError as exc:
-        ok, detail = False, exc.user_message
-    else:
-        ok, detail = state is not None and state.ok, state.detail if state else "cannot be seen"
+    ok, detail = await _looked_at(watched.by, ctx)
     took_ms = round((time.monotonic() - started) * 1000)
     return Finding(name=watched.name, ok=ok, detail=detail, took_ms=took_ms)
+
+
+async def _looked_at(by: ServiceCheck | SeenRestart, ctx: ToolContext) -> tuple[bool, str]:
+    if not isinstance(by, SeenRestart):
+        verdict = await try_probe(by, ctx)
+        return verdict.ok, verdict.detail
+    try:
+        state = await restarter_of(by, ctx).state()
+    except ToolFailedError as exc:
+        return False, exc.user_message
+    return (state.ok, state.detail) if state else (False, "cannot be seen")

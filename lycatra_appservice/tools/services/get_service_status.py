@@ -20,9 +20,8 @@ from lycatra_appservice.toolkit.base import (
 )
 from lycatra_appservice.tools._tables import minute, table
 from lycatra_appservice.tools._words import did_you_mean
-from lycatra_appservice.tools.services._checks import Finding
 from lycatra_appservice.tools.services._settings import ITSELF, ServicesSettings
-from lycatra_appservice.tools.services._watched import Watched, look_at, watched_services
+from lycatra_appservice.tools.services._watched import Finding, Watched, look_at, watched_services
 
 _AT_ONCE = 10  # a slow network must not be made slower
 _ALTOGETHER = timedelta(seconds=25)  # below the tool's timeout, so that what is known is told
