@@ -444,7 +444,13 @@ class Slots(Section):
     control: int = Field(4, ge=1, le=100, description="votes, stops, redactions")
     command: int = Field(8, ge=1, le=100, description="commands")
     ask: int = Field(16, ge=1, le=100, description="questions to the model")
-    job: int = Field(4, ge=1, le=100, description="schedules and slow work")
+    job: int = Field(4, ge=1, le=100, description="schedules, and what has to be looked after")
+    background: int = Field(
+        4,
+        ge=0,
+        le=100,
+        description="deployments and other long work; 0: others do it",
+    )
 
 
 class Turns(Section):

@@ -209,6 +209,10 @@ class ToolContext(Protocol):
     def base_folder(self) -> Path:
         """The folder of the configuration; relative paths in settings start here."""
 
+    @property
+    def approved_by(self) -> Sequence[UserID]:
+        """Who has let this call through; nobody, where none was needed."""
+
     def now(self) -> datetime:
         """The time, aware, UTC."""
 
@@ -302,6 +306,10 @@ class Tool(Generic[ArgsT]):
     plan: Callable[[ArgsT, ToolContext], Awaitable[Plan]] | None = None
     resumes: bool = False
     timeout: timedelta = timedelta(seconds=30)
+    # For what takes minutes: names the work that a call would do, such as `deploy shop`. Then all
+    # of the call, its plan too, runs where it keeps nobody waiting, perhaps in another process;
+    # of one name in a room one call at a time.
+    background: Callable[[ArgsT], str] | None = None
     cache_for: timedelta = timedelta(0)
     scope: Scope = Scope.PERSON
     audience: Audience = Audience.ROOM

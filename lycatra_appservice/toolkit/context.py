@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import ThreadedResolver
 from pydantic import BaseModel
 
-from lycatra_appservice.model import JSON, Caller, File
+from lycatra_appservice.model import JSON, Caller, File, UserID
 from lycatra_appservice.toolkit.base import (
     Component,
     Namespace,
@@ -57,6 +57,7 @@ class CallContext:
     conceal: Mask
     tools: Sequence[ToolSummary]
     ask_components: ComponentsOf
+    approved_by: Sequence[UserID] = ()
     attached: list[File] = field(default_factory=list)
 
     def now(self) -> datetime:
@@ -147,6 +148,7 @@ class Contexts:
         visible: Sequence[ToolSummary],
         on_progress: OnProgress,
         steps: Steps,
+        approved_by: Sequence[UserID] = (),
     ) -> CallContext:
         """The context of one call; `visible` are the tools that this caller may use."""
         settings = self._settings[namespace.name]
@@ -167,6 +169,7 @@ class Contexts:
             conceal=self._conceal,
             tools=visible,
             ask_components=self._components,
+            approved_by=approved_by,
         )
 
     def _allowance(self, settings: BaseModel) -> Allowance:

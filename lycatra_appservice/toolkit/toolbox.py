@@ -20,7 +20,7 @@ from lycatra_appservice.errors import (
 )
 from lycatra_appservice.foreign_code import contained
 from lycatra_appservice.matrix.standing import Standing
-from lycatra_appservice.model import JSON, Caller, File, Level
+from lycatra_appservice.model import JSON, Caller, File, Level, UserID
 from lycatra_appservice.toolkit.access import Decision
 from lycatra_appservice.toolkit.approvals import (
     Approved,
@@ -73,6 +73,7 @@ class ContextSource(Protocol):
         visible: Sequence[ToolSummary],
         on_progress: OnProgress,
         steps: Steps,
+        approved_by: Sequence[UserID] = (),
     ) -> "AttachingContext":
         """`visible` are the tools that the caller may use."""
 
@@ -236,6 +237,19 @@ class Toolbox:
             )
         return tool
 
+    def background_of(self, name: str, raw_args: Mapping[str, JSON]) -> str | None:
+        """The name of the work, where a call has to be made in the background.
+
+        None also for a call that cannot be made: that is found out by making it.
+        """
+        try:
+            tool = self.tool(name)
+            if tool.background is None:
+                return None
+            return tool.background(checked_arguments(tool, raw_args))
+        except ToolError:
+            return None
+
     async def call(
         self,
         name: str,
@@ -359,11 +373,18 @@ class Toolbox:
             raise
 
     def _context(
-        self, tool: AnyTool, hear: OnProgress = unheard, steps: Steps | None = None
+        self, tool: AnyTool, hear: OnProgress = unheard, made: "_Made | None" = None
     ) -> AttachingContext:
         namespace = self._shared.registry.namespace_of(tool.name)
+        approved = made.approved if made else None
         return self._shared.contexts.for_call(
-            self._caller, tool, namespace, self._summaries(), hear, steps or JustRun()
+            self._caller,
+            tool,
+            namespace,
+            self._summaries(),
+            hear,
+            made.steps if made else JustRun(),
+            approved.by if approved else (),
         )
 
     async def _result(self, tool: AnyTool, args: ToolArgs, made: "_Made") -> ToolResult:
@@ -381,7 +402,7 @@ class Toolbox:
                 if tool.changes:
                     await made.observation.starting()
                 with self._progress(tool) as hear, contained():
-                    context = self._context(tool, hear, made.steps)
+                    context = self._context(tool, hear, made)
                     found = result_of(tool.run, await tool.run(args, context))
                     return with_attached(found, context.attached)
         except TimeoutError as exc:

@@ -80,6 +80,11 @@ UPDATE turn SET state = 'sending', error = :error, failures = :failures
 WHERE id = :turn_id AND state = 'running' AND cancel_requested = 0
 RETURNING id
 
+-- name: move_turn
+UPDATE turn SET lane = :to_lane, state = 'queued', run_at = lycatra_now(), starts = 0
+WHERE id = :turn_id AND state = 'running' AND cancel_requested = 0
+RETURNING id
+
 -- name: draft_ends
 SELECT t.id, t.lane FROM send s
 JOIN turn t ON t.trigger_id = 'draft:' || s.trigger_id || ':' || s.n

@@ -151,16 +151,19 @@ def a_tool(
     plan: object = None,
     approval: Rule | None = None,
     resumes: bool = False,
+    background: object = None,
 ) -> Tool[ToolArgs]:
     """A tool for one test; `run` is its function, by default one that must not be reached."""
     assert callable(run)
     assert plan is None or callable(plan)
+    assert background is None or callable(background)
     return Tool(
         name=name,
         title=title,
         plan=plan,
         approval=approval,
         resumes=resumes,
+        background=background,
         summary=summary,
         args=args,
         run=run,
