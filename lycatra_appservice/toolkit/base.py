@@ -30,6 +30,15 @@ from lycatra_appservice.toolkit.guard.failures import (
 from lycatra_appservice.toolkit.guard.outbound import Outbound
 from lycatra_appservice.toolkit.guard.session import GuardedSession
 from lycatra_appservice.toolkit.memory import KeyValues, State
+from lycatra_appservice.toolkit.news import (
+    Accepted,
+    Hook,
+    HookRefusedError,
+    HookRequest,
+    News,
+    Proposal,
+    Watcher,
+)
 from lycatra_appservice.toolkit.prompts import PromptArgument, PromptTemplate
 from lycatra_appservice.toolkit.queries import ReadOnlyDatabase
 from lycatra_appservice.toolkit.schema import parameters_schema
@@ -38,6 +47,7 @@ from lycatra_appservice.words.text import Said
 __all__ = [
     "JSON",
     "TOLD_LATER",
+    "Accepted",
     "AnswerTooLargeError",
     "Audience",
     "Caller",
@@ -49,11 +59,15 @@ __all__ = [
     "File",
     "FoundRows",
     "GuardedSession",
+    "Hook",
+    "HookRefusedError",
+    "HookRequest",
     "HttpAnswer",
     "InvalidArgumentsError",
     "KeyValues",
     "Level",
     "Namespace",
+    "News",
     "NoSettings",
     "Outbound",
     "OutboundError",
@@ -61,6 +75,7 @@ __all__ = [
     "Plan",
     "PromptArgument",
     "PromptTemplate",
+    "Proposal",
     "ReadOnlyDatabase",
     "Rule",
     "Scope",
@@ -75,6 +90,7 @@ __all__ = [
     "ToolSettings",
     "ToolSummary",
     "UserID",
+    "Watcher",
     "first_sentence",
 ]
 
@@ -272,12 +288,17 @@ ArgsT = TypeVar("ArgsT", bound=ToolArgs)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Namespace:
-    """A folder of tools, and the virtual user `@<localpart>_<name>` who answers for them."""
+    """A folder of tools, and the virtual user `@<localpart>_<name>` who answers for them.
+
+    `watchers` look for news by themselves, `hooks` are told some by other services.
+    """
 
     name: str
     display_name: str
     summary: str
     settings: type[ToolSettings] = NoSettings
+    watchers: Sequence[Watcher] = ()
+    hooks: Sequence[Hook] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
