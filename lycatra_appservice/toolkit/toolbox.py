@@ -5,7 +5,7 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from lycatra_appservice.errors import (
@@ -151,13 +151,17 @@ class Gate:
         *,
         namespace: str | None = None,
         progress: ProgressOf = to_nobody,
+        proposes: str | None = None,
     ) -> "Toolbox":
         """The tools as this caller has them; `namespace` leaves only those of one virtual user.
 
         Looks up how the caller stands in the room, where the rights depend on it. `progress`
-        hears what slow tools say of themselves while they run.
+        hears what slow tools say of themselves while they run. For a change that one of our own
+        users `proposes`, only those are asked for rights who have to approve it.
         """
         standing = await self._shared.rights.standing(caller.user_id, caller.room_id)
+        if proposes is not None:
+            return Toolbox(self._shared, caller, standing, namespace, progress, proposes)
         return self.open_for(caller, standing, namespace=namespace, progress=progress)
 
     def open_for(
@@ -182,8 +186,10 @@ class Toolbox:
         standing: Standing,
         namespace: str | None,
         progress: ProgressOf,
+        proposes: str | None = None,
     ) -> None:
         """Made by `Gate.open` only."""
+        self._proposes = proposes
         self._progress = progress
         self._shared = shared
         self._caller = caller
@@ -426,7 +432,10 @@ class Toolbox:
         return self._may(tool).allowed
 
     def _may(self, tool: AnyTool) -> Decision:
-        return self._shared.rights.access.may(self._caller, tool, self._standing)
+        decision = self._shared.rights.access.may(self._caller, tool, self._standing)
+        if tool.name == self._proposes and tool.changes and not decision.needs.is_off:
+            return replace(decision, allowed=True, hidden=False)
+        return decision
 
     def _summaries(self) -> tuple[ToolSummary, ...]:
         registry = self._shared.registry

@@ -159,6 +159,9 @@ ON CONFLICT (name) DO UPDATE SET every_ms = excluded.every_ms,
   next_at = CASE WHEN schedule.next_at > lycatra_now() + excluded.every_ms
                  THEN lycatra_now() + excluded.every_ms ELSE schedule.next_at END
 
+-- name: schedule_names
+SELECT name FROM schedule ORDER BY name
+
 -- name: drop_schedule
 DELETE FROM schedule WHERE name = :name
 

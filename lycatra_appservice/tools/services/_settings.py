@@ -28,15 +28,19 @@ class _Check(ToolSettings):
 
 
 class HttpCheck(HttpProbe, _Check):
-    """A service that is asked by HTTP."""
+    """GET an address; redirects are followed. Fine is any 2xx, or exactly `expect_status`."""
 
 
 class TcpCheck(TcpProbe, _Check):
-    """A service that a connection is opened to."""
+    """Open a connection to `host:port` (`[::1]:5432` for IPv6) and close it again."""
 
 
 class CommandCheck(CommandProbe, _Check):
-    """A service that a program tells of."""
+    """Run a program by its argument list, without a shell. Fine is exit code `expect_status`.
+
+    Neither the arguments nor, unless `show_output` says so, what it writes are ever shown: both
+    often hold secrets.
+    """
 
 
 ServiceCheck: TypeAlias = Annotated[
