@@ -452,16 +452,19 @@ class Budgets(Section):
 class Slots(Section):
     """How many turns of a kind one process works on at a time."""
 
-    control: int = Field(4, ge=1, le=100, description="votes, stops, redactions")
-    command: int = Field(8, ge=1, le=100, description="commands")
-    ask: int = Field(16, ge=1, le=100, description="questions to the model")
-    job: int = Field(4, ge=1, le=100, description="schedules, and what has to be looked after")
+    control: int = Field(4, ge=0, le=100, description="votes, stops, redactions")
+    command: int = Field(8, ge=0, le=100, description="commands")
+    ask: int = Field(16, ge=0, le=100, description="questions to the model")
+    job: int = Field(4, ge=0, le=100, description="schedules, and what has to be looked after")
     background: int = Field(
-        4,
-        ge=0,
-        le=100,
-        description="deployments and other long work; 0: others do it",
+        4, ge=0, le=100, description="deployments and other long work; 0: others do it"
     )
+
+    @model_validator(mode="after")
+    def _has_work(self) -> Self:
+        if not any(getattr(self, kind) for kind in type(self).model_fields):
+            raise ValueError("should leave this process something to do")
+        return self
 
 
 class Turns(Section):
