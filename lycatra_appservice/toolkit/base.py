@@ -22,6 +22,7 @@ from lycatra_appservice.targets import Target
 from lycatra_appservice.toolkit.approvals import Plan, Rule
 from lycatra_appservice.toolkit.extras import Extra
 from lycatra_appservice.toolkit.guard.answer import HttpAnswer
+from lycatra_appservice.toolkit.guard.connecting import Handshake
 from lycatra_appservice.toolkit.guard.failures import (
     AnswerTooLargeError,
     OutboundError,
@@ -59,6 +60,7 @@ __all__ = [
     "File",
     "FoundRows",
     "GuardedSession",
+    "Handshake",
     "Hook",
     "HookRefusedError",
     "HookRequest",

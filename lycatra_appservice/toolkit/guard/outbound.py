@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -14,10 +15,12 @@ from lycatra_appservice.model import JSON
 from lycatra_appservice.toolkit.guard.allowance import Allowance, Peer
 from lycatra_appservice.toolkit.guard.answer import HttpAnswer, Wanted, read_answer
 from lycatra_appservice.toolkit.guard.connecting import (
+    Handshake,
     Request,
     client_session,
     open_one,
     sent,
+    shake_hands,
 )
 from lycatra_appservice.toolkit.guard.door import Door
 from lycatra_appservice.toolkit.guard.failures import OutboundError
@@ -118,6 +121,17 @@ class Outbound:
         with self._door(Peer(host=host.lower(), port=port, encrypted=False)) as door:
             found = await self._make_resolver().resolve(host, port, socket.AF_UNSPEC)
             await open_one([each["host"] for each in found], port, door)
+
+    async def handshake(self, host: str, port: int, context: ssl.SSLContext) -> Handshake:
+        """Agree on TLS with a host as `context` says, and hang up: on the internet on port 443.
+
+        Raises OutboundError; one whose `__cause__` is an ssl.SSLCertVerificationError is of a
+        context that verifies.
+        """
+        written = f"[{host}]" if ":" in host else host
+        with self._door(peer_of(read_url(f"https://{written}:{port}/"))) as door:
+            found = await self._make_resolver().resolve(door.peer.host, port, socket.AF_UNSPEC)
+            return await shake_hands([each["host"] for each in found], port, door, context)
 
     @asynccontextmanager
     async def session(self, url: str) -> AsyncIterator[GuardedSession]:

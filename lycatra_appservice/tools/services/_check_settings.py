@@ -5,6 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 from lycatra_appservice.toolkit.base import Field, ToolSettings
 from lycatra_appservice.tools._places import CONTAINER_NAME, InCluster, OnEngine
 from lycatra_appservice.tools._probes import CommandProbe, HttpProbe, TcpProbe
+from lycatra_appservice.tools.services._certificates.places import HTTPS, CertificatePlace
 
 MOST_CHECKS = 40  # so that one answer always holds all of them
 
@@ -23,6 +24,13 @@ class _Check(ToolSettings):
 
 class HttpCheck(HttpProbe, _Check):
     """A service that is asked by HTTP."""
+
+    @property
+    def certificate_place(self) -> CertificatePlace | None:
+        """Where it shows its certificate, if it is asked by https."""
+        if self.url.scheme != "https":
+            return None
+        return CertificatePlace((self.url.host or "").strip("[]"), self.url.port or HTTPS)
 
 
 class TcpCheck(TcpProbe, _Check):

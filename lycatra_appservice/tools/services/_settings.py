@@ -67,16 +67,19 @@ class ServicesSettings(OnEngine):
     @property
     def certificate_places(self) -> Sequence[CertificatePlace]:
         """Where a certificate is expected, each place once."""
-        asked = [each.url for each in self.checks if isinstance(each, HttpCheck)]
+        asked = [each.certificate_place for each in self.checks if isinstance(each, HttpCheck)]
         found = [
-            *(
-                CertificatePlace((url.host or "").strip("[]"), url.port or 443)
-                for url in asked
-                if url.scheme == "https"
-            ),
+            *(each for each in asked if each is not None),
             *(read_place(each) for each in self.certificates),
         ]
         return list(dict.fromkeys(found))
+
+    def certificate_place_of(self, service: str) -> CertificatePlace | None:
+        """That of a check by its name, if that is asked by https."""
+        for each in self.checks:
+            if isinstance(each, HttpCheck) and each.name.casefold() == service.casefold():
+                return each.certificate_place
+        return None
 
     @field_validator("checks", "restarts")
     @classmethod

@@ -55,12 +55,18 @@ def as_table(
     rows += [
         (_mark(part.ok), _own_name(part), part.detail, _since(part, zone)) for part in components
     ]
-    states = [*(each.state.ok for each in findings), *(part.ok for part in components)]
-    down = states.count(False)
-    head = f"**{down} of {len(rows)} down**" if down else f"**All {len(rows)} up**"
-    if any(part.since for part in components):
+    head = f"**{_head(findings, components)}**"
+    if len(rows) == 1 or any(part.since for part in components):
         head += f" (times in {zone.key})"
     return f"{head}\n\n{table(('', 'Service', 'Detail', 'Time'), rows)}"
+
+
+def _head(findings: Sequence[Finding], components: Sequence[Component]) -> str:
+    states = [*(each.state.ok for each in findings), *(part.ok for part in components)]
+    if len(findings) == len(states) == 1:
+        return f"{findings[0].name} is {'up' if states[0] else 'down'}"
+    down = states.count(False)
+    return f"{down} of {len(states)} down" if down else f"All {len(states)} up"
 
 
 def _detail(state: State, now: datetime) -> str:

@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+HTTPS: Final = 443
 WRITTEN: Final = r"^(\[[0-9a-fA-F:.]+\]|[^\[\]:/@?#\s]+)(:[0-9]{1,5})?$"
 
-_HTTPS = 443
 _LAST_PORT = 65_535
 
 
@@ -20,7 +20,7 @@ class CertificatePlace:
     def __str__(self) -> str:
         """As people read it; https needs no port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _HTTPS else f"{host}:{self.port}"
+        return host if self.port == HTTPS else f"{host}:{self.port}"
 
 
 def read_place(text: str) -> CertificatePlace:
@@ -30,7 +30,7 @@ def read_place(text: str) -> CertificatePlace:
     host, _, port = text.rpartition(":") if re.search(r":\d+$", text) else (text, "", "")
     if text.endswith("]"):
         host, port = text, ""
-    number = int(port or _HTTPS)
+    number = int(port or HTTPS)
     if not 0 < number <= _LAST_PORT:
         raise ValueError("its port should be 1 to 65535")
     return CertificatePlace(host.strip("[]").lower().rstrip("."), number)
