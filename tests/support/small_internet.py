@@ -29,7 +29,7 @@ class Names(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        if host[:1].isdigit():
+        if host[:1].isdigit() or ":" in host:
             return await ThreadedResolver().resolve(host, port, family)
         answers = self.table.get(host)
         if not answers:
@@ -68,6 +68,10 @@ class SmallInternet:
         server = await self._stack.enter_async_context(TestServer(app))
         assert server.port
         self._servers[address, port] = server.port
+
+    def lead(self, address: str, port: int, local_port: int) -> None:
+        """Whoever listens there on this machine answers."""
+        self._servers[address, port] = local_port
 
     def refuse(self, address: str, port: int) -> None:
         """Nobody listens there."""

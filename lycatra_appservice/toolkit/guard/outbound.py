@@ -25,7 +25,7 @@ from lycatra_appservice.toolkit.guard.connecting import (
 from lycatra_appservice.toolkit.guard.door import Door
 from lycatra_appservice.toolkit.guard.failures import OutboundError
 from lycatra_appservice.toolkit.guard.session import GuardedSession, OnlyThere, failure
-from lycatra_appservice.toolkit.guard.web_address import followed, peer_of, read_url
+from lycatra_appservice.toolkit.guard.web_address import followed, peer_of, read_url, tls_peer
 
 MakeResolver: TypeAlias = Callable[[], AbstractResolver]
 
@@ -128,8 +128,7 @@ class Outbound:
         Raises OutboundError; one whose `__cause__` is an ssl.SSLCertVerificationError is of a
         context that verifies.
         """
-        written = f"[{host}]" if ":" in host else host
-        with self._door(peer_of(read_url(f"https://{written}:{port}/"))) as door:
+        with self._door(tls_peer(host, port)) as door:
             found = await self._make_resolver().resolve(door.peer.host, port, socket.AF_UNSPEC)
             return await shake_hands([each["host"] for each in found], port, door, context)
 
