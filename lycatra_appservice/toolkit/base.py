@@ -22,7 +22,7 @@ from lycatra_appservice.targets import Target
 from lycatra_appservice.toolkit.approvals import Plan, Rule
 from lycatra_appservice.toolkit.extras import Extra
 from lycatra_appservice.toolkit.guard.answer import HttpAnswer
-from lycatra_appservice.toolkit.guard.connecting import Handshake
+from lycatra_appservice.toolkit.guard.certificates import Refusal, ShownCertificate
 from lycatra_appservice.toolkit.guard.failures import (
     AnswerTooLargeError,
     OutboundError,
@@ -60,7 +60,6 @@ __all__ = [
     "File",
     "FoundRows",
     "GuardedSession",
-    "Handshake",
     "Hook",
     "HookRefusedError",
     "HookRequest",
@@ -79,8 +78,10 @@ __all__ = [
     "PromptTemplate",
     "Proposal",
     "ReadOnlyDatabase",
+    "Refusal",
     "Rule",
     "Scope",
+    "ShownCertificate",
     "State",
     "StepCutOffError",
     "Target",

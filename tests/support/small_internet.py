@@ -105,5 +105,6 @@ async def small_internet(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Small
     """Take the place of the network for this event loop."""
     async with AsyncExitStack() as stack:
         internet = SmallInternet(stack)
-        await internet.open(monkeypatch)
+        # Undone at the end: the next one of this event loop must not lead through this one.
+        await internet.open(stack.enter_context(monkeypatch.context()))
         yield internet

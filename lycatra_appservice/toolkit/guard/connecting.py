@@ -13,6 +13,7 @@ from yarl import URL
 
 from lycatra_appservice.model import JSON
 from lycatra_appservice.toolkit.guard.allowance import Peer
+from lycatra_appservice.toolkit.guard.certificates import ShownCertificate
 from lycatra_appservice.toolkit.guard.door import Door
 
 _CONNECT_SECONDS = 3.0
@@ -76,14 +77,6 @@ async def sent(
         yield response
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handshake:
-    """What a TLS handshake showed: the server's certificate as DER, and `TLSv1.3` or the like."""
-
-    certificate: bytes
-    protocol: str
-
-
 async def open_one(addresses: Sequence[str], port: int, door: Door) -> None:
     """Connect to one after the other until one accepts, and close that connection again.
 
@@ -97,7 +90,7 @@ async def open_one(addresses: Sequence[str], port: int, door: Door) -> None:
 
 async def shake_hands(
     addresses: Sequence[str], port: int, door: Door, context: ssl.SSLContext
-) -> Handshake:
+) -> ShownCertificate:
     """Agree on TLS with the first that accepts a connection, as `door.peer`, and hang up.
 
     Raises OSError, of which ssl.SSLError is one.
@@ -107,8 +100,8 @@ async def shake_hands(
     )
     try:
         spoken: ssl.SSLObject = writer.get_extra_info("ssl_object")
-        return Handshake(
-            certificate=spoken.getpeercert(binary_form=True) or b"",
+        return ShownCertificate(
+            data=spoken.getpeercert(binary_form=True) or b"",
             protocol=spoken.version() or "",
         )
     finally:

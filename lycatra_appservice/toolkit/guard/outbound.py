@@ -1,5 +1,6 @@
 """The only way from a tool to another host."""
 
+import asyncio
 import logging
 import socket
 import ssl
@@ -14,8 +15,12 @@ from aiohttp.abc import AbstractResolver
 from lycatra_appservice.model import JSON
 from lycatra_appservice.toolkit.guard.allowance import Allowance, Peer
 from lycatra_appservice.toolkit.guard.answer import HttpAnswer, Wanted, read_answer
+from lycatra_appservice.toolkit.guard.certificates import (
+    ShownCertificate,
+    refusal_in,
+    trusting_everybody,
+)
 from lycatra_appservice.toolkit.guard.connecting import (
-    Handshake,
     Request,
     client_session,
     open_one,
@@ -122,15 +127,22 @@ class Outbound:
             found = await self._make_resolver().resolve(host, port, socket.AF_UNSPEC)
             await open_one([each["host"] for each in found], port, door)
 
-    async def handshake(self, host: str, port: int, context: ssl.SSLContext) -> Handshake:
-        """Agree on TLS with a host as `context` says, and hang up: on the internet on port 443.
+    async def certificate(self, host: str, port: int) -> ShownCertificate:
+        """What a host shows in a TLS handshake, and whether the system's authorities trust it.
 
-        Raises OutboundError; one whose `__cause__` is an ssl.SSLCertVerificationError is of a
-        context that verifies.
+        Open like an address of https. Nothing is sent. Raises OutboundError where there is none.
         """
-        with self._door(tls_peer(host, port)) as door:
-            found = await self._make_resolver().resolve(door.peer.host, port, socket.AF_UNSPEC)
-            return await shake_hands([each["host"] for each in found], port, door, context)
+        peer = tls_peer(host, port)
+        shown = await self._handshake(peer, trusting_everybody())
+        try:
+            # Reads the authorities of this machine.
+            await self._handshake(peer, await asyncio.to_thread(ssl.create_default_context))
+        except OutboundError as exc:
+            refusal = refusal_in(exc.__cause__)
+            if refusal is None:
+                raise
+            return replace(shown, refusal=refusal)
+        return shown
 
     @asynccontextmanager
     async def session(self, url: str) -> AsyncIterator[GuardedSession]:
@@ -144,6 +156,12 @@ class Outbound:
             only = OnlyThere(read)
             async with client_session(door, self._make_resolver(), {}, [only]) as client:
                 yield GuardedSession(client, door)
+
+    async def _handshake(self, peer: Peer, context: ssl.SSLContext) -> ShownCertificate:
+        with self._door(peer) as door:
+            found = await self._make_resolver().resolve(peer.host, peer.port, socket.AF_UNSPEC)
+            addresses = [each["host"] for each in found]
+            return await shake_hands(addresses, peer.port, door, context)
 
     async def _exchange(self, request: Request, wanted: Wanted) -> HttpAnswer | Request:
         """Send a request and return its answer; if it is a redirect, the request to send next."""

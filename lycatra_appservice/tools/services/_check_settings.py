@@ -23,7 +23,7 @@ class _Check(ToolSettings):
 
 
 class HttpCheck(HttpProbe, _Check):
-    """A service that is asked by HTTP."""
+    """GET an address; redirects are followed. Fine is any 2xx, or exactly `expect_status`."""
 
     @property
     def certificate_place(self) -> CertificatePlace | None:
@@ -34,11 +34,15 @@ class HttpCheck(HttpProbe, _Check):
 
 
 class TcpCheck(TcpProbe, _Check):
-    """A service that a connection is opened to."""
+    """Open a connection to `host:port` (`[::1]:5432` for IPv6) and close it again."""
 
 
 class CommandCheck(CommandProbe, _Check):
-    """A service that a program tells of."""
+    """Run a program by its argument list, without a shell. Fine is exit code `expect_status`.
+
+    Neither the arguments nor, unless `show_output` says so, what it writes are ever shown: both
+    often hold secrets.
+    """
 
 
 class DockerCheck(OnEngine, _Check):

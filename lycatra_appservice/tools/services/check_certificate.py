@@ -35,7 +35,7 @@ class CheckCertificateArgs(ToolArgs):
     host: str | None = Field(
         default=None,
         max_length=260,
-        description="`host` or `host:port`; without it all that are configured.",
+        description="`host` or `host:port`; all configured ones without it.",
     )
 
     @field_validator("host", mode="before")
@@ -131,8 +131,8 @@ TOOL = Tool(
     name="check_certificate",
     title="Check certificate",
     summary=(
-        "Looks at the TLS certificate that a host shows: valid or why not, days left, issuer, "
-        "names. Use it when somebody asks about a certificate, or when one expires."
+        "Looks at a host's TLS certificate: valid or why not, days left, issuer, names. "
+        "Use it when somebody asks about one."
     ),
     args=CheckCertificateArgs,
     run=run,

@@ -104,10 +104,9 @@ TOOL = Tool(
     name="get_service_status",
     title="Get service status",
     summary=(
-        "Checks now whether services are up: for each ok, detail and took_ms, and this "
-        "assistant's own parts. Of one service it also tells since when, how much of the last "
-        "day it was up, and restarts. "
-        "Use it when somebody asks whether something runs, works or is down, or for how long."
+        "Checks now whether services are up: ok, a short detail, took_ms. Of one service also "
+        "since when, how much of the last day, and restarts. "
+        "Use it when somebody asks whether something runs or is down, or for how long."
     ),
     args=GetServiceStatusArgs,
     run=run,

@@ -1,11 +1,11 @@
 """What is wrong with a certificate for a host, in words; pure."""
 
-import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from ipaddress import ip_address
 from typing import Final
 
+from lycatra_appservice.toolkit.base import Refusal
 from lycatra_appservice.tools.services._certificates.certificate import Certificate
 
 _NOT_YET, _EXPIRED = 9, 10  # OpenSSL's numbers, X509_V_ERR_…
@@ -27,7 +27,7 @@ def problems_of(
     certificate: Certificate,
     host: str,
     now: datetime,
-    refusal: ssl.SSLCertVerificationError | None,
+    refusal: Refusal | None,
 ) -> Sequence[str]:
     """Everything that is wrong; `refusal` is what verifying ended in, at the first thing."""
     return list(dict.fromkeys(_problems(certificate, host, now, refusal)))
@@ -48,18 +48,18 @@ def _problems(
     certificate: Certificate,
     host: str,
     now: datetime,
-    refusal: ssl.SSLCertVerificationError | None,
+    refusal: Refusal | None,
 ) -> Iterator[str]:
     if certificate.not_after < now:
         days = -certificate.days_left(now)
         yield f"it expired {days} day{'s' if days != 1 else ''} ago"
     if certificate.not_before > now:
         yield "it is not valid yet"
-    code = refusal.verify_code if refusal is not None else 0
+    code = refusal.code if refusal is not None else 0
     if code in _OTHER_NAME or not is_for(certificate, host):
         yield f"it is not for `{host}` but for {_names(certificate)}"
     if refusal is not None and code not in _OTHER_NAME and not _is_told(certificate, code, now):
-        yield _WORDS.get(code, refusal.verify_message or "it cannot be verified")
+        yield _WORDS.get(code, refusal.words or "it cannot be verified")
 
 
 def _is_told(certificate: Certificate, code: int, now: datetime) -> bool:

@@ -1,15 +1,14 @@
 """Looks at the certificate that a host shows: once as it is, and once as a browser would."""
 
 import asyncio
-import ssl
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from lycatra_appservice.toolkit.base import (
-    Handshake,
     OutboundError,
     OutboundRefusedError,
+    ShownCertificate,
     ToolContext,
 )
 from lycatra_appservice.tools.services._certificates.certificate import (
@@ -48,12 +47,11 @@ async def look_at_certificates(
 
     Raises OutboundRefusedError, with what would allow it, for a single one that is not open.
     """
-    contexts = await asyncio.to_thread(_contexts)  # reads the authorities of this machine
     at_once = asyncio.Semaphore(_AT_ONCE)
 
     async def look(place: CertificatePlace) -> Shown:
         async with at_once:
-            return await _look_at(place, contexts, ctx)
+            return await _look_at(place, ctx)
 
     if len(places) == 1:
         return [await look(places[0])]
@@ -67,67 +65,32 @@ async def _refused_as_well(looking: Awaitable[Shown], place: CertificatePlace) -
         return Shown(place=place, problems=[exc.phrase])
 
 
-@dataclass(frozen=True, slots=True)
-class _Contexts:
-    anyhow: ssl.SSLContext
-    verifying: ssl.SSLContext
-
-
-def _contexts() -> _Contexts:
-    anyhow = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    anyhow.check_hostname = False
-    anyhow.verify_mode = ssl.CERT_NONE
-    return _Contexts(anyhow, ssl.create_default_context())
-
-
-async def _look_at(place: CertificatePlace, contexts: _Contexts, ctx: ToolContext) -> Shown:
+async def _look_at(place: CertificatePlace, ctx: ToolContext) -> Shown:
     try:
         async with asyncio.timeout(_SECONDS):
-            shown = await ctx.http.handshake(place.host, place.port, contexts.anyhow)
-            refusal = await _refusal(place, contexts.verifying, ctx)
+            shown = await ctx.http.certificate(place.host, place.port)
     except OutboundRefusedError:
         raise
     except OutboundError as exc:
-        return Shown(place=place, problems=[_in_words(exc)])
+        return Shown(place=place, problems=[exc.phrase])
     except TimeoutError:
         return Shown(place=place, problems=[f"no answer within {_SECONDS:g} s"])
-    return _judged(place, shown, refusal, ctx)
-
-
-async def _refusal(
-    place: CertificatePlace, context: ssl.SSLContext, ctx: ToolContext
-) -> ssl.SSLCertVerificationError | None:
-    """What verifying it ends in; None when it is fine. Raises OutboundError for all else."""
-    try:
-        await ctx.http.handshake(place.host, place.port, context)
-    except OutboundError as exc:
-        if isinstance(exc.__cause__, ssl.SSLCertVerificationError):
-            return exc.__cause__
-        raise
-    return None
+    return _judged(place, shown, ctx)
 
 
 def _judged(
     place: CertificatePlace,
-    shown: Handshake,
-    refusal: ssl.SSLCertVerificationError | None,
+    shown: ShownCertificate,
     ctx: ToolContext,
 ) -> Shown:
     try:
-        certificate = read_certificate(shown.certificate)
+        certificate = read_certificate(shown.data)
     except ValueError:
         return Shown(place=place, problems=["its certificate cannot be read"])
     return Shown(
         place=place,
-        problems=problems_of(certificate, place.host, ctx.now(), refusal),
+        problems=problems_of(certificate, place.host, ctx.now(), shown.refusal),
         certificate=certificate,
         protocol=shown.protocol.replace("TLSv", "TLS "),
         days_left=certificate.days_left(ctx.now()),
     )
-
-
-def _in_words(error: OutboundError) -> str:
-    """Who speaks no TLS at all, speaks it in a version too old, or wants a certificate of ours."""
-    if isinstance(error.__cause__, ssl.SSLError):
-        return "it speaks no TLS there, or none that I can agree on"
-    return error.phrase

@@ -186,7 +186,7 @@ async def test_who_speaks_no_tls_at_all(hosts: Hosts, check: Check) -> None:
     assert found == {
         "host": "shop.example",
         "valid": False,
-        "problems": ["it speaks no TLS there, or none that I can agree on"],
+        "problems": ["TLS cannot be agreed on"],
     }
 
 

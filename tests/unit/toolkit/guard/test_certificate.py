@@ -1,10 +1,11 @@
-"""A TLS handshake by itself: with whom it may be made, and what is known of the other side."""
+"""What certificate a host shows: who may be asked for it, and whether it would be trusted."""
 
 import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 import trustme
@@ -24,25 +25,21 @@ def outbound(internet: SmallInternet, allowed: Sequence[str] = ()) -> Outbound:
     return Outbound(allowance, log=logging.getLogger(), make_resolver=lambda: internet.names)
 
 
-def anyhow() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
-def verifying() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    AUTHORITY.configure_trust(context)
-    return context
+@pytest.fixture(autouse=True)
+def _trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only this authority, instead of the machine's."""
+    AUTHORITY.cert_pem.write_to_path(tmp_path / "authority.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
 
 
 @asynccontextmanager
-async def tls_server(*names: str) -> AsyncIterator[tuple[int, list[str | None]]]:
+async def tls_server(
+    *names: str, authority: trustme.CA = AUTHORITY
+) -> AsyncIterator[tuple[int, list[str | None]]]:
     """Gives its port, and the names that it is asked for as they come."""
     asked: list[str | None] = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    AUTHORITY.issue_cert(*names).configure_cert(context)
+    authority.issue_cert(*names).configure_cert(context)
     context.sni_callback = lambda _, name, __: asked.append(name)
 
     async def end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -59,10 +56,11 @@ async def test_a_public_host_shows_its_certificate_by_the_name_it_is_asked_for(
 ) -> None:
     async with tls_server("shop.example") as (port, asked):
         internet.lead(SHOP, 443, port)
-        shown = await outbound(internet).handshake("Shop.Example", 443, verifying())
+        shown = await outbound(internet).certificate("Shop.Example", 443)
     assert shown.protocol == "TLSv1.3"
-    assert ssl.DER_cert_to_PEM_cert(shown.certificate).startswith("-----BEGIN CERTIFICATE")
-    assert asked == ["shop.example"]
+    assert ssl.DER_cert_to_PEM_cert(shown.data).startswith("-----BEGIN CERTIFICATE")
+    assert shown.refusal is None
+    assert set(asked) == {"shop.example"}
 
 
 async def test_an_international_name_is_asked_for_as_it_is_resolved(
@@ -71,18 +69,24 @@ async def test_an_international_name_is_asked_for_as_it_is_resolved(
     internet.name("xn--bcher-kva.example", [SHOP])
     async with tls_server("xn--bcher-kva.example") as (port, asked):
         internet.lead(SHOP, 443, port)
-        await outbound(internet).handshake("bücher.example", 443, verifying())
-    assert asked == ["xn--bcher-kva.example"]
+        await outbound(internet).certificate("bücher.example", 443)
+    assert set(asked) == {"xn--bcher-kva.example"}
 
 
-async def test_what_cannot_be_verified_says_why_in_its_cause(internet: SmallInternet) -> None:
-    async with tls_server("other.example") as (port, _):
+@pytest.mark.parametrize(
+    ("authority", "name", "code"),
+    [(AUTHORITY, "other.example", 62), (trustme.CA(), "shop.example", 20)],
+)
+async def test_what_is_not_trusted_is_shown_with_the_reason(
+    internet: SmallInternet, authority: trustme.CA, name: str, code: int
+) -> None:
+    async with tls_server(name, authority=authority) as (port, _):
         internet.lead(SHOP, 443, port)
-        with pytest.raises(OutboundError) as caught:
-            await outbound(internet).handshake("shop.example", 443, verifying())
-        assert await outbound(internet).handshake("shop.example", 443, anyhow())
-    assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
-    assert caught.value.phrase == "its certificate is not valid"
+        shown = await outbound(internet).certificate("shop.example", 443)
+    assert shown.data
+    assert shown.refusal is not None
+    assert shown.refusal.code == code
+    assert shown.refusal.words
 
 
 async def test_an_address_that_does_not_answer_is_followed_by_the_next(
@@ -92,7 +96,7 @@ async def test_an_address_that_does_not_answer_is_followed_by_the_next(
     internet.refuse(MIRROR, 443)
     async with tls_server("shop.example") as (port, _):
         internet.lead(SHOP, 443, port)
-        await outbound(internet).handshake("shop.example", 443, verifying())
+        await outbound(internet).certificate("shop.example", 443)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +116,7 @@ async def test_what_is_not_open_is_not_even_connected_to(
 ) -> None:
     internet.name("inner.example", ["10.0.0.7"])
     with pytest.raises(OutboundRefusedError):
-        await outbound(internet).handshake(host, port, anyhow())
+        await outbound(internet).certificate(host, port)
     assert internet.connected == []
 
 
@@ -121,7 +125,7 @@ async def test_what_is_not_open_is_not_even_connected_to(
 )
 async def test_what_is_no_host_is_refused(internet: SmallInternet, host: str) -> None:
     with pytest.raises(OutboundError):
-        await outbound(internet).handshake(host, 443, anyhow())
+        await outbound(internet).certificate(host, 443)
     assert internet.connected == []
 
 
@@ -130,7 +134,7 @@ async def test_a_place_that_is_listed_is_reached_on_its_port(internet: SmallInte
     async with tls_server("mail.internal") as (port, _):
         internet.lead("10.0.0.9", 993, port)
         http = outbound(internet, ["mail.internal:993"])
-        assert await http.handshake("mail.internal", 993, verifying())
+        assert await http.certificate("mail.internal", 993)
 
 
 async def test_who_speaks_no_tls_is_an_error_in_words(internet: SmallInternet) -> None:
@@ -143,5 +147,5 @@ async def test_who_speaks_no_tls_is_an_error_in_words(internet: SmallInternet) -
     async with server:
         internet.lead(SHOP, 443, server.sockets[0].getsockname()[1])
         with pytest.raises(OutboundError) as caught:
-            await outbound(internet).handshake("shop.example", 443, anyhow())
+            await outbound(internet).certificate("shop.example", 443)
     assert caught.value.phrase == "TLS cannot be agreed on"
