@@ -22,6 +22,7 @@ from lycatra_appservice.targets import Target
 from lycatra_appservice.toolkit.approvals import Plan, Rule
 from lycatra_appservice.toolkit.extras import Extra
 from lycatra_appservice.toolkit.guard.answer import HttpAnswer
+from lycatra_appservice.toolkit.guard.certificates import Refusal, ShownCertificate
 from lycatra_appservice.toolkit.guard.failures import (
     AnswerTooLargeError,
     OutboundError,
@@ -77,8 +78,10 @@ __all__ = [
     "PromptTemplate",
     "Proposal",
     "ReadOnlyDatabase",
+    "Refusal",
     "Rule",
     "Scope",
+    "ShownCertificate",
     "State",
     "StepCutOffError",
     "Target",

@@ -45,6 +45,7 @@ class Container:
     exit_code: int
     started_at: str
     restarts_itself: bool
+    restarts: int = 0  # by the engine itself, since the container was made
 
     @property
     def is_well(self) -> bool:
@@ -159,4 +160,5 @@ def _read(shown: Mapping[str, Any]) -> Container:
         exit_code=state.get("ExitCode", 0),
         started_at=state.get("StartedAt", ""),
         restarts_itself=policy.get("Name") not in (None, "", "no"),
+        restarts=shown.get("RestartCount") or 0,
     )

@@ -12,10 +12,12 @@ from httpx2 import ConnectError, HTTPError, HTTPStatusError, InvalidURL, Timeout
 from lightkube import AsyncClient, KubeConfig
 from lightkube.core.exceptions import ConfigError
 from lightkube.resources.apps_v1 import DaemonSet, Deployment, StatefulSet
+from lightkube.resources.core_v1 import Pod
 from msgspec import MsgspecError
 from yaml import YAMLError
 
 from lycatra_appservice.toolkit.base import JSON, ToolFailedError
+from lycatra_appservice.tools._kubernetes_pods import NO_PODS, Pods, pods_seen, selector_of
 from lycatra_appservice.tools._kubernetes_rollout import AnyWorkload
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -25,6 +27,7 @@ KINDS: Final[Mapping[str, type[AnyWorkload]]] = {
     "daemonset": DaemonSet,
 }
 
+_MOST_PODS = 200  # of a workload; more are not counted
 _RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"  # by which kubectl itself restarts
 
 # What reading one, and making a client of it, ends in.
@@ -75,6 +78,21 @@ class Cluster:
                 return None
             raise
         return found
+
+    async def pods_of(self, which: WorkloadName, workload: AnyWorkload) -> Pods:
+        """What the pods of a workload tell; the first ones of very many."""
+        selector = selector_of(workload)
+        if not selector:
+            return NO_PODS
+        pods: list[Pod] = []
+        with _in_words(which, "list"):
+            async for pod in self._client.list(
+                Pod, namespace=which.namespace, labels=selector, chunk_size=_MOST_PODS
+            ):
+                pods.append(pod)
+                if len(pods) == _MOST_PODS:
+                    break
+            return pods_seen(pods)
 
     async def roll_out_again(self, which: WorkloadName, now: datetime) -> AnyWorkload:
         """Have all pods replaced by new ones of the same template; it goes on by itself."""

@@ -37,6 +37,7 @@ class OneContainer:
     labels: dict[str, str] = field(default_factory=dict)
     restart_policy: str = "unless-stopped"
     restarts: list[str | None] = field(default_factory=list)  # with the seconds to stop in
+    restart_count: int = 0  # by the engine
 
     @property
     def container_id(self) -> str:
@@ -102,6 +103,7 @@ class DockerStandIn:
                 "Id": found.container_id,
                 "Name": f"/{found.name}",
                 "Image": "sha256:0123",
+                "RestartCount": found.restart_count,
                 "Config": {"Image": found.image, "Labels": found.labels},
                 "HostConfig": {"RestartPolicy": {"Name": found.restart_policy}},
                 "State": found.state,

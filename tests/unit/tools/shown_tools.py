@@ -3,13 +3,18 @@
 A tool without an entry here fails the test of the page.
 """
 
+import asyncio
 import json
 import re
-from collections.abc import Mapping, Sequence
+import ssl
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import trustme
 from aiohttp import web
 from ruamel.yaml import YAML
 
@@ -22,7 +27,8 @@ from tests.support.toolbench import bench
 
 # How long a check takes is the one thing in an answer that differs from run to run.
 _MILLISECONDS = re.compile(r"\b\d+ ms\b")
-_ADDRESS = "10.1.2.3"
+_ADDRESS, _PUBLIC_ADDRESS = "10.1.2.3", "93.184.216.34"
+_GOOD_UNTIL = datetime(2036, 3, 1, tzinfo=UTC)
 _DEPLOYS = [
     {"date": "2026-11-21T09:12:00Z", "service": "shop", "version": "2.3.0", "title": "Invoices"},
     {"date": "2026-11-18T15:40:00Z", "service": "user", "version": "2.3.0", "title": "Passkeys"},
@@ -48,6 +54,14 @@ sources:
 """,
         files={"deploys.jsonl": "".join(f"{json.dumps(each)}\n" for each in _DEPLOYS)},
         requests=["list updates limit=2", "list updates service=user"],
+    ),
+    "check_certificate": Shown(
+        config="""\
+checks:
+  - {name: shop, kind: http, url: 'https://shop.example/'}
+certificates: ['mail.example:993']
+""",
+        requests=["check certificate", "check certificate shop.example"],
     ),
     "get_service_status": Shown(
         config="""\
@@ -79,8 +93,9 @@ async def answers_of(
         (folder / name).write_text(text, encoding="utf-8")
     section = YAML(typ="safe", pure=True).load(shown.config or "{}")
     words = CommandWords({namespace.name: registry.tools_of(namespace.name)}, ["!"])
-    async with small_internet(monkeypatch) as internet:
+    async with small_internet(monkeypatch) as internet, AsyncExitStack() as on_exit:
         await _open_hosts(internet)
+        await on_exit.enter_async_context(_tls_hosts(internet, folder, monkeypatch))
         async with bench(
             registry=registry,
             settings={namespace.name: namespace.settings.model_validate(section)},
@@ -106,6 +121,39 @@ async def _open_hosts(internet: SmallInternet) -> None:
     internet.name("db.internal", [_ADDRESS])
     await internet.serve(_ADDRESS, 8080, answer)
     internet.refuse(_ADDRESS, 5432)
+
+
+@asynccontextmanager
+async def _tls_hosts(
+    internet: SmallInternet, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
+    """A shop of a trusted authority, and mail with the certificate of another host."""
+    authority = trustme.CA(organization_name="Example authority")
+    authority.cert_pem.write_to_path(folder / "authority.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(folder / "authority.pem"))
+    async with (
+        _speaking_tls(authority, "shop.example") as shop,
+        _speaking_tls(authority, "www.example") as mail,
+    ):
+        internet.name("shop.example", [_PUBLIC_ADDRESS])
+        internet.lead(_PUBLIC_ADDRESS, 443, shop)
+        internet.name("mail.example", [_PUBLIC_ADDRESS])
+        internet.lead(_PUBLIC_ADDRESS, 993, mail)
+        yield
+
+
+@asynccontextmanager
+async def _speaking_tls(authority: trustme.CA, name: str) -> AsyncIterator[int]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name, not_after=_GOOD_UNTIL).configure_cert(context)
+
+    async def end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.transport.abort()
+
+    server = await asyncio.start_server(end, "127.0.0.1", 0, ssl=context)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
 
 
 def _answered(request: str, result: ToolResult) -> Answered:
