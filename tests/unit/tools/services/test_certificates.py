@@ -61,8 +61,9 @@ def test_what_a_stranger_writes_into_a_certificate_cannot_leave_its_place() -> N
         assert len(text) <= 2 * 80 + 2
 
 
-@pytest.mark.parametrize("cut", range(0, len(DER), 7))
-def test_half_a_certificate_is_none(cut: int) -> None:
+@pytest.mark.parametrize("percent", range(100))
+def test_half_a_certificate_is_none(percent: int) -> None:
+    cut = len(DER) * percent // 100
     with pytest.raises(ValueError):  # noqa: PT011 (what is wrong with it interests nobody)
         read_certificate(DER[:cut])
 
