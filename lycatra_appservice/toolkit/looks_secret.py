@@ -10,7 +10,8 @@ _NAME: Final = (
     r"(?:passw(?:or)?d|passphrase|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|"
     r"private[_-]?key|credential|session[_-]?(?:id|key)|signature|\bpass)s?"
 )
-_QUOTED: Final = r"""\\*"(?:[^"\\]|\\(?!"))*(?:\\*")?|'[^']*'?"""
+# In quotation marks that are escaped themselves, as in JSON within JSON; in others; or in these.
+_QUOTED: Final = r"""\\+"[^"\\]*(?:\\+")?|"(?:[^"\\]|\\[\s\S])*"?|'[^']*'?"""
 _PATTERNS: Final = (
     re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----)[\s\S]*?(?=-----END|\Z)"),
     # Headers whose whole line is one.

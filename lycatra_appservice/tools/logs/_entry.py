@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from lycatra_appservice.toolkit.base import JSON
 from lycatra_appservice.tools.logs._severity import Severity, severity_in, severity_of
-from lycatra_appservice.tools.logs._times import time_of_line
+from lycatra_appservice.tools.logs._times import timed
 
 LONGEST_LINE: Final = 8000  # characters; nobody reads on, and longer JSON is not looked into
 
@@ -46,7 +46,8 @@ def read_line(line: str, now: datetime, zone: ZoneInfo) -> Entry:
     """A line with what it says of itself: text of any usual form, or one JSON object."""
     if line.startswith("{") and (record := _object(line)) is not None:
         return _from_record(record, now, zone)
-    return Entry(when=time_of_line(line, now, zone), severity=severity_of(line), text=line)
+    when, said = timed(line, now, zone)
+    return Entry(when=when, severity=severity_of(line), text=said)
 
 
 def _object(line: str) -> Mapping[str, JSON] | None:
@@ -84,7 +85,7 @@ def _shown(value: JSON) -> str:
 
 def _time_in(value: JSON, now: datetime, zone: ZoneInfo) -> datetime | None:
     if isinstance(value, str):
-        return time_of_line(value, now, zone)
+        return timed(value, now, zone)[0]
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

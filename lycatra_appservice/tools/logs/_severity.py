@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from enum import IntEnum
+from math import isfinite
 from typing import Final
 
 from lycatra_appservice.toolkit.base import JSON
@@ -47,7 +48,7 @@ _SAID: Final = (
     re.compile(rf"[\[<|]\s?({_ANY})\s?[\]>|]", re.I),  # [error]
     re.compile(rf"\b(?:level|severity|lvl)\"?\s?[=:]\s?\"?({_ANY})\b", re.I),
 )
-_GLOG: Final = re.compile(r"^([EWIF])\d{4} \d\d:")
+_GLOG: Final = re.compile(r"(?:^|\s)([EWIF])\d{4} \d\d:")
 _NOTHING_WRONG: Final = re.compile(r"\b(?:no|0|without) (?:errors?|failures?|warnings?)\b", re.I)
 _MEANT: Final = (
     (re.compile(r"\b(?:fatal|panic|segfault|out of memory)\b", re.I), Severity.CRITICAL),
@@ -64,7 +65,7 @@ _MEANT: Final = (
 def severity_of(text: str) -> Severity | None:
     """What a line says, or else what its words let one think."""
     beginning = text[:200]
-    if (letter := _GLOG.match(beginning)) is not None:
+    if (letter := _GLOG.search(beginning)) is not None:
         return _LETTERS.get(letter[1], Severity.CRITICAL)
     for form in _SAID:
         if found := form.search(beginning):
@@ -77,7 +78,7 @@ def severity_in(value: JSON) -> Severity | None:
     """What a record has as its level: a word or a number."""
     if isinstance(value, str):
         return _WORDS.get(value.strip().casefold())
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         return None
     # From ten up as loggers of Node.js count, below as syslog does.
     return _in_tens(value) if value >= 10 else of_syslog(int(value))

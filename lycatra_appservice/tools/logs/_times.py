@@ -46,6 +46,7 @@ _FORMS: Final = (
     ),
     re.compile(rf"(?P<day>\d\d)/{_NAMED}/(?P<year>\d{{4}}):{_TIME} ?{_ZONE}", re.I),
     re.compile(rf"^(?:<\d+>)?{_NAMED} {{1,2}}(?P<day>\d{{1,2}}) {_TIME}", re.I),
+    re.compile(rf"^[EWIF](?P<month>\d\d)(?P<day>\d\d) {_TIME}(?:\.(?P<fraction>\d{{1,9}}))?"),
 )
 
 
@@ -63,19 +64,22 @@ def asked_time(words: str, now: datetime, zone: ZoneInfo) -> datetime:
     return moment.replace(tzinfo=zone) if moment.tzinfo is None else moment
 
 
-def time_of_line(line: str, now: datetime, zone: ZoneInfo) -> datetime | None:
-    """When a line was written, as it says itself: ISO 8601 and what syslog and web servers write.
+def timed(line: str, now: datetime, zone: ZoneInfo) -> tuple[datetime | None, str]:
+    """When a line was written, as it says itself, and the line without what it begins with.
 
-    A time without a zone is one of `zone`; without a year it is the last such day.
+    ISO 8601 and what syslog and web servers write. A time without a zone is one of `zone`;
+    without a year it is the last such day.
     """
     beginning = line[:_LOOKED_AT]
     for form in _FORMS:
         if found := form.search(beginning):
             try:
-                return _moment(found.groupdict(), now, zone)
+                when = _moment(found.groupdict(), now, zone)
             except (ValueError, OverflowError):
-                return None
-    return None
+                return None, line
+            is_first = found.start() <= len("[")
+            return when, line[found.end() :].lstrip(" \t]|:") if is_first else line
+    return None, line
 
 
 def _moment(said: Mapping[str, str | None], now: datetime, zone: ZoneInfo) -> datetime:

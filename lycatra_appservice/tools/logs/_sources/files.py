@@ -155,5 +155,5 @@ def _told(unread: Sequence[str], late: int, allowance: Allowance) -> Iterator[st
         more = f" and {len(unread) - 3} more" if len(unread) > 3 else ""
         yield f"{names}{more} could not be read, or lead out of its folder"
     if allowance.is_spent:
-        older = f", and {late} older files not at all" if late else ""
+        older = ", and of older files nothing" if late else ""
         yield f"it is so long that only its newest part was read{older}"
