@@ -81,6 +81,7 @@ def _read(doc: Doc, section: str, page: int) -> ToolResult:
     pages = pages_of("\n\n".join(part.markdown for part in parts), _PAGE)
     _check_page(page, len(pages))
     more = len(pages) - page
+    is_begun = more and page == 1 and heading is None
     data: dict[str, JSON] = {
         "name": doc.uri,
         "title": doc.title,
@@ -88,9 +89,8 @@ def _read(doc: Doc, section: str, page: int) -> ToolResult:
         "text": pages[page - 1],
         "page": page,
         "pages": len(pages),
+        "sections": _headings(doc) if is_begun else [],
     }
-    if more and page == 1 and heading is None:
-        data["sections"] = _headings(doc)
     return ToolResult(
         data=data,
         markdown=pages[page - 1],
@@ -112,7 +112,7 @@ def _check_page(page: int, pages: int) -> None:
 TOOL = Tool(
     name="read_doc",
     title="Read a document",
-    summary="Reads one document or a section of it, by the name that search_docs gives.",
+    summary="Reads a whole text or a section of it, by the name that search_docs gives.",
     args=ReadDocArgs,
     run=run,
     example="read doc docs://lycatra/ROOMS",

@@ -63,7 +63,9 @@ async def docs(tmp_path: Path) -> AsyncIterator[Docs]:
             tool: str, *, configured: DocsSettings | None = None, **args: Any
         ) -> ToolResult:
             on = await stack.enter_async_context(
-                bench(registry=discover(), settings={"docs": configured or settings}, folder=tmp_path)
+                bench(
+                    registry=discover(), settings={"docs": configured or settings}, folder=tmp_path
+                )
             )
             return await on.toolbox().call(tool, args)
 
