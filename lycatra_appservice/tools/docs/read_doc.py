@@ -34,9 +34,14 @@ class ReadDocArgs(ToolArgs):
     """What to read; without a name the list of all documents."""
 
     name: str | None = Field(
-        default=None, max_length=300, description="Such as docs://lycatra/README; else a list."
+        default=None, max_length=300, description="docs://lycatra/README; without, a list."
     )
-    section: str | None = Field(default=None, max_length=200, description="Only this heading.")
+    section: str | None = Field(
+        default=None,
+        max_length=200,
+        description="Only this heading.",
+        json_schema_extra=TOLD_LATER,
+    )
     page: int = Field(
         default=1, ge=1, le=1000, description="Which part.", json_schema_extra=TOLD_LATER
     )
@@ -112,7 +117,7 @@ def _check_page(page: int, pages: int) -> None:
 TOOL = Tool(
     name="read_doc",
     title="Read a document",
-    summary="Reads a whole text or a section of it, by the name that search_docs gives.",
+    summary="Reads a text or a section of it, by the name from search_docs.",
     args=ReadDocArgs,
     run=run,
     example="read doc docs://lycatra/ROOMS",

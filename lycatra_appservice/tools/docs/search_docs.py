@@ -27,7 +27,9 @@ class SearchDocsArgs(ToolArgs):
     """What to look for."""
 
     query: str = Field(min_length=1, max_length=200, description="Words of the question.")
-    limit: int = Field(default=4, ge=1, le=10, description="How many.")
+    limit: int = Field(
+        default=4, ge=1, le=10, description="How many.", json_schema_extra=TOLD_LATER
+    )
     offset: int = Field(
         default=0,
         ge=0,
@@ -78,10 +80,7 @@ def _as_markdown(shown: Sequence[dict[str, JSON]], query: str) -> str:
 TOOL = Tool(
     name="search_docs",
     title="Search documents",
-    summary=(
-        "Finds what the documents say: how this assistant works and is set up, and the handbooks "
-        "of this place. Use it for how-to questions."
-    ),
+    summary="Finds what the documents say: how this assistant works, and the handbooks here.",
     args=SearchDocsArgs,
     run=run,
     example="search docs reset the conversation",
