@@ -27,6 +27,7 @@ RUN python3 -m venv --without-pip /opt/lycatra \
         --no-cache-dir --disable-pip-version-check --require-hashes --only-binary :all: \
         -r requirements/${REQUIREMENTS}
 COPY pyproject.toml README.md LICENSE CHANGELOG.md example-config.yaml ./
+COPY docs docs
 COPY lycatra_appservice lycatra_appservice
 RUN /opt/tools/bin/python -m pip wheel --no-cache-dir --disable-pip-version-check \
         --no-deps --no-index --no-build-isolation --wheel-dir /dist . \

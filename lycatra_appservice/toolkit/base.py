@@ -30,6 +30,8 @@ from lycatra_appservice.toolkit.guard.failures import (
 )
 from lycatra_appservice.toolkit.guard.outbound import Outbound
 from lycatra_appservice.toolkit.guard.session import GuardedSession
+from lycatra_appservice.toolkit.library import Document, Library
+from lycatra_appservice.toolkit.looks_secret import without_secrets
 from lycatra_appservice.toolkit.memory import KeyValues, State
 from lycatra_appservice.toolkit.news import (
     Accepted,
@@ -53,6 +55,7 @@ __all__ = [
     "Audience",
     "Caller",
     "Component",
+    "Document",
     "Effect",
     "Extra",
     "Face",
@@ -67,6 +70,7 @@ __all__ = [
     "InvalidArgumentsError",
     "KeyValues",
     "Level",
+    "Library",
     "Namespace",
     "News",
     "NoSettings",
@@ -95,6 +99,7 @@ __all__ = [
     "UserID",
     "Watcher",
     "first_sentence",
+    "without_secrets",
 ]
 
 # For an argument's Field(json_schema_extra=…): it costs no prompt anything, because the note of a
@@ -293,7 +298,8 @@ ArgsT = TypeVar("ArgsT", bound=ToolArgs)
 class Namespace:
     """A folder of tools, and the virtual user `@<localpart>_<name>` who answers for them.
 
-    `watchers` look for news by themselves, `hooks` are told some by other services.
+    `watchers` look for news by themselves, `hooks` are told some by other services. `library`
+    gives the documents of its settings, whose relative paths start at the second argument.
     """
 
     name: str
@@ -302,6 +308,7 @@ class Namespace:
     settings: type[ToolSettings] = NoSettings
     watchers: Sequence[Watcher] = ()
     hooks: Sequence[Hook] = ()
+    library: Callable[[Any, Path], Library] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,14 @@ import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from aiodocker import Docker, DockerError
 from aiohttp import ClientError
 
 from lycatra_appservice.toolkit.base import GuardedSession, Outbound, ToolFailedError
+from lycatra_appservice.tools._docker_frames import LogReader, LogTail
 
 _CONNECTION_FAILED = 900  # aiodocker's own, where HTTP has no status
 # What reading an answer ends in, in aiodocker and here, when it is none.
@@ -99,6 +101,38 @@ class Engine:
         """Stop it, killing it after so many seconds (by default its own), and start it."""
         with self._in_words():
             await self._docker.containers.container(name).restart(t=stop_seconds)
+
+    async def log(
+        self, name: str, *, since: datetime, most_lines: int, most_bytes: int, kept_bytes: int
+    ) -> LogTail:
+        """The end of what a container has written, each line behind the time it came at.
+
+        Of the newest `most_lines` since then; reading stops at `most_bytes`.
+        """
+        wanted = {
+            "stdout": "1",
+            "stderr": "1",
+            "timestamps": "1",
+            "since": f"{max(0, since.timestamp()):.0f}",
+            "tail": str(most_lines),
+        }
+        with self._in_words():
+            shown = await self._docker.containers.container(name).show()
+            reader = LogReader(
+                tty=bool(shown["Config"].get("Tty")), most_bytes=most_bytes, kept_bytes=kept_bytes
+            )
+            # aiodocker itself would keep all of it, and a frame as long as its header says.
+            place = f"{self._docker.docker_host}/{self._docker.api_version}"
+            async with self._docker.session.get(
+                f"{place}/containers/{name}/logs", params=wanted
+            ) as answer:
+                if answer.status != 200:
+                    raise DockerError(answer.status, "no log")
+                async for piece in answer.content.iter_any():
+                    reader.feed(piece)
+                    if reader.is_full:
+                        break
+        return reader.tail()
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,10 +14,9 @@ from aiohttp.test_utils import TestServer
 
 from lycatra_appservice.model import JSON
 from lycatra_appservice.toolkit.discovery import discover
-from tests.support.toolbench import bench
+from tests.support.toolbench import OPERATOR, bench
 from tests.transcripts.transcript import shipped
 
-_OF_ONE = "get_service_status of one service"
 # What containers and workloads have beside the rest.
 _OF_CONTAINERS = {"image_tags", "restarts", "running_since"}
 _DEPLOYMENT = {
@@ -28,8 +27,16 @@ _DEPLOYMENT = {
 }
 
 
+# What a tool is asked, where that is not nothing; each may give another shape.
+_ASKED: Mapping[str, Sequence[Mapping[str, JSON]]] = {
+    "get_service_status": [{}, {"service": "shop"}],
+    "read_doc": [{}, {"name": "docs://lycatra/ROOMS"}],
+    "search_docs": [{"query": "room"}],
+}
+
+
 @pytest.fixture
-async def real(tmp_path: Path) -> Mapping[str, JSON]:
+async def real(tmp_path: Path) -> Mapping[str, Sequence[JSON]]:
     """What the reading tools give when they are run."""
 
     async def answer(_: web.Request) -> web.Response:
@@ -37,12 +44,14 @@ async def real(tmp_path: Path) -> Mapping[str, JSON]:
 
     app = web.Application()
     app.router.add_get("/", answer)
+    (tmp_path / "shop.log").write_text("2026-11-22T11:00:00Z ERROR no answer", encoding="utf-8")
     (tmp_path / "deploys.jsonl").write_text(json.dumps(_DEPLOYMENT), encoding="utf-8")
     registry = discover()
     async with TestServer(app, host="127.0.0.1") as server, _speaking_tls() as encrypted:
         url = str(server.make_url("/"))
         sections: Mapping[str, JSON] = {
             "updates": {"sources": [{"name": "d", "kind": "deploy_log", "path": "deploys.jsonl"}]},
+            "logs": {"sources": [{"name": "shop", "kind": "file", "path": "shop.log"}]},
             "services": {
                 "checks": [{"name": "shop", "kind": "http", "url": url}],
                 "certificates": [f"localhost:{encrypted}"],
@@ -53,13 +62,15 @@ async def real(tmp_path: Path) -> Mapping[str, JSON]:
             for each in registry.namespaces
         }
         async with bench(registry=registry, settings=settings, folder=tmp_path) as on:
-            found = {
-                tool.name: (await on.toolbox().call(tool.name, {})).data
+            box = on.toolbox(OPERATOR)
+            return {
+                tool.name: [
+                    (await box.call(tool.name, asked)).data
+                    for asked in _ASKED.get(tool.name, [{}])
+                ]
                 for tool in registry.tools
                 if not tool.changes
             }
-            one = await on.toolbox().call("get_service_status", {"service": "shop"})
-            return {**found, _OF_ONE: one.data}
 
 
 @asynccontextmanager
@@ -76,14 +87,15 @@ async def _speaking_tls() -> AsyncIterator[int]:
         yield server.sockets[0].getsockname()[1]
 
 
-async def test_results_have_the_shape_that_the_tools_give(real: Mapping[str, JSON]) -> None:
+async def test_results_have_the_shape_that_the_tools_give(
+    real: Mapping[str, Sequence[JSON]],
+) -> None:
     for transcript in shipped():
         made = [*transcript.calls, *(call for each in transcript.history for call in each.calls)]
         for call in made:
             if call.call in real and call.result is not None:
-                is_of_one = '"history"' in json.dumps(call.result)
-                shape = real[_OF_ONE if is_of_one else call.call]
-                assert _odd(call.result, shape) == [], transcript.name
+                odd = [_odd(call.result, each) for each in real[call.call]]
+                assert [] in odd, (transcript.name, odd)
 
 
 def test_a_restart_tells_at_least_what_every_restart_tells() -> None:

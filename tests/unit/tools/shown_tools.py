@@ -19,11 +19,11 @@ from aiohttp import web
 from ruamel.yaml import YAML
 
 from lycatra_appservice.chat.commands import Command, CommandWords
-from lycatra_appservice.toolkit.base import ToolResult
+from lycatra_appservice.toolkit.base import Level, ToolResult
 from lycatra_appservice.toolkit.discovery import discover
 from lycatra_appservice.toolkit.reserved import RESERVED
 from tests.support.small_internet import SmallInternet, small_internet
-from tests.support.toolbench import bench
+from tests.support.toolbench import OPERATOR, VIEWER, bench
 
 # How long a check takes is the one thing in an answer that differs from run to run.
 _MILLISECONDS = re.compile(r"\b\d+ ms\b")
@@ -34,6 +34,28 @@ _DEPLOYS = [
     {"date": "2026-11-18T15:40:00Z", "service": "user", "version": "2.3.0", "title": "Passkeys"},
     {"date": "2026-10-30T08:00:00Z", "service": "shop", "version": "2.2.1", "title": "Fixes"},
 ]
+
+
+_SHOP_LOG = """\
+2026-11-22T09:58:00Z INFO order 7 of jane.doe@example.org: paid with token=12345678
+2026-11-22T10:02:11Z WARNING no answer from the bank, retrying
+2026-11-22T10:02:41Z ERROR payment refused: timeout
+"""
+_BACKUPS = """\
+# Backups
+
+Every night at three the wiki is copied to the second disk.
+
+## Restoring one
+
+Stop the wiki and type `restore latest`. It takes ten minutes.
+"""
+
+
+_HANDBOOK = """\
+sets:
+  - {name: handbook, folder: .}
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +93,25 @@ checks:
 """,
         requests=["get service status", "get service status wiki"],
     ),
+    "search_logs": Shown(
+        config="""\
+sources:
+  - {name: shop, kind: file, path: shop.log}
+  - {name: wiki, kind: folder, path: /var/log/wiki}
+""",
+        files={"shop.log": _SHOP_LOG},
+        requests=["search logs since=3h", "search logs timeout level=error"],
+    ),
+    "search_docs": Shown(
+        config=_HANDBOOK,
+        files={"Backups.md": _BACKUPS},
+        requests=["search docs how to restore a backup limit=1"],
+    ),
+    "read_doc": Shown(
+        config=_HANDBOOK,
+        files={"Backups.md": _BACKUPS},
+        requests=["read doc docs://handbook/Backups", "read doc backups section=restoring"],
+    ),
 }
 
 
@@ -92,6 +133,8 @@ async def answers_of(
     for name, text in shown.files.items():
         (folder / name).write_text(text, encoding="utf-8")
     section = YAML(typ="safe", pure=True).load(shown.config or "{}")
+    declared = registry.tool(tool)
+    asker = OPERATOR if declared and declared.level > Level.VIEWER else VIEWER
     words = CommandWords({namespace.name: registry.tools_of(namespace.name)}, ["!"])
     async with small_internet(monkeypatch) as internet, AsyncExitStack() as on_exit:
         await _open_hosts(internet)
@@ -108,7 +151,7 @@ async def answers_of(
                 if request in RESERVED:  # people get the page of that word instead
                     command = Command(request, {})
                 assert isinstance(command, Command), request
-                result = await on.toolbox().call(command.tool, command.arguments)
+                result = await on.toolbox(asker).call(command.tool, command.arguments)
                 found.append(_answered(request, result))
             return found
 
