@@ -6,10 +6,9 @@ from typing import Annotated, TypeAlias
 from pydantic import field_validator
 
 from lycatra_appservice.toolkit.base import Extra, Field, Target, ToolSettings
+from lycatra_appservice.tools._places import DOCKER, KUBERNETES
 from lycatra_appservice.tools._probes import CommandProbe, HttpProbe, TcpProbe, targets_of
 from lycatra_appservice.tools.services._restart_settings import (
-    DOCKER,
-    KUBERNETES,
     MOST_RESTARTS,
     DockerRestart,
     Restart,
