@@ -23,6 +23,7 @@ from lycatra_appservice.tools.updates._looking import (
     Look,
     Verdict,
     is_running,
+    running_now,
     stays_well,
     well,
 )
@@ -130,14 +131,13 @@ class _Deployment:
 
     async def _applied(self, name: str, change: Change) -> Phase:
         """Apply it; what was cut off is looked after before it is done once more."""
-        await self._begin(name)
         for number in range(1, MOST_TIMES):
             this = nth(name, number)
             try:
                 return await self._journaled(this, name, lambda: self._apply(change))
             except StepCutOffError:
                 what = await done_again(
-                    self._around.step, f"look after {this}", lambda: self._look_after(change)
+                    self._around.step, f"{this}: look", lambda: self._look_after(change)
                 )
             if what == _GO_ON:
                 return self._note(_cut_off(name, ok=True, why="it was cut off, and is there"))
@@ -152,9 +152,10 @@ class _Deployment:
         if deploy.itself and not change.is_back:
             # What was begun may just now be replacing this process, or another replica.
             await well(self._around.look, version, deploy, self._telling(_APPLY))
-        seen = await self._around.look(version)
-        is_there = is_running(seen, version, deploy)
-        if is_there and seen.ok:
+        # Whether it is well, too, is found out later.
+        running = await running_now(self._deployer, deploy)
+        is_there = is_running(running, version, deploy)
+        if is_there and running.ok:
             return _GO_ON
         # Going back is the last thing to be done, so it is better done twice than not at all.
         if self._deployer.is_repeatable or change.is_back:
@@ -179,7 +180,6 @@ class _Deployment:
         return Verdict(True, "")
 
     async def _repeatable(self, name: str, run: Callable[[], Awaitable[Verdict]]) -> Phase:
-        await self._begin(name)
         kept = await done_again(self._around.step, name, self._timed(name, run))
         return self._note(Phase.from_json(kept))
 
@@ -193,15 +193,14 @@ class _Deployment:
         self, name: str, run: Callable[[], Awaitable[Verdict]]
     ) -> Callable[[], Awaitable[JSON]]:
         async def timed() -> JSON:
+            # Only here: what is done already needs no right to be done.
+            await self._around.hold(name)
+            self._telling(name)("")
             began = monotonic()
             phase = await _phase_of(name, run)
             return replace(phase, took_ms=round((monotonic() - began) * 1000)).to_json()
 
         return timed
-
-    async def _begin(self, name: str) -> None:
-        await self._around.hold(name)
-        self._telling(name)("")
 
     def _telling(self, name: str) -> Hear:
         service, change = self._deploy.service, self._change
