@@ -2,11 +2,11 @@
 
 import errno
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from aiodocker import Docker, DockerError
 from aiohttp import ClientError
@@ -80,7 +80,7 @@ class Engine:
         """The container that is called so; the beginning of an id is no name."""
         try:
             with self._in_words():
-                found = _read(await self._docker.containers.container(name).show())
+                found = read_container(await self._docker.containers.container(name).show())
         except EngineError as exc:
             if exc.status == 404:
                 return None
@@ -94,7 +94,7 @@ class Engine:
             listed = await self._docker.containers.list(
                 all=True, filters=json.dumps({"label": labels})
             )
-            shown = [_read(await each.show()) for each in listed]
+            shown = [read_container(await each.show()) for each in listed]
         return sorted(shown, key=lambda each: each.name)
 
     async def restart(self, name: str, stop_seconds: int | None) -> None:
@@ -168,22 +168,37 @@ class Engine:
                 return "Docker gave no valid answer."
 
 
+EngineT = TypeVar("EngineT", bound=Engine)
+
+
 @asynccontextmanager
 async def docker_engine(address: str, http: Outbound) -> AsyncIterator[Engine]:
     """The engine at `unix:///path`, or at an `http://host:port` that the settings allow."""
+    async with engine_as(Engine, address, http) as engine:
+        yield engine
+
+
+@asynccontextmanager
+async def engine_as(
+    kind: Callable[[Docker, GuardedSession | None], EngineT], address: str, http: Outbound
+) -> AsyncIterator[EngineT]:
+    """The same, as an Engine that can do more."""
     if address.startswith("unix://"):
         async with Docker(url=address) as docker:
-            yield Engine(docker, None)
+            yield kind(docker, None)
         return
     async with (
         http.session(address) as session,
         Docker(url=address, session=session.client, connector=session.client.connector) as docker,
     ):
-        yield Engine(docker, session)
+        yield kind(docker, session)
 
 
-def _read(shown: Mapping[str, Any]) -> Container:
-    """Raises LookupError, TypeError or AttributeError for what is no container."""
+def read_container(shown: Mapping[str, Any]) -> Container:
+    """What an engine shows of one, in short.
+
+    Raises LookupError, TypeError or AttributeError for what is no container.
+    """
     state, policy = shown["State"], shown.get("HostConfig", {}).get("RestartPolicy") or {}
     health = (state.get("Health") or {}).get("Status")
     return Container(

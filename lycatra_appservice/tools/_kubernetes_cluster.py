@@ -27,6 +27,7 @@ KINDS: Final[Mapping[str, type[AnyWorkload]]] = {
     "daemonset": DaemonSet,
 }
 
+_CHANGE_CAUSE = "kubernetes.io/change-cause"
 _MOST_PODS = 200  # of a workload; more are not counted
 _RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"  # by which kubectl itself restarts
 
@@ -57,6 +58,16 @@ class WorkloadName:
     kind: str
     name: str
     namespace: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageChange:
+    """The image that a container of a workload is to have; `annotations` are the workload's."""
+
+    container: str
+    image: str
+    cause: str  # as `kubectl rollout history` shows it
+    annotations: Mapping[str, str]
 
 
 class Cluster:
@@ -97,7 +108,23 @@ class Cluster:
     async def roll_out_again(self, which: WorkloadName, now: datetime) -> AnyWorkload:
         """Have all pods replaced by new ones of the same template; it goes on by itself."""
         annotations = {_RESTARTED_AT: now.isoformat(timespec="seconds")}
-        patch: JSON = {"spec": {"template": {"metadata": {"annotations": annotations}}}}
+        return await self._patched(
+            which, {"spec": {"template": {"metadata": {"annotations": annotations}}}}
+        )
+
+    async def set_image(self, which: WorkloadName, change: ImageChange) -> AnyWorkload:
+        """Have all pods replaced by new ones with another image; it goes on by itself."""
+        # By a strategic merge a container is found by its name, and the others stay.
+        containers = [{"name": change.container, "image": change.image}]
+        return await self._patched(
+            which,
+            {
+                "metadata": {"annotations": {**change.annotations, _CHANGE_CAUSE: change.cause}},
+                "spec": {"template": {"spec": {"containers": containers}}},
+            },
+        )
+
+    async def _patched(self, which: WorkloadName, patch: JSON) -> AnyWorkload:
         with _in_words(which, "patch"):
             patched: AnyWorkload = await self._client.patch(
                 KINDS[which.kind], which.name, patch, namespace=which.namespace

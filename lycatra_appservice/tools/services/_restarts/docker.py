@@ -11,8 +11,8 @@ from lycatra_appservice.tools._docker_engine import (
     EngineError,
     docker_engine,
 )
+from lycatra_appservice.tools._pauses import growing_pauses
 from lycatra_appservice.tools.services._restart_settings import DockerRestart
-from lycatra_appservice.tools.services._restarts.pauses import growing_pauses
 from lycatra_appservice.tools.services._restarts.port import (
     Outlook,
     Restarted,

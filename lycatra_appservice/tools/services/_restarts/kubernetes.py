@@ -16,8 +16,8 @@ from lycatra_appservice.tools._kubernetes_rollout import (
     obstacle_to_rollout,
     rollout_of,
 )
+from lycatra_appservice.tools._pauses import growing_pauses
 from lycatra_appservice.tools.services._restart_settings import KubernetesRestart
-from lycatra_appservice.tools.services._restarts.pauses import growing_pauses
 from lycatra_appservice.tools.services._restarts.port import (
     Outlook,
     Restarted,
