@@ -2,9 +2,14 @@
 
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lycatra_appservice.cli.command import Command
+from lycatra_appservice.cli.command import Command, read_installation
+
+if TYPE_CHECKING:  # the other commands start without the libraries of the demo
+    from lycatra_appservice.matrix.users import NamedNamespace
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
@@ -30,7 +35,11 @@ def _add_arguments(parser: ArgumentParser) -> None:
 def _run(arguments: Namespace) -> int:
     from lycatra_appservice.demo.command import run
 
-    return run(arguments)
+    return run(arguments, _namespaces)
+
+
+def _namespaces(config: Path) -> "Sequence[NamedNamespace]":
+    return read_installation(Namespace(config=config)).tools.registry.namespaces
 
 
 DEMO = Command(

@@ -5,16 +5,19 @@ import os
 import shutil
 import sys
 from argparse import Namespace
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import aiohttp
 
+from lycatra_appservice.demo.asides import Asides
 from lycatra_appservice.demo.child import Child
 from lycatra_appservice.demo.client_api import ClientApiError
+from lycatra_appservice.demo.configuration import write_files
 from lycatra_appservice.demo.ground import (
     APPROVER,
     PASSWORD,
@@ -23,39 +26,51 @@ from lycatra_appservice.demo.ground import (
     Ground,
     prepare_ground,
     write_deploy_log,
-    write_files,
 )
 from lycatra_appservice.demo.homeserver import Homeserver, HomeserverError, HomeserverSettings
 from lycatra_appservice.demo.model_choice import chosen_model
 from lycatra_appservice.demo.people import PersonClient, register_person
+from lycatra_appservice.demo.release_server import ReleaseServer
 from lycatra_appservice.demo.script import ScriptLine, read_script, run_script
 from lycatra_appservice.demo.talk import localpart_of, message_text, spoken, to_somebody
 from lycatra_appservice.demo.terminal import TerminalChat, open_screen
+from lycatra_appservice.demo.web_service import WebService
 from lycatra_appservice.errors import LycatraError
-from lycatra_appservice.matrix.users import VirtualUsers
+from lycatra_appservice.matrix.users import NamedNamespace, VirtualUsers
 from lycatra_appservice.model import RoomID, UserID
-from lycatra_appservice.toolkit.discovery import discover
+
+_Namespaces: TypeAlias = Callable[[Path], Sequence[NamedNamespace]]
 
 _ROOM_ALIAS: Final = "demo"
 _READY_SECONDS: Final = 60
 _POLL_SECONDS: Final = 0.05
 
 
-def run(arguments: Namespace) -> int:
-    """Play the demo; 0 when the person left, or when every line of the script was answered."""
+def run(arguments: Namespace, namespaces: _Namespaces) -> int:
+    """Play the demo; 0 when the person left, or when every line of the script had its outcome.
+
+    `namespaces` reads a configuration and says which ones have work there.
+    """
     lines = read_script(arguments.script) if arguments.script else None
-    return asyncio.run(_play(arguments.folder, arguments.synapse_python, lines))
+    return asyncio.run(_play(arguments.folder, arguments.synapse_python, lines, namespaces))
 
 
-async def _play(folder: Path, synapse_python: Path, lines: list[ScriptLine] | None) -> int:
+async def _play(
+    folder: Path,
+    synapse_python: Path,
+    lines: list[ScriptLine] | None,
+    namespaces: _Namespaces,
+) -> int:
     ground = prepare_ground(folder)
-    users = VirtualUsers(server_name=SERVER_NAME, namespaces=discover().namespaces)
     async with AsyncExitStack() as stack:
         model = await stack.enter_async_context(chosen_model(os.environ))
         write_deploy_log(ground, datetime.now(UTC).date())
         write_files(ground, model)
+        users = VirtualUsers(server_name=SERVER_NAME, namespaces=namespaces(ground.config))
         _say(f"Starting Synapse in {ground.folder} …")
         homeserver = await stack.enter_async_context(_homeserver(ground, synapse_python))
+        await stack.enter_async_context(WebService(ground.folder, ground.web_port))
+        releases = await stack.enter_async_context(_releases(ground))
         _say("Starting Lycatra …")
         await _start_service(ground, stack)
         person = await register_person(homeserver, PERSON, PASSWORD, admin=True, device_id="DEMO")
@@ -65,13 +80,14 @@ async def _play(folder: Path, synapse_python: Path, lines: list[ScriptLine] | No
         room_id = await _room(client, other, users)
         _say(_welcome(homeserver, model.words))
         print(await _greeting(client, room_id, users.main), flush=True)
+        asides = Asides(other, room_id, releases)
         addressed = partial(to_somebody, localpart=users.localpart_of(users.main))
         if lines is not None:
             return await run_script(
-                client, room_id, lines, users.is_ours, addressed=addressed, approver=other
+                client, room_id, lines, users.is_ours, addressed=addressed, asides=asides
             )
         with open_screen(PERSON, ground.folder / "history.txt") as screen:
-            await TerminalChat(client, room_id, screen, addressed=addressed).run()
+            await TerminalChat(client, room_id, screen, addressed=addressed, asides=asides).run()
         return 0
 
 
@@ -85,6 +101,11 @@ def _homeserver(ground: Ground, python: Path) -> Homeserver:
             registrations=[ground.registration],
         )
     )
+
+
+def _releases(ground: Ground) -> ReleaseServer:
+    hook = f"http://127.0.0.1:{ground.appservice_port}/hooks/github"
+    return ReleaseServer(ground.folder, ground.releases_port, hook, ground.hook_secret)
 
 
 async def _start_service(ground: Ground, stack: AsyncExitStack) -> None:
@@ -162,7 +183,8 @@ def _welcome(homeserver: Homeserver, model: str) -> str:
             f"Questions are answered by {model}.",
             "Try:  !help    !list updates    @lycatra_updates list updates",
             "      what changed this week?",
-            "      !restart service web    then !approve",
+            "      !restart service web    then @approve, or @deny",
+            "      @release v2    is announced; then @approve, and !list deployments",
             "A line without a name is sent to @lycatra. /quit ends the demo.",
             "─" * width,
         ]

@@ -1,15 +1,12 @@
-"""A conversation typed from a file, line by line, each waiting for its answer: `SCRIPT=file`.
-
-`@approve` and `@deny` are not typed: the approver reacts with ✅ or ❌ to the last open card.
-"""
+"""A conversation typed from a file, line by line, each waiting for its outcome: `SCRIPT=file`."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
 
+from lycatra_appservice.demo.asides import AsideError, Asides, OpenCards
 from lycatra_appservice.demo.person_client import PersonClient
 from lycatra_appservice.demo.talk import (
     Outcomes,
@@ -24,7 +21,6 @@ from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.model import JSON, EventID, RoomID, UserID
 
 PATIENCE = timedelta(seconds=30)
-_VOTES: Final = {"@approve": "\u2705", "@deny": "\u274c"}
 
 
 class ScriptError(LycatraError):
@@ -65,24 +61,25 @@ async def run_script(
     patience: timedelta = PATIENCE,
     say: Callable[[str], None] = print,
     addressed: Callable[[str], str] = str,
-    approver: PersonClient | None = None,
+    asides: Asides | None = None,
 ) -> int:
     """Type each line, say what is typed and answered, and wait for each line's outcome.
 
     `is_ours` tells the appservice's users from everybody else; `addressed` makes a line what is
-    sent; `approver` is who reacts to cards. A line without its outcome within `patience` is named
-    and the next one is typed. Returns 0 when all came, else 1.
+    sent; `asides` does the lines that are not typed. A line without its outcome within `patience`
+    is named and the next one is done. Returns 0 when all came, else 1.
     """
-    timeline = await client.timeline()
-    reader = _Reader(timeline, room_id, is_ours, say)
-    player = _Player(client, approver, room_id, reader, addressed, say)
+    reader = _Reader(await client.timeline(), room_id, is_ours, say)
+    player = _Player(client, asides, room_id, reader.cards, addressed, say)
     missing = 0
     for line in lines:
-        event_id = await player.play(line)
-        if event_id is None:
+        try:
+            request = await player.play(line.text)
+        except AsideError as error:
             missing += 1
-            say(f"There is no open card for line {line.number}: {line.text}")
-        elif not await reader.outcome_of(event_id, patience):
+            say(f"Line {line.number} cannot be done: {line.text}\n{error}")
+            continue
+        if not await reader.outcome_of(request, patience):
             missing += 1
             seconds = patience.total_seconds()
             say(f"No answer within {seconds:g} s to line {line.number}: {line.text}")
@@ -95,38 +92,28 @@ class _Player:
     def __init__(
         self,
         client: PersonClient,
-        approver: PersonClient | None,
+        asides: Asides | None,
         room_id: RoomID,
-        reader: "_Reader",
+        cards: OpenCards,
         addressed: Callable[[str], str],
         say: Callable[[str], None],
     ) -> None:
         self._client = client
-        self._approver = approver
+        self._asides = asides
         self._room_id = room_id
-        self._reader = reader
+        self._cards = cards
         self._addressed = addressed
         self._say = say
 
-    async def play(self, line: ScriptLine) -> EventID | None:
-        """Return the message that will have an outcome; None for a vote on no card."""
-        key = _VOTES.get(line.text)
-        if key is None or self._approver is None:
-            text = self._addressed(line.text)
-            self._say(spoken(self._client.localpart, text))
-            return await self._client.send_text(self._room_id, text)
-        card = self._reader.last_open_card()
-        if card is None:
-            return None
-        self._say(spoken(self._approver.localpart, key))
-        await self._approver.react(self._room_id, card.event_id, key)
-        return card.request
-
-
-@dataclass(frozen=True, slots=True)
-class _Card:
-    event_id: EventID
-    request: EventID
+    async def play(self, line: str) -> EventID | None:
+        """Return what will have an outcome; None where that is a card. Raises AsideError."""
+        done = await self._asides.do(line, self._cards) if self._asides else None
+        if done is not None:
+            self._say(spoken(done.who, done.what))
+            return done.request
+        text = self._addressed(line)
+        self._say(spoken(self._client.localpart, text))
+        return await self._client.send_text(self._room_id, text)
 
 
 class _Reader:
@@ -143,33 +130,29 @@ class _Reader:
         self._room_id = room_id
         self._is_ours = is_ours
         self._say = say
-        self._cards: list[_Card] = []
         self._outcomes = Outcomes()
+        self.cards = OpenCards()
 
-    def last_open_card(self) -> _Card | None:
-        """The card that was shown last and not been edited to its end."""
-        return self._cards[-1] if self._cards else None
-
-    async def outcome_of(self, event_id: EventID, patience: timedelta) -> bool:
-        """Whether the last part of the answer to this event came in time."""
+    async def outcome_of(self, request: EventID | None, patience: timedelta) -> bool:
+        """Whether the last part of the answer, or else any card, came in time."""
         try:
             async with asyncio.timeout(patience.total_seconds()):
                 async for room_id, event in self._timeline:
-                    if room_id == self._room_id and self._is_outcome(event, event_id):
+                    if room_id == self._room_id and self._is_outcome(event, request):
                         return True
         except TimeoutError:
             pass  # the caller says which line it was
         return False
 
-    def _is_outcome(self, event: JSON, event_id: EventID) -> bool:
+    def _is_outcome(self, event: JSON, request: EventID | None) -> bool:
         if not self._is_ours(UserID(str(event.get("sender", "")))):
             return False
+        self.cards.note(event)
         text, edited = message_text(event), edited_event(event)
         mark = self._outcomes.mark_of(event)
         if is_live(event) or text is None or (edited is not None and mark is None):
-            self._cards = [card for card in self._cards if card.event_id != edited]
             return False
         self._say(spoken(localpart_of(event), text))
-        if mark is not None and mark.is_card:
-            self._cards.append(_Card(EventID(event["event_id"]), EventID(mark.to)))
-        return mark is not None and mark.to == event_id and mark.is_outcome
+        if mark is None or not mark.is_outcome:
+            return False
+        return mark.is_card if request is None else mark.to == request

@@ -21,7 +21,7 @@ class ReplyMark:
     @property
     def is_outcome(self) -> bool:
         """Whether nothing more comes by itself: a card waits for somebody."""
-        return self.part == self.of and self.kind in ("message", "reaction", "card")
+        return self.part == self.of and self.kind in ("message", "reaction", "card", "news")
 
     @property
     def is_card(self) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aiohttp
 
+from lycatra_appservice.demo.asides import AsideError, Asides, OpenCards
 from lycatra_appservice.demo.client_api import ClientApiError
 from lycatra_appservice.demo.person_client import PersonClient
 from lycatra_appservice.demo.screens import PlainScreen, Screen
@@ -64,9 +65,12 @@ class TerminalChat:
         screen: Screen,
         patience: timedelta = _PATIENCE,
         addressed: Callable[[str], str] = str,
+        asides: Asides | None = None,
     ) -> None:
-        """`addressed` makes a typed line what is sent."""
+        """`addressed` makes a typed line what is sent; `asides` does what is not sent."""
         self._addressed = addressed
+        self._asides = asides
+        self._cards = OpenCards()
         self._client = client
         self._room_id = room_id
         self._screen = screen
@@ -103,19 +107,24 @@ class TerminalChat:
             if line.strip() == "/quit":
                 return
             if line.strip():
-                await self._send(self._addressed(line.strip()))
+                await self._do(line.strip())
         if not self._screen.interactive:
             await self._wait_for_answers()
 
-    async def _send(self, text: str) -> None:
+    async def _do(self, line: str) -> None:
         try:
-            event_id = await self._client.send_text(self._room_id, text)
+            done = await self._asides.do(line, self._cards) if self._asides else None
+            if done is None:
+                event_id = await self._client.send_text(self._room_id, self._addressed(line))
+                self._unanswered.add(event_id)
+            elif done.request is not None:
+                self._unanswered.add(done.request)
+        except AsideError as error:
+            self._screen.tell(str(error))
         except ClientApiError as error:
             self._screen.tell(f"Not sent: {error}")
         except (aiohttp.ClientError, TimeoutError):
             self._screen.tell("Not sent: the homeserver does not answer. Please try again.")
-        else:
-            self._unanswered.add(event_id)
 
     async def _wait_for_answers(self) -> None:
         try:
@@ -136,6 +145,7 @@ class TerminalChat:
         if event.get("type") == "m.typing":
             self._take_typing(event)
             return
+        self._cards.note(event)
         text = message_text(event)
         if text is None or "transaction_id" in event.get("unsigned", {}):
             return  # no message, or the echo of what was typed here
