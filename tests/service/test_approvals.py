@@ -222,6 +222,7 @@ async def test_what_waits_too_long_expires_while_nobody_runs_too(play: Play) -> 
     assert play.restarts() == ["web"]
 
 
+@pytest.mark.slow
 async def test_what_was_asked_before_a_crash_is_approved_and_done_after_it(play: Play) -> None:
     request = await play.room.ask("!restart service web")
     card = await play.card_of(request)
@@ -234,6 +235,7 @@ async def test_what_was_asked_before_a_crash_is_approved_and_done_after_it(play:
     assert play.restarts() == ["web"]
 
 
+@pytest.mark.slow
 async def test_a_crash_in_the_middle_is_told_and_not_repeated(play: Play) -> None:
     (play.folder / "may-end").unlink()
     request = await play.room.ask("!restart service web")
@@ -253,6 +255,7 @@ async def test_a_crash_in_the_middle_is_told_and_not_repeated(play: Play) -> Non
     assert play.restarts() == ["web"]
 
 
+@pytest.mark.slow
 async def test_a_crash_before_the_start_is_made_up_for_and_one_after_it_is_told(
     play: Play,
 ) -> None:
@@ -282,6 +285,7 @@ async def test_a_crash_before_the_start_is_made_up_for_and_one_after_it_is_told(
     assert play.restarts() == ["database", "web"]
 
 
+@pytest.mark.slow
 async def test_a_crash_after_the_end_says_once_what_came_of_it(
     stage: Stage, tmp_path: Path
 ) -> None:
@@ -313,6 +317,7 @@ async def test_a_crash_after_the_end_says_once_what_came_of_it(
     assert examine(await play.room.events(), play.room.asked).clean
 
 
+@pytest.mark.slow
 async def test_stop_in_the_middle_breaks_nothing_off(play: Play) -> None:
     (play.folder / "may-end").unlink()
     request = await play.room.ask("!restart service web")
@@ -330,6 +335,7 @@ async def test_stop_in_the_middle_breaks_nothing_off(play: Play) -> None:
     await play.shows(card, "and done")
 
 
+@pytest.mark.slow
 async def test_a_redacted_request_takes_its_card_along(play: Play) -> None:
     request = await play.room.ask("!restart service web")
     card = await play.card_of(request)

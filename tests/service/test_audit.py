@@ -66,6 +66,7 @@ async def audited(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Async
             yield Audited(stage=stage, replica=replica, model=model, tables=Tables(url))
 
 
+@pytest.mark.slow
 async def test_a_magnifying_glass_on_an_answer_shows_what_it_rests_on(audited: Audited) -> None:
     audited.model.will(calls(("list_lines", '{"lines": 7}')), says("There are seven."))
     room = await audited.stage.room(others=2)  # so many that the answer begins a thread
@@ -82,6 +83,7 @@ async def test_a_magnifying_glass_on_an_answer_shows_what_it_rests_on(audited: A
     assert "<pre><code" in content["formatted_body"]
 
 
+@pytest.mark.slow
 async def test_the_last_request_is_told_in_the_room_and_exported_beside_the_service(
     audited: Audited,
 ) -> None:
@@ -124,6 +126,7 @@ async def test_a_question_that_is_taken_back_leaves_a_stub(audited: Audited) -> 
     assert "no longer kept" in (await room.answer_to(answer["event_id"]))["content"]["body"]
 
 
+@pytest.mark.slow
 async def test_secrets_are_in_no_log_line_no_metric_no_entry_and_no_view_of_arguments(
     audited: Audited,
 ) -> None:

@@ -127,6 +127,7 @@ async def test_a_live_view_has_no_gap_when_a_burst_is_larger_than_one_sync(
     assert seen == sent
 
 
+@pytest.mark.slow
 async def test_somebody_who_does_not_come_is_named(homeserver: Homeserver) -> None:
     async with logged_in(homeserver, "anna", "boris") as (anna, boris):
         room_id = await anna.create_room(invite=[boris.user_id])

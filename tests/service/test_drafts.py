@@ -60,6 +60,7 @@ async def answering(
     return replica, room, room.asked
 
 
+@pytest.mark.slow
 async def test_a_long_answer_grows_in_one_message_and_reads_well_when_the_room_is_paged(
     stage: Stage, tmp_path: Path
 ) -> None:
@@ -101,6 +102,7 @@ async def test_a_long_answer_grows_in_one_message_and_reads_well_when_the_room_i
         assert (await room.settled(Tables(url))).clean
 
 
+@pytest.mark.slow
 async def test_a_restarted_process_ends_the_message_that_a_killed_one_had_begun(
     stage: Stage, tmp_path: Path
 ) -> None:
@@ -155,6 +157,7 @@ async def test_another_replica_ends_the_message_of_a_frozen_one_that_wakes_too_l
         assert LIVE not in last["content"]
 
 
+@pytest.mark.slow
 async def test_half_an_answer_that_arrives_after_the_whole_one_is_put_right(
     stage: Stage, tmp_path: Path
 ) -> None:

@@ -86,6 +86,7 @@ async def membership(room: Room, user: UserID) -> JSON:
     return state[-1]["content"] if state else {}
 
 
+@pytest.mark.slow
 async def test_the_tool_of_the_lesson_answers_in_a_room_by_its_own_user(
     installed: Installed,
 ) -> None:

@@ -113,6 +113,7 @@ async def test_a_stopping_replica_hands_its_turn_over_long_before_the_lease_ends
         assert (await room.settled(Tables(postgres_dsn))).clean
 
 
+@pytest.mark.slow
 async def test_the_turn_of_a_killed_replica_goes_on_elsewhere(
     stage: Stage, postgres_dsn: str
 ) -> None:

@@ -4,6 +4,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from lycatra_appservice.model import JSON, EventID
 from tests.support.own_tools import namespace, write
 from tests.support.stage import Room, Stage, sqlite_in
@@ -89,6 +91,7 @@ async def shows(room: Room, kind: str, request: EventID, words: str) -> None:
     await until(says, f"a {kind} that says {words!r}")
 
 
+@pytest.mark.slow
 async def test_it_goes_on_after_kill_9_and_no_progress_is_left_behind(
     stage: Stage, tmp_path: Path
 ) -> None:

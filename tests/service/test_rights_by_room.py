@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from lycatra_appservice.demo.people import PersonClient
 from lycatra_appservice.model import JSON
 from tests.support.stage import Room, Stage, sqlite_in
@@ -30,6 +32,7 @@ async def set_power(room: Room, person: PersonClient, power: int) -> None:
     await room.person.call("PUT", path, levels)
 
 
+@pytest.mark.slow
 async def test_a_power_level_that_is_lowered_takes_the_right_away_at_once(
     stage: Stage, tmp_path: Path
 ) -> None:
