@@ -268,6 +268,7 @@ def test_dependencies_come_before_the_source_and_only_with_their_hashes() -> Non
     assert [text.split()[0] for text in build if not text.startswith(("python3", "/opt"))] == [
         "requirements/${REQUIREMENTS}",
         "pyproject.toml",
+        "docs",
         "lycatra_appservice",
     ]
     assert "REQUIREMENTS=base.txt" in [rest for word, rest in stage("build") if word == "ARG"]
