@@ -2,7 +2,7 @@
 
 Run by its path, so that it needs nothing but Python: `swap FOLDER VERSION`, `current FOLDER`,
 `stop FOLDER`. v3 answers HTTP 500, v4 ends at once, v5 answers once and then no more.
-What is swapped is written into `FOLDER/log`.
+What is swapped is written into `FOLDER/log`. A version is ill while `FOLDER/ill-VERSION` exists.
 """
 
 import contextlib
@@ -65,7 +65,8 @@ def serve(folder: Path, version: str) -> int:
             nonlocal answered
             answered += 1
             is_tired = version == "v5" and answered > ANSWERS_OF_V5
-            self.send_response(500 if version == "v3" or is_tired else 200)
+            is_ill = version == "v3" or (folder / f"ill-{version}").exists()
+            self.send_response(500 if is_ill or is_tired else 200)
             self.end_headers()
             self.wfile.write(f"I am {version}.".encode())
 
