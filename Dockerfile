@@ -1,10 +1,13 @@
 # Lycatra as an image: docker build -t lycatra-appservice .
 # The stage `demo` adds a Synapse and the terminal chat: docker build --target demo .
+# The stage `deployer` adds the clients of Docker and Compose, for updates of other services:
+# docker build --target deployer --build-arg REQUIREMENTS=extras.txt .
 
 # Both of one family, because an environment points at its interpreter's path. With a digest
 # nothing can change under the tag: --build-arg BASE_RUN=python:…@sha256:…
 ARG BASE_BUILD=python:3.13.15-slim-bookworm
 ARG BASE_RUN=python:3.13.15-slim-bookworm
+ARG DOCKER_CLI=docker:29.1.2-cli
 
 # --- pip and the build backend; they stay out of the result ---------------------------------
 FROM ${BASE_BUILD} AS tools
@@ -24,6 +27,7 @@ RUN python3 -m venv --without-pip /opt/lycatra \
         --no-cache-dir --disable-pip-version-check --require-hashes --only-binary :all: \
         -r requirements/${REQUIREMENTS}
 COPY pyproject.toml README.md LICENSE CHANGELOG.md example-config.yaml ./
+COPY docs docs
 COPY lycatra_appservice lycatra_appservice
 RUN /opt/tools/bin/python -m pip wheel --no-cache-dir --disable-pip-version-check \
         --no-deps --no-index --no-build-isolation --wheel-dir /dist . \
@@ -90,6 +94,17 @@ COPY --from=demo-build --chown=root:root /opt/synapse /opt/synapse
 HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 \
     CMD ["python", "-m", "lycatra_appservice", "health", "-c", "/data/demo/config.yaml"]
 CMD ["demo", "--folder", "/data/demo", "--synapse-python", "/opt/synapse/bin/python"]
+
+# --- what updates other services; see docs/DEPLOYMENTS.md and SECURITY.md -------------------
+FROM ${DOCKER_CLI} AS docker-cli
+
+FROM base AS deployer
+# Programs without dependencies: the client, and Compose where the client looks for it.
+COPY --from=docker-cli --chown=root:root /usr/local/bin/docker /usr/local/bin/docker
+COPY --from=docker-cli --chown=root:root /usr/local/libexec/docker/cli-plugins/docker-compose \
+    /usr/local/libexec/docker/cli-plugins/docker-compose
+# The client keeps nothing; without a place for that it complains.
+ENV DOCKER_CONFIG=/tmp/docker
 
 # The last stage is what a build without --target makes.
 FROM base AS lycatra

@@ -60,6 +60,7 @@ class LaneKind(StrEnum):
     COMMAND = "command"
     ASK = "ask"
     JOB = "job"
+    BACKGROUND = "background"  # what a person asked for and takes long: minutes, not seconds
 
 
 class SendKind(StrEnum):

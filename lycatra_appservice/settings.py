@@ -292,9 +292,20 @@ class Rooms(Section):
     prompt: str = Field(
         "", max_length=600, description="what you wish of all answers, up to 600 characters"
     )
+    quiet_hours: str = Field(
+        "", max_length=100, description="when news wait, such as 22:00-07:00, sat-sun"
+    )
     quiet: QuietKinds = Field(
         (), description="kinds of messages that nobody asked for and that are not wanted"
     )
+
+
+class AnnouncementSettings(Section):
+    """A room that is told the news of a namespace, or of one service of it."""
+
+    room: RoomAddress = Field(description="the ID of a room")
+    about: str = Field(description="a namespace, such as updates")
+    only: str = Field("", max_length=60, description="the name of a service, or all")
 
 
 class Invitations(Section):
@@ -441,10 +452,19 @@ class Budgets(Section):
 class Slots(Section):
     """How many turns of a kind one process works on at a time."""
 
-    control: int = Field(4, ge=1, le=100, description="votes, stops, redactions")
-    command: int = Field(8, ge=1, le=100, description="commands")
-    ask: int = Field(16, ge=1, le=100, description="questions to the model")
-    job: int = Field(4, ge=1, le=100, description="schedules and slow work")
+    control: int = Field(4, ge=0, le=100, description="votes, stops, redactions")
+    command: int = Field(8, ge=0, le=100, description="commands")
+    ask: int = Field(16, ge=0, le=100, description="questions to the model")
+    job: int = Field(4, ge=0, le=100, description="schedules, and what has to be looked after")
+    background: int = Field(
+        4, ge=0, le=100, description="deployments and other long work; 0: others do it"
+    )
+
+    @model_validator(mode="after")
+    def _has_work(self) -> Self:
+        if not any(getattr(self, kind) for kind in type(self).model_fields):
+            raise ValueError("should leave this process something to do")
+        return self
 
 
 class Turns(Section):
@@ -486,6 +506,9 @@ class WrittenSettings(Section):
     timezone: Zone = Field("UTC", description="yours, for days and hours")
     commands: Commands = Commands()
     rooms: Rooms = Rooms()
+    announcements: Annotated[tuple[AnnouncementSettings, ...], JsonList] = Field(
+        (), description="a list of rooms, each with what it is told about"
+    )
     invitations: Invitations = Invitations()
     approvals: Approvals = Approvals()
     budgets: Budgets = Budgets()

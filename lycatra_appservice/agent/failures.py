@@ -121,7 +121,7 @@ def failure_in(error: JSON, *, status: int = 0, retry_after: timedelta | None = 
         status = int(code)
     return Failure(
         status=status,
-        message=_words(fields.get("message") or fields.get("detail")),
+        message=_words(fields.get("message") or _listed(fields.get("detail"))),
         code=code,
         kind=_words(fields.get("type")),
         param=_words(fields.get("param")),
@@ -157,6 +157,17 @@ def _span(value: str, now: datetime) -> timedelta | None:
     at = parsedate_to_datetime(value)
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     return max(at - now, timedelta(0))
+
+
+def _listed(detail: JSON) -> JSON:
+    """What FastAPI finds wrong, without the parts of the request that it repeats."""
+    if not isinstance(detail, list):
+        return detail
+    wrong = [each for each in detail if isinstance(each, dict)]
+    places = [each.get("loc") for each in wrong]
+    named = [".".join(map(str, place)) if isinstance(place, list) else "" for place in places]
+    said = zip(named, wrong, strict=True)
+    return "; ".join(f"{place}: {_words(each.get('msg'))}" for place, each in said)
 
 
 def _words(value: JSON) -> str:

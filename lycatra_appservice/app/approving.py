@@ -18,6 +18,7 @@ from lycatra_appservice.chat.approvals.voting import Voting
 from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.handlers.dispatch import Job
 from lycatra_appservice.chat.language import Tongue
+from lycatra_appservice.chat.news.again import Renewal
 from lycatra_appservice.chat.unasked import NoticeStore
 from lycatra_appservice.turns.approvals import CARD, JUDGE, Approvals
 from lycatra_appservice.turns.deciding import Deciding
@@ -49,7 +50,9 @@ def build_approving(
     electorate = Electorate(ground.rights, ground.rooms)
     judge = Judge(votes, deciding, electorate, zone, now)
     notices = NoticeStore(ground.database)
-    voting = Voting(approvals, votes, judge, deciding, notices, composer, zone, now)
+    voting = Voting(
+        approvals, votes, judge, deciding, notices, composer, zone, now, Renewal(ground.inbox)
+    )
     return Approving(
         desk=ApprovalDesk(
             ground.users, ground.rooms, electorate, Refusals(trail), composer, deciding, zone, now

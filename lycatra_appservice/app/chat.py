@@ -14,6 +14,7 @@ from lycatra_appservice.app.coming_and_going import (
     build_coming_and_going,
 )
 from lycatra_appservice.app.models import RunningModels
+from lycatra_appservice.app.news import build_news
 from lycatra_appservice.app.parts import Parts, utc_now
 from lycatra_appservice.app.second_thoughts import build_second_thoughts
 from lycatra_appservice.app.talking import build_talking
@@ -41,6 +42,7 @@ from lycatra_appservice.chat.handlers.state import OnLeft
 from lycatra_appservice.chat.handlers.usage import UsageHandler
 from lycatra_appservice.chat.help_page import HelpPage
 from lycatra_appservice.chat.language import Tongue
+from lycatra_appservice.chat.news.looking import LookingAround
 from lycatra_appservice.chat.pacing import Pacing
 from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.chat.progress import ProgressNotices
@@ -98,6 +100,7 @@ class Chat:
     worker: Worker
     upkeep: Upkeep
     conversations: ConversationStore
+    looking: LookingAround
 
 
 async def build_chat(
@@ -117,7 +120,8 @@ async def build_chat(
     unasked = Unasked(notices, parts.settings.rooms, parts.metrics)
     asides = Asides(notices)
     rights = Rights(parts.access, Standings(rooms, parts.client, parts.users))
-    gate = _gate(parts, rights, board, trail)
+    contexts = _contexts(parts, board)
+    gate = _gate(parts, rights, contexts, trail)
     private = PrivateAnswers(rooms, _direct_line(parts, rooms), composer)
     ground = _ground(parts, rooms, rights, gate)
     approving = build_approving(ground, composer, tongue, trail, parts.settings.zone, utc_now)
@@ -157,11 +161,29 @@ async def build_chat(
         _without_model(parts, gate, private, asides),
     )
     sources = _sources(parts, gate, trail, conversations, private)
+    page = SettingsPage(
+        make_settings(load_catalogue().languages, list(parts.settings.backends)),
+        parts.settings.rooms,
+        RoomSettingsStore(parts.database),
+        rights,
+    )
     control = _control(
-        parts, rights, gate, trail, sources, private, composer, has_model=models is not None
+        parts, rights, gate, trail, sources, private, composer, page, has_model=models is not None
     )
     second = build_second_thoughts(
         ground, conversations, composer, sources, as_trigger, approving.voting, parts.reader
+    )
+    news = build_news(
+        ground,
+        approving,
+        composer,
+        calls,
+        contexts,
+        parts.settings.tool_settings,
+        parts.settings.announcements,
+        page,
+        parts.settings.zone,
+        utc_now,
     )
     message = MessageHandler(
         parts.users,
@@ -190,6 +212,7 @@ async def build_chat(
             usage=UsageHandler(
                 UsagePage(budgets, rights, rooms, parts.settings.zone), rights, private, composer
             ),
+            subscribing=news.subscribing,
             control=control,
         ),
         unasked,
@@ -203,7 +226,7 @@ async def build_chat(
         ground,
         encrypted,
         Arrival(unasked, _welcome(parts, gate), encrypted),
-        both(approving.forsaken.left, timers.left),
+        both(both(approving.forsaken.left, timers.left), news.teller.left),
     )
     handlers = Handlers(
         message=message,
@@ -218,6 +241,7 @@ async def build_chat(
             **coming.jobs,
             **second.jobs,
             **approving.jobs,
+            **news.jobs,
             ENCRYPTED_ROOM: encrypted.explain,
             DIRECT_ROOM: encrypted.begin,
             TIMER: timers.run,
@@ -228,7 +252,7 @@ async def build_chat(
     )
     dispatcher = Dispatcher(parts.users, handlers)
     worker, upkeep = _worker(parts, rooms, dispatcher, models)
-    return Chat(worker=worker, upkeep=upkeep, conversations=conversations)
+    return Chat(worker=worker, upkeep=upkeep, conversations=conversations, looking=news.looking)
 
 
 def _without_model(
@@ -272,15 +296,10 @@ def _control(
     sources: SourcesPage,
     private: PrivateAnswers,
     composer: Composer,
+    page: SettingsPage,
     *,
     has_model: bool,
 ) -> ControlHandler:
-    settings = SettingsPage(
-        make_settings(load_catalogue().languages, list(parts.settings.backends)),
-        parts.settings.rooms,
-        RoomSettingsStore(parts.database),
-        rights,
-    )
     help_page = HelpPage(
         gate,
         parts.registry,
@@ -298,7 +317,7 @@ def _control(
         parts.settings.zone,
     )
     who_am_i = WhoAmI(rights, parts.registry)
-    return ControlHandler(rights, who_am_i, help_page, settings, audit, sources, composer)
+    return ControlHandler(rights, who_am_i, help_page, page, audit, sources, composer)
 
 
 def _encrypted(parts: Parts, ground: Ground, unasked: Unasked) -> EncryptedRooms:
@@ -372,8 +391,8 @@ async def _announce_join(database: Database) -> None:
         await connection.notify(JOINED_CHANNEL)
 
 
-def _gate(parts: Parts, rights: Rights, board: HealthBoard, trail: AuditTrail) -> Gate:
-    contexts = Contexts(
+def _contexts(parts: Parts, board: HealthBoard) -> Contexts:
+    return Contexts(
         zone=parts.settings.zone,
         allowed_targets=parts.settings.tools_http.allow,
         base_folder=parts.settings.base_folder,
@@ -385,6 +404,9 @@ def _gate(parts: Parts, rights: Rights, board: HealthBoard, trail: AuditTrail) -
         timers=StoredTimers(TimerTable(parts.database)),
         conceal=parts.conceal,
     )
+
+
+def _gate(parts: Parts, rights: Rights, contexts: Contexts, trail: AuditTrail) -> Gate:
     return Gate(
         parts.registry,
         rights,

@@ -23,6 +23,7 @@ from lycatra_appservice.model import Outgoing
 from lycatra_appservice.toolkit.state import StateStore
 from lycatra_appservice.turns.deciding import Deciding
 from lycatra_appservice.turns.leader import Duty
+from lycatra_appservice.turns.news import NewsTable
 from lycatra_appservice.turns.schedule import Schedule, ScheduleStore
 from lycatra_appservice.turns.turn import Turn
 from lycatra_appservice.turns.upkeep import Upkeep
@@ -30,6 +31,7 @@ from lycatra_appservice.turns.votes import VoteStore
 from lycatra_appservice.words.catalogue import in_english
 
 GAPS: Final = "gaps"
+_NEWS_KEPT: Final = timedelta(days=400)
 RETENTION: Final = Schedule(
     name="retention", every=timedelta(hours=1), first_after=timedelta(minutes=10)
 )
@@ -47,6 +49,7 @@ class Retention:
         self._budgets = build_budgets(parts)
         self._threads = ThreadStore(parts.database)
         self._state = StateStore(parts.database)
+        self._news = NewsTable(parts.database)
         self._invitations = InvitationStore(
             parts.database, parts.settings.invitations, parts.users.server_name
         )
@@ -64,6 +67,7 @@ class Retention:
         await self._notices.forget_expired()
         await self._threads.forget(sends)
         await self._state.forget(sends)
+        await self._news.forget(_NEWS_KEPT)
         await self._invitations.forget()
         await self._audit.forget(timedelta(days=self._kept.audit_days))
         await self._budgets.forget(timedelta(days=self._kept.usage_days))
@@ -98,7 +102,15 @@ class Presence:
 class Bookkeeping:
     """Schedules, sweeping and the figures that come from the database."""
 
-    def __init__(self, parts: Parts, schedules: ScheduleStore, upkeep: Upkeep) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        schedules: ScheduleStore,
+        upkeep: Upkeep,
+        planned: Sequence[Schedule],
+    ) -> None:
+        """`planned` are all schedules there are to be."""
+        self._planned = planned
         self._metrics = parts.metrics
         self._schedules = schedules
         self._upkeep = upkeep
@@ -109,7 +121,7 @@ class Bookkeeping:
     async def run_schedules(self) -> None:
         """Store a turn for each slot that has come."""
         if not self._put:
-            await self._schedules.put(RETENTION)
+            await self._schedules.plan(self._planned)
             self._put = True
         await self._schedules.enqueue_due()
 

@@ -12,6 +12,7 @@ from lycatra_appservice.agent.model_wait import WaitStore
 from lycatra_appservice.app.chat import JOINED_CHANNEL, Chat, build_chat
 from lycatra_appservice.app.duties import (
     GAPS,
+    RETENTION,
     Bookkeeping,
     Presence,
     Retention,
@@ -136,6 +137,7 @@ class Service:
         chat = await build_chat(
             parts, rooms, models, board, trail, schedules, as_trigger_by(sorter)
         )
+        schedules |= chat.looking.watching()
         schedules["retention"] = Retention(parts, chat.upkeep, chat.conversations).run
         pinger = Pinger(parts.client, self._settings.appservice.id)
         gaps = GapCheck(
@@ -176,7 +178,7 @@ class Service:
         duties = make_duties(
             Presence(ghosts, heartbeat, gaps),
             HomeserverWatch(parts.client, catch_up),
-            Bookkeeping(parts, schedules, chat.upkeep),
+            Bookkeeping(parts, schedules, chat.upkeep, [RETENTION, *chat.looking.schedules()]),
             tools,
             make_retirement(parts, tools),
             make_withdrawal(parts, tools),

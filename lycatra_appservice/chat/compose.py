@@ -25,6 +25,11 @@ from lycatra_appservice.model import (
 )
 
 
+def is_event(inbound: Inbound) -> bool:
+    """Whether it is a message in a room; else it stands for what nobody wrote."""
+    return inbound.event_id.startswith("$")
+
+
 class Composer:
     """Pure: the same reply gives the same rows, also when a turn is run again."""
 
@@ -137,7 +142,9 @@ class Composer:
         """Only the messages and files of a reply, from the one who speaks."""
         spoken = language or self._tongue.of(inbound.body, self._defaults.language)
         address = Address(
-            room_id=inbound.room_id, reply_to=inbound.event_id, thread=inbound.thread
+            room_id=inbound.room_id,
+            reply_to=inbound.event_id if is_event(inbound) else None,
+            thread=inbound.thread,
         )
         marker = {"to": inbound.event_id, "kind": "message"}
         rows = rows_of(

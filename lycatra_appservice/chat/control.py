@@ -22,11 +22,15 @@ class ControlWord(StrEnum):
     AUDIT = "audit"
     SOURCES = "sources"
     USAGE = "usage"
+    SUBSCRIBE = "subscribe"
+    UNSUBSCRIBE = "unsubscribe"
 
 
 _BY_NAME: Final = {word.value: word for word in ControlWord}
 # The others stand alone: "stop nginx" is about nginx.
 _TAKES_WORDS: Final = frozenset({ControlWord.HELP, ControlWord.SETTINGS, ControlWord.AUDIT})
+# A namespace and a service of it; a longer sentence is about something else.
+_TAKES_TWO: Final = frozenset({ControlWord.SUBSCRIBE, ControlWord.UNSUBSCRIBE})
 _TAKES_CODE: Final = frozenset({ControlWord.APPROVE, ControlWord.DENY})
 
 
@@ -47,6 +51,8 @@ def read_control(words: str) -> Steering | None:
     rest = words[found.end() :].strip()
     if word in _TAKES_CODE:
         return Steering(word, rest) if len(rest.split()) <= 1 else None
+    if word in _TAKES_TWO:
+        return Steering(word, rest) if len(rest.split()) <= 2 else None
     if word not in _TAKES_WORDS and rest.strip(_PUNCTUATION):
         return None
     return Steering(word, rest if word in _TAKES_WORDS else "")

@@ -8,6 +8,7 @@ from typing import Final, Literal, Protocol, TypeAlias, TypeVar, get_args
 
 from lycatra_appservice.db.connection import Database
 from lycatra_appservice.db.statements import Statements
+from lycatra_appservice.freeze_times import FreezeTime, read_freeze_time
 from lycatra_appservice.matrix.events import mapping
 from lycatra_appservice.model import JSON, RoomID, UserID
 
@@ -69,6 +70,10 @@ class RoomDefaults(Protocol):
         """What is wished of all answers."""
 
     @property
+    def quiet_hours(self) -> str:
+        """When news wait."""
+
+    @property
     def quiet(self) -> Iterable[QuietKind]:
         """Kinds of unasked messages that are not wanted."""
 
@@ -86,7 +91,16 @@ class RoomSettings:
     model: str = _AUTOMATIC  # or a name, perhaps one that is not offered any more
     local_only: LocalOnly = "off"
     prompt: str = ""  # what the room's admins want of all answers
+    quiet_hours: str = ""  # spans as freeze_times.py reads them, with commas between them
     quiet: frozenset[QuietKind] = frozenset()
+
+    @property
+    def quiet_times(self) -> Sequence[FreezeTime]:
+        """When news wait; what cannot be read is none."""
+        try:
+            return read_quiet_hours(self.quiet_hours)
+        except ValueError:
+            return ()
 
     @classmethod
     def of(cls, defaults: RoomDefaults, chosen: Mapping[str, JSON]) -> "RoomSettings":
@@ -104,6 +118,7 @@ class RoomSettings:
             model=_model(chosen.get("model")),
             local_only=_one_of(LOCAL_ONLY, chosen.get("local_only"), defaults.local_only),
             prompt=_words(chosen.get("prompt"), defaults.prompt),
+            quiet_hours=_words(chosen.get("quiet_hours"), defaults.quiet_hours),
             quiet=_some_of(QUIET_KINDS, chosen.get("quiet"), defaults.quiet),
         )
 
@@ -133,6 +148,11 @@ class RoomSettingsStore:
                 self._sql["put"], room=room_id, chosen=json.dumps(kept), set_by=by
             )
         return kept
+
+
+def read_quiet_hours(written: str) -> Sequence[FreezeTime]:
+    """Read `22:00-07:00, sat-sun`. ValueError, with a sentence, for what is none."""
+    return [read_freeze_time(each) for each in written.split(",") if each.strip()]
 
 
 def _stored(text: str) -> Mapping[str, JSON]:

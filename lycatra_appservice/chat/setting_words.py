@@ -1,7 +1,7 @@
 """The settings of a room by name, and what somebody wants who writes `!settings …`. Pure."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
@@ -15,6 +15,7 @@ from lycatra_appservice.chat.room_settings import (
     STREAMINGS,
     TABLE_LOOKS,
     RoomSettings,
+    read_quiet_hours,
 )
 from lycatra_appservice.model import JSON
 from lycatra_appservice.toolkit.arguments import likely, shortened
@@ -23,6 +24,7 @@ from lycatra_appservice.words.catalogue import Language
 DEFAULT: Final = "default"  # takes a choice back
 NONE: Final = "none"  # of a setting that may have several values
 _AUTOMATIC: Final = "auto"
+_MOST_HOURS: Final = 100  # characters
 _MARKS: Final = "`'\"“”.<> "
 
 
@@ -39,6 +41,9 @@ class Setting:
     max_chars: int | None = None
     several: bool = False
     also: Mapping[str, str] = field(default_factory=dict)
+    # Of a text: raises ValueError for one that cannot be read. And how one looks that can be.
+    read: Callable[[str], object] | None = None
+    example: str | None = None
 
     def shown(self, settings: RoomSettings) -> str:
         """The value that holds, as it is written; one that is gone counts as the first."""
@@ -60,7 +65,7 @@ class Setting:
     def answers(self) -> Sequence[str]:
         """All that can be written behind its name."""
         if self.max_chars is not None:
-            return [NONE, DEFAULT]
+            return [*([self.example] if self.example else []), NONE, DEFAULT]
         return [*self.values, *([NONE] if self.several else []), DEFAULT]
 
 
@@ -85,6 +90,12 @@ def make_settings(languages: Sequence[Language], models: Sequence[str] = ()) -> 
         *choice,
         *nearness,
         *([Setting(name="prompt", max_chars=MAX_WISHES_CHARS)] if models else []),
+        Setting(
+            name="quiet_hours",
+            max_chars=_MOST_HOURS,
+            read=read_quiet_hours,
+            example="22:00-07:00",
+        ),
         Setting(name="quiet", values=QUIET_KINDS, several=True),
     )
 
@@ -167,10 +178,17 @@ def _value(setting: Setting, written: str, whole: str) -> Wish:
     return _several(setting, written) if setting.several else _one(setting, written)
 
 
-def _own_text(setting: Setting, written: str, max_chars: int) -> Choose | TooLong:
+def _own_text(setting: Setting, written: str, max_chars: int) -> Choose | TooLong | UnknownValue:
     if _spelled(written) == NONE:
         return Choose(setting, "")
-    return TooLong(setting, len(written)) if len(written) > max_chars else Choose(setting, written)
+    if len(written) > max_chars:
+        return TooLong(setting, len(written))
+    try:
+        if setting.read is not None:
+            setting.read(written)
+    except ValueError:
+        return UnknownValue(setting, shortened(written), None)
+    return Choose(setting, written)
 
 
 def _one(setting: Setting, written: str) -> Choose | UnknownValue:

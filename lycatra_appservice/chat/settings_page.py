@@ -89,7 +89,7 @@ class SettingsPage:
     ) -> tuple[Said, Mapping[str, JSON]]:
         level = await self._rights.level(asker, room.room_id)
         if not may_choose(asker, level, room):
-            return messages.settings_refused(self._who_may(room)), room.chosen
+            return messages.settings_refused(self.who_may(room)), room.chosen
         name = wish.setting.name
         chosen = await self._store.choose(room.room_id, name, wish.value, by=asker)
         logger.info(
@@ -99,7 +99,8 @@ class SettingsPage:
         value = wish.setting.shown(RoomSettings.of(self._defaults, chosen))
         return messages.setting_changed(name, value, taken_back=wish.value is None), chosen
 
-    def _who_may(self, room: RoomView) -> Sequence[str]:
+    def who_may(self, room: RoomView) -> Sequence[str]:
+        """Some of the room who may choose, by name."""
         people = sorted(
             (-room.power.of(user), shortened(name or user), user)
             for user, name in room.people.items()

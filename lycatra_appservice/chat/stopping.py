@@ -10,7 +10,7 @@ from lycatra_appservice.toolkit.rights import Rights
 from lycatra_appservice.turns.known import KnownTurn, KnownTurns
 from lycatra_appservice.turns.revisions import Revisions
 
-_QUESTIONS: Final = frozenset({LaneKind.ASK, LaneKind.COMMAND})
+_QUESTIONS: Final = frozenset({LaneKind.ASK, LaneKind.COMMAND, LaneKind.BACKGROUND})
 
 
 class Stopping:

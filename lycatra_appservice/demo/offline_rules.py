@@ -23,7 +23,7 @@ _DAY_WORDS = frozenset(stems("days"))
 _SINCE_WORDS = frozenset(stems("since after start begin"))
 _COUNT_WORDS = frozenset(stems("limit count max maximum number"))
 _NAME_WORDS = frozenset(
-    stems("service services name component target host container application package topic")
+    stems("service services source name component target host container application package topic")
 )
 _TEXT_WORDS = frozenset(stems("query text question search word words pattern phrase tool email"))
 
@@ -147,11 +147,17 @@ def _amount(question: str, words: set[str], schema: Mapping[str, JSON]) -> int |
 def _words(question: str, words: set[str], name: str, tool: Offered) -> str | None:
     if words & _TEXT_WORDS and (text := quoted_in(question)):
         return text
-    if words & (_NAME_WORDS | _TEXT_WORDS) and (thing := thing_meant(question, stems(tool.name))):
+    named_elsewhere = not words & _NAME_WORDS and any(map(_is_name, tool.properties))
+    may_name = words & (_NAME_WORDS | _TEXT_WORDS) and not named_elsewhere
+    if may_name and (thing := thing_meant(question, stems(tool.name))):
         return thing
     if name in tool.required and words & _TEXT_WORDS:
         return question
     return None
+
+
+def _is_name(argument: str) -> bool:
+    return bool(set(stems(argument)) & _NAME_WORDS)
 
 
 def _names(question: str, value: JSON) -> bool:

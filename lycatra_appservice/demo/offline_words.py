@@ -54,6 +54,7 @@ TOPICS: tuple[tuple[frozenset[str], frozenset[str]], ...] = (
         _set("status health service state ping uptime"),
     ),
     (_set("log logs error errors exception crash crashed trace failed"), _set("log logs error")),
+    (_set("document documents documentation docs manual handbook guide readme"), _set("docs")),
     (_set("help commands able abilities tools"), _set("help")),
 )
 

@@ -24,7 +24,7 @@ from lycatra_appservice.chat.handlers.invitation import UNKNOWN_USER
 from lycatra_appservice.chat.unasked import Kind
 from lycatra_appservice.chat.unasked import Outcome as UnaskedOutcome
 from lycatra_appservice.matrix.invitations import Outcome as InvitationOutcome
-from lycatra_appservice.model import Face, LaneKind
+from lycatra_appservice.model import Face, LaneKind, SendKind
 from lycatra_appservice.ops.agent_figures import AgentFigures
 from lycatra_appservice.ops.database_figures import DatabaseFigures
 from lycatra_appservice.ops.instruments import Labelled, WithoutCreated
@@ -35,6 +35,7 @@ from lycatra_appservice.toolkit.observing import UNKNOWN, Outcome
 _ENDS: Final = ("done", "failed", "cancelled")
 _PAUSES: Final = ("retried", "send_later", "handed_over", "lost")
 _TRANSACTIONS: Final = ("stored", "nothing", "refused", "unreadable", "unavailable")
+_PUT_OFF: Final = ("rate_limit", "unavailable")
 _DROPS: Final = ("refused", "room_lost")
 _ANSWERS: Final = (
     "ok",
@@ -125,6 +126,14 @@ class Metrics:
     def resend_found(self) -> None:
         """A reply whose fate was unknown was found in its room."""
         self._resends_found.inc()
+
+    def row_sent(self, kind: SendKind) -> None:
+        """One message, edit or the like is in its room."""
+        self._sent.at(kind).inc()
+
+    def row_put_off(self, reason: str) -> None:
+        """The homeserver did not take one now; reasons: rate_limit, unavailable."""
+        self._put_off.at(reason).inc()
 
     def row_dropped(self, reason: str) -> None:
         """A reply can never be sent; reasons: refused, room_lost."""
@@ -302,6 +311,17 @@ class Metrics:
         self._resends_found = self._counter(
             "lycatra_resends_found_total",
             "Replies of unknown fate that were found in their room and not sent again",
+        )
+        self._sent = self._counters(
+            "lycatra_rows_sent_total",
+            "What the homeserver took, by kind; edits are those of answers that grow, too",
+            kind=tuple(SendKind),
+        )
+        self._put_off = self._counters(
+            "lycatra_rows_put_off_total",
+            "Attempts to send that failed for now, and are made again or left out. rate_limit: "
+            "the homeserver answered 429",
+            reason=_PUT_OFF,
         )
         self._drops = self._counters(
             "lycatra_rows_dropped_total", "Replies that can never be sent", reason=_DROPS

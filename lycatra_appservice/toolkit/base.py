@@ -22,6 +22,7 @@ from lycatra_appservice.targets import Target
 from lycatra_appservice.toolkit.approvals import Plan, Rule
 from lycatra_appservice.toolkit.extras import Extra
 from lycatra_appservice.toolkit.guard.answer import HttpAnswer
+from lycatra_appservice.toolkit.guard.certificates import Refusal, ShownCertificate
 from lycatra_appservice.toolkit.guard.failures import (
     AnswerTooLargeError,
     OutboundError,
@@ -29,7 +30,18 @@ from lycatra_appservice.toolkit.guard.failures import (
 )
 from lycatra_appservice.toolkit.guard.outbound import Outbound
 from lycatra_appservice.toolkit.guard.session import GuardedSession
+from lycatra_appservice.toolkit.library import Document, Library
+from lycatra_appservice.toolkit.looks_secret import without_secrets
 from lycatra_appservice.toolkit.memory import KeyValues, State
+from lycatra_appservice.toolkit.news import (
+    Accepted,
+    Hook,
+    HookRefusedError,
+    HookRequest,
+    News,
+    Proposal,
+    Watcher,
+)
 from lycatra_appservice.toolkit.prompts import PromptArgument, PromptTemplate
 from lycatra_appservice.toolkit.queries import ReadOnlyDatabase
 from lycatra_appservice.toolkit.schema import parameters_schema
@@ -38,10 +50,12 @@ from lycatra_appservice.words.text import Said
 __all__ = [
     "JSON",
     "TOLD_LATER",
+    "Accepted",
     "AnswerTooLargeError",
     "Audience",
     "Caller",
     "Component",
+    "Document",
     "Effect",
     "Extra",
     "Face",
@@ -49,11 +63,16 @@ __all__ = [
     "File",
     "FoundRows",
     "GuardedSession",
+    "Hook",
+    "HookRefusedError",
+    "HookRequest",
     "HttpAnswer",
     "InvalidArgumentsError",
     "KeyValues",
     "Level",
+    "Library",
     "Namespace",
+    "News",
     "NoSettings",
     "Outbound",
     "OutboundError",
@@ -61,9 +80,12 @@ __all__ = [
     "Plan",
     "PromptArgument",
     "PromptTemplate",
+    "Proposal",
     "ReadOnlyDatabase",
+    "Refusal",
     "Rule",
     "Scope",
+    "ShownCertificate",
     "State",
     "StepCutOffError",
     "Target",
@@ -75,7 +97,9 @@ __all__ = [
     "ToolSettings",
     "ToolSummary",
     "UserID",
+    "Watcher",
     "first_sentence",
+    "without_secrets",
 ]
 
 # For an argument's Field(json_schema_extra=…): it costs no prompt anything, because the note of a
@@ -209,6 +233,10 @@ class ToolContext(Protocol):
     def base_folder(self) -> Path:
         """The folder of the configuration; relative paths in settings start here."""
 
+    @property
+    def approved_by(self) -> Sequence[UserID]:
+        """Who has let this call through; nobody, where none was needed."""
+
     def now(self) -> datetime:
         """The time, aware, UTC."""
 
@@ -268,12 +296,19 @@ ArgsT = TypeVar("ArgsT", bound=ToolArgs)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Namespace:
-    """A folder of tools, and the virtual user `@<localpart>_<name>` who answers for them."""
+    """A folder of tools, and the virtual user `@<localpart>_<name>` who answers for them.
+
+    `watchers` look for news by themselves, `hooks` are told some by other services. `library`
+    gives the documents of its settings, whose relative paths start at the second argument.
+    """
 
     name: str
     display_name: str
     summary: str
     settings: type[ToolSettings] = NoSettings
+    watchers: Sequence[Watcher] = ()
+    hooks: Sequence[Hook] = ()
+    library: Callable[[Any, Path], Library] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,6 +337,10 @@ class Tool(Generic[ArgsT]):
     plan: Callable[[ArgsT, ToolContext], Awaitable[Plan]] | None = None
     resumes: bool = False
     timeout: timedelta = timedelta(seconds=30)
+    # For what takes minutes: names the work that a call would do, such as `deploy shop`. Then all
+    # of the call, its plan too, runs where it keeps nobody waiting, perhaps in another process;
+    # of one name in a room one call at a time.
+    background: Callable[[ArgsT], str] | None = None
     cache_for: timedelta = timedelta(0)
     scope: Scope = Scope.PERSON
     audience: Audience = Audience.ROOM

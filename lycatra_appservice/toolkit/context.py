@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from aiohttp import ThreadedResolver
 from pydantic import BaseModel
 
-from lycatra_appservice.model import JSON, Caller, File
+from lycatra_appservice.model import JSON, Caller, File, UserID
 from lycatra_appservice.toolkit.base import (
     Component,
     Namespace,
@@ -27,12 +27,18 @@ from lycatra_appservice.toolkit.discretion import discreet
 from lycatra_appservice.toolkit.guard.allowance import Allowance
 from lycatra_appservice.toolkit.guard.outbound import MakeResolver
 from lycatra_appservice.toolkit.memory import Memory, state_of
-from lycatra_appservice.toolkit.progress import OnProgress
+from lycatra_appservice.toolkit.progress import OnProgress, unheard
 from lycatra_appservice.toolkit.queries import DatabaseSource, OpenDatabase
 from lycatra_appservice.toolkit.redaction import Mask
 from lycatra_appservice.toolkit.registry import AnyTool
-from lycatra_appservice.toolkit.steps import CheckedSteps, RunStep, Steps
-from lycatra_appservice.toolkit.timers import Timers, TimerSource, checked_timer, time_left
+from lycatra_appservice.toolkit.steps import CheckedSteps, JustRun, RunStep, Steps
+from lycatra_appservice.toolkit.timers import (
+    NoTimers,
+    Timers,
+    TimerSource,
+    checked_timer,
+    time_left,
+)
 from lycatra_appservice.words.text import Said
 
 ComponentsOf: TypeAlias = Callable[[], Awaitable[Sequence[Component]]]
@@ -57,6 +63,7 @@ class CallContext:
     conceal: Mask
     tools: Sequence[ToolSummary]
     ask_components: ComponentsOf
+    approved_by: Sequence[UserID] = ()
     attached: list[File] = field(default_factory=list)
 
     def now(self) -> datetime:
@@ -147,6 +154,7 @@ class Contexts:
         visible: Sequence[ToolSummary],
         on_progress: OnProgress,
         steps: Steps,
+        approved_by: Sequence[UserID] = (),
     ) -> CallContext:
         """The context of one call; `visible` are the tools that this caller may use."""
         settings = self._settings[namespace.name]
@@ -166,6 +174,29 @@ class Contexts:
             timers=self._timers.of(caller, tool, namespace.name),
             conceal=self._conceal,
             tools=visible,
+            ask_components=self._components,
+            approved_by=approved_by,
+        )
+
+    def for_work(self, caller: Caller, namespace: Namespace, name: str) -> CallContext:
+        """The context of work that nobody asked for: a watcher's or a hook's."""
+        settings = self._settings[namespace.name]
+        log = logging.getLogger(f"lycatra_appservice.tools.{namespace.name}.{name}")
+        return CallContext(
+            caller=caller,
+            zone=self._zone,
+            http=Outbound(self._allowance(settings), log=log, make_resolver=self._make_resolver),
+            log=log,
+            base_folder=self._base_folder,
+            clock=self._clock,
+            namespace_settings=settings,
+            state=state_of(self._memory, namespace.name, caller),
+            open_database=self._databases.opener(log),
+            on_progress=unheard,
+            steps=CheckedSteps(JustRun()),
+            timers=NoTimers(),
+            conceal=self._conceal,
+            tools=(),
             ask_components=self._components,
         )
 

@@ -149,8 +149,9 @@ def _declaration(tool: AnyTool) -> Mapping[str, Any]:
     """All of it but its code: of that only whether it has a plan."""
     plain = {each.name: getattr(tool, each.name) for each in fields(tool)}
     rule = rule_to_json(tool.approval) if tool.approval else None
+    is_long = tool.background is not None
     changed = {"approval": rule, "args": tool.schema(), "plan": tool.plan is not None}
-    return {**plain, **changed, "run": None, "has_work": None}
+    return {**plain, **changed, "run": None, "has_work": None, "background": is_long}
 
 
 def _wording(prompt: PromptTemplate) -> Mapping[str, Any]:

@@ -41,6 +41,18 @@ class TimerSource(Protocol):
         """Those that a call may set."""
 
 
+class NoTimers:
+    """Where nobody has asked, so that there is nobody to say it to."""
+
+    async def put(self, timer: Timer, after: timedelta) -> None:
+        """Raise ValueError."""
+        raise ValueError("what nobody has asked for has no timers")
+
+    async def drop(self, name: str) -> bool:
+        """There is none."""
+        return False
+
+
 class ShortTimers:
     """Timers that nobody ever posts, for trying tools out."""
 

@@ -5,7 +5,7 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from lycatra_appservice.errors import (
@@ -20,7 +20,7 @@ from lycatra_appservice.errors import (
 )
 from lycatra_appservice.foreign_code import contained
 from lycatra_appservice.matrix.standing import Standing
-from lycatra_appservice.model import JSON, Caller, File, Level
+from lycatra_appservice.model import JSON, Caller, File, Level, UserID
 from lycatra_appservice.toolkit.access import Decision
 from lycatra_appservice.toolkit.approvals import (
     Approved,
@@ -73,6 +73,7 @@ class ContextSource(Protocol):
         visible: Sequence[ToolSummary],
         on_progress: OnProgress,
         steps: Steps,
+        approved_by: Sequence[UserID] = (),
     ) -> "AttachingContext":
         """`visible` are the tools that the caller may use."""
 
@@ -150,13 +151,17 @@ class Gate:
         *,
         namespace: str | None = None,
         progress: ProgressOf = to_nobody,
+        proposes: str | None = None,
     ) -> "Toolbox":
         """The tools as this caller has them; `namespace` leaves only those of one virtual user.
 
         Looks up how the caller stands in the room, where the rights depend on it. `progress`
-        hears what slow tools say of themselves while they run.
+        hears what slow tools say of themselves while they run. For a change that one of our own
+        users `proposes`, only those are asked for rights who have to approve it.
         """
         standing = await self._shared.rights.standing(caller.user_id, caller.room_id)
+        if proposes is not None:
+            return Toolbox(self._shared, caller, standing, namespace, progress, proposes)
         return self.open_for(caller, standing, namespace=namespace, progress=progress)
 
     def open_for(
@@ -181,8 +186,10 @@ class Toolbox:
         standing: Standing,
         namespace: str | None,
         progress: ProgressOf,
+        proposes: str | None = None,
     ) -> None:
         """Made by `Gate.open` only."""
+        self._proposes = proposes
         self._progress = progress
         self._shared = shared
         self._caller = caller
@@ -235,6 +242,19 @@ class Toolbox:
                 Text("not_allowed", why=decision.why, who_could=decision.who_could)
             )
         return tool
+
+    def background_of(self, name: str, raw_args: Mapping[str, JSON]) -> str | None:
+        """The name of the work, where a call has to be made in the background.
+
+        None also for a call that cannot be made: that is found out by making it.
+        """
+        try:
+            tool = self.tool(name)
+            if tool.background is None:
+                return None
+            return tool.background(checked_arguments(tool, raw_args))
+        except ToolError:
+            return None
 
     async def call(
         self,
@@ -359,11 +379,18 @@ class Toolbox:
             raise
 
     def _context(
-        self, tool: AnyTool, hear: OnProgress = unheard, steps: Steps | None = None
+        self, tool: AnyTool, hear: OnProgress = unheard, made: "_Made | None" = None
     ) -> AttachingContext:
         namespace = self._shared.registry.namespace_of(tool.name)
+        approved = made.approved if made else None
         return self._shared.contexts.for_call(
-            self._caller, tool, namespace, self._summaries(), hear, steps or JustRun()
+            self._caller,
+            tool,
+            namespace,
+            self._summaries(),
+            hear,
+            made.steps if made else JustRun(),
+            approved.by if approved else (),
         )
 
     async def _result(self, tool: AnyTool, args: ToolArgs, made: "_Made") -> ToolResult:
@@ -381,7 +408,7 @@ class Toolbox:
                 if tool.changes:
                     await made.observation.starting()
                 with self._progress(tool) as hear, contained():
-                    context = self._context(tool, hear, made.steps)
+                    context = self._context(tool, hear, made)
                     found = result_of(tool.run, await tool.run(args, context))
                     return with_attached(found, context.attached)
         except TimeoutError as exc:
@@ -405,7 +432,10 @@ class Toolbox:
         return self._may(tool).allowed
 
     def _may(self, tool: AnyTool) -> Decision:
-        return self._shared.rights.access.may(self._caller, tool, self._standing)
+        decision = self._shared.rights.access.may(self._caller, tool, self._standing)
+        if tool.name == self._proposes and tool.changes and not decision.needs.is_off:
+            return replace(decision, allowed=True, hidden=False)
+        return decision
 
     def _summaries(self) -> tuple[ToolSummary, ...]:
         registry = self._shared.registry

@@ -2,15 +2,17 @@
 
 import errno
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
 
 from aiodocker import Docker, DockerError
 from aiohttp import ClientError
 
 from lycatra_appservice.toolkit.base import GuardedSession, Outbound, ToolFailedError
+from lycatra_appservice.tools._docker_frames import LogReader, LogTail
 
 _CONNECTION_FAILED = 900  # aiodocker's own, where HTTP has no status
 # What reading an answer ends in, in aiodocker and here, when it is none.
@@ -45,6 +47,7 @@ class Container:
     exit_code: int
     started_at: str
     restarts_itself: bool
+    restarts: int = 0  # by the engine itself, since the container was made
 
     @property
     def is_well(self) -> bool:
@@ -77,7 +80,7 @@ class Engine:
         """The container that is called so; the beginning of an id is no name."""
         try:
             with self._in_words():
-                found = _read(await self._docker.containers.container(name).show())
+                found = read_container(await self._docker.containers.container(name).show())
         except EngineError as exc:
             if exc.status == 404:
                 return None
@@ -91,13 +94,45 @@ class Engine:
             listed = await self._docker.containers.list(
                 all=True, filters=json.dumps({"label": labels})
             )
-            shown = [_read(await each.show()) for each in listed]
+            shown = [read_container(await each.show()) for each in listed]
         return sorted(shown, key=lambda each: each.name)
 
     async def restart(self, name: str, stop_seconds: int | None) -> None:
         """Stop it, killing it after so many seconds (by default its own), and start it."""
         with self._in_words():
             await self._docker.containers.container(name).restart(t=stop_seconds)
+
+    async def log(
+        self, name: str, *, since: datetime, most_lines: int, most_bytes: int, kept_bytes: int
+    ) -> LogTail:
+        """The end of what a container has written, each line behind the time it came at.
+
+        Of the newest `most_lines` since then; reading stops at `most_bytes`.
+        """
+        wanted = {
+            "stdout": "1",
+            "stderr": "1",
+            "timestamps": "1",
+            "since": f"{max(0, since.timestamp()):.0f}",
+            "tail": str(most_lines),
+        }
+        with self._in_words():
+            shown = await self._docker.containers.container(name).show()
+            reader = LogReader(
+                tty=bool(shown["Config"].get("Tty")), most_bytes=most_bytes, kept_bytes=kept_bytes
+            )
+            # aiodocker itself would keep all of it, and a frame as long as its header says.
+            place = f"{self._docker.docker_host}/{self._docker.api_version}"
+            async with self._docker.session.get(
+                f"{place}/containers/{name}/logs", params=wanted
+            ) as answer:
+                if answer.status != 200:
+                    raise DockerError(answer.status, "no log")
+                async for piece in answer.content.iter_any():
+                    reader.feed(piece)
+                    if reader.is_full:
+                        break
+        return reader.tail()
 
     @contextmanager
     def _in_words(self) -> Iterator[None]:
@@ -133,22 +168,37 @@ class Engine:
                 return "Docker gave no valid answer."
 
 
+EngineT = TypeVar("EngineT", bound=Engine)
+
+
 @asynccontextmanager
 async def docker_engine(address: str, http: Outbound) -> AsyncIterator[Engine]:
     """The engine at `unix:///path`, or at an `http://host:port` that the settings allow."""
+    async with engine_as(Engine, address, http) as engine:
+        yield engine
+
+
+@asynccontextmanager
+async def engine_as(
+    kind: Callable[[Docker, GuardedSession | None], EngineT], address: str, http: Outbound
+) -> AsyncIterator[EngineT]:
+    """The same, as an Engine that can do more."""
     if address.startswith("unix://"):
         async with Docker(url=address) as docker:
-            yield Engine(docker, None)
+            yield kind(docker, None)
         return
     async with (
         http.session(address) as session,
         Docker(url=address, session=session.client, connector=session.client.connector) as docker,
     ):
-        yield Engine(docker, session)
+        yield kind(docker, session)
 
 
-def _read(shown: Mapping[str, Any]) -> Container:
-    """Raises LookupError, TypeError or AttributeError for what is no container."""
+def read_container(shown: Mapping[str, Any]) -> Container:
+    """What an engine shows of one, in short.
+
+    Raises LookupError, TypeError or AttributeError for what is no container.
+    """
     state, policy = shown["State"], shown.get("HostConfig", {}).get("RestartPolicy") or {}
     health = (state.get("Health") or {}).get("Status")
     return Container(
@@ -159,4 +209,5 @@ def _read(shown: Mapping[str, Any]) -> Container:
         exit_code=state.get("ExitCode", 0),
         started_at=state.get("StartedAt", ""),
         restarts_itself=policy.get("Name") not in (None, "", "no"),
+        restarts=shown.get("RestartCount") or 0,
     )

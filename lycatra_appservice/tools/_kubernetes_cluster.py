@@ -12,10 +12,12 @@ from httpx2 import ConnectError, HTTPError, HTTPStatusError, InvalidURL, Timeout
 from lightkube import AsyncClient, KubeConfig
 from lightkube.core.exceptions import ConfigError
 from lightkube.resources.apps_v1 import DaemonSet, Deployment, StatefulSet
+from lightkube.resources.core_v1 import Pod
 from msgspec import MsgspecError
 from yaml import YAMLError
 
 from lycatra_appservice.toolkit.base import JSON, ToolFailedError
+from lycatra_appservice.tools._kubernetes_pods import NO_PODS, Pods, pods_seen, selector_of
 from lycatra_appservice.tools._kubernetes_rollout import AnyWorkload
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -25,6 +27,8 @@ KINDS: Final[Mapping[str, type[AnyWorkload]]] = {
     "daemonset": DaemonSet,
 }
 
+_CHANGE_CAUSE = "kubernetes.io/change-cause"
+_MOST_PODS = 200  # of a workload; more are not counted
 _RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"  # by which kubectl itself restarts
 
 # What reading one, and making a client of it, ends in.
@@ -56,6 +60,16 @@ class WorkloadName:
     namespace: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageChange:
+    """The image that a container of a workload is to have; `annotations` are the workload's."""
+
+    container: str
+    image: str
+    cause: str  # as `kubectl rollout history` shows it
+    annotations: Mapping[str, str]
+
+
 class Cluster:
     """One cluster. Each method raises ClusterError."""
 
@@ -76,10 +90,41 @@ class Cluster:
             raise
         return found
 
+    async def pods_of(self, which: WorkloadName, workload: AnyWorkload) -> Pods:
+        """What the pods of a workload tell; the first ones of very many."""
+        selector = selector_of(workload)
+        if not selector:
+            return NO_PODS
+        pods: list[Pod] = []
+        with _in_words(which, "list"):
+            async for pod in self._client.list(
+                Pod, namespace=which.namespace, labels=selector, chunk_size=_MOST_PODS
+            ):
+                pods.append(pod)
+                if len(pods) == _MOST_PODS:
+                    break
+            return pods_seen(pods)
+
     async def roll_out_again(self, which: WorkloadName, now: datetime) -> AnyWorkload:
         """Have all pods replaced by new ones of the same template; it goes on by itself."""
         annotations = {_RESTARTED_AT: now.isoformat(timespec="seconds")}
-        patch: JSON = {"spec": {"template": {"metadata": {"annotations": annotations}}}}
+        return await self._patched(
+            which, {"spec": {"template": {"metadata": {"annotations": annotations}}}}
+        )
+
+    async def set_image(self, which: WorkloadName, change: ImageChange) -> AnyWorkload:
+        """Have all pods replaced by new ones with another image; it goes on by itself."""
+        # By a strategic merge a container is found by its name, and the others stay.
+        containers = [{"name": change.container, "image": change.image}]
+        return await self._patched(
+            which,
+            {
+                "metadata": {"annotations": {**change.annotations, _CHANGE_CAUSE: change.cause}},
+                "spec": {"template": {"spec": {"containers": containers}}},
+            },
+        )
+
+    async def _patched(self, which: WorkloadName, patch: JSON) -> AnyWorkload:
         with _in_words(which, "patch"):
             patched: AnyWorkload = await self._client.patch(
                 KINDS[which.kind], which.name, patch, namespace=which.namespace

@@ -1,6 +1,6 @@
 """Tells from a workload how far its roll-out is, as `kubectl rollout status` does; pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -56,8 +56,13 @@ def obstacle_to_rollout(workload: AnyWorkload) -> str | None:
 
 def images_of(workload: AnyWorkload) -> Sequence[str]:
     """The images of its template, in the order of its containers."""
+    return list(containers_of(workload).values())
+
+
+def containers_of(workload: AnyWorkload) -> Mapping[str, str]:
+    """The images of its template by the names of its containers, in their order."""
     pod = workload.spec.template.spec if workload.spec is not None else None
-    return [each.image or "" for each in pod.containers] if pod is not None else []
+    return {each.name: each.image or "" for each in pod.containers} if pod is not None else {}
 
 
 def _of_deployment(workload: Deployment) -> Rollout:

@@ -3,12 +3,15 @@
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+
+from lycatra_appservice.tools._pauses import growing_pauses
 
 _CHUNK_BYTES = 65_536
 _LAST_WORDS = timedelta(seconds=1)  # for the pipes of a killed process to close
@@ -64,6 +67,39 @@ async def run_program(
         if exit_code is None:
             await _end(process, reading)
     return Finished(exit_code=exit_code, output=output, errors=errors)
+
+
+async def run_outliving(
+    argv: Sequence[str], *, folder: Path, environment: Mapping[str, str], at_most: timedelta
+) -> int:
+    """Run a program that goes on even when this process ends meanwhile; gives its exit code.
+
+    So nothing of what it writes can be read. Raises OSError when it cannot be started,
+    TimeoutError when it takes too long: then it still goes on.
+    """
+    program = await asyncio.to_thread(_started_alone, argv, folder, environment)
+    async with asyncio.timeout(at_most.total_seconds()):
+        for pause in growing_pauses():
+            exit_code = program.poll()
+            if exit_code is not None:
+                return exit_code
+            await asyncio.sleep(pause)
+    raise AssertionError("the pauses have no end")
+
+
+def _started_alone(
+    argv: Sequence[str], folder: Path, environment: Mapping[str, str]
+) -> "subprocess.Popen[bytes]":
+    # asyncio's own processes are killed with the loop that has started them.
+    return subprocess.Popen(  # noqa: S603 (an argument list, and no shell)
+        list(argv),
+        cwd=folder,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 async def _beginning_of(stream: asyncio.StreamReader | None, max_bytes: int) -> bytes:

@@ -17,6 +17,11 @@ class Deadline:
         self._timeout: asyncio.Timeout | None = None
         self._left: float | None = None  # seconds, while it stands still
 
+    @property
+    def span(self) -> timedelta:
+        """How long it is, pauses left out."""
+        return self._span
+
     async def __aenter__(self) -> "Deadline":
         self._timeout = await asyncio.timeout(self._span.total_seconds()).__aenter__()
         return self

@@ -18,7 +18,7 @@ SELECT trigger_id FROM send WHERE event_id = :event_id LIMIT 1
 -- Only questions read what was said before, and have it in their journals. One that runs without
 -- a journal may just be reading.
 SELECT id FROM turn
-WHERE lane LIKE '%|ask' AND (state = 'running'
+WHERE (lane LIKE '%|ask' OR lane LIKE '%|background') AND (state = 'running'
   OR (state IN ('queued', 'waiting', 'sending') AND journal_ver IS NOT NULL))
   AND substr(lane, 1, length(CAST(:prefix AS text))) = CAST(:prefix AS text)
 ORDER BY id
@@ -26,7 +26,7 @@ ORDER BY id
 -- name: forget_journals
 DELETE FROM step WHERE EXISTS (
   SELECT 1 FROM turn t WHERE t.id = step.turn_id AND t.finished_at IS NOT NULL
-    AND t.lane LIKE '%|ask'
+    AND (t.lane LIKE '%|ask' OR t.lane LIKE '%|background')
     AND substr(t.lane, 1, length(CAST(:prefix AS text))) = CAST(:prefix AS text))
 
 -- name: traces

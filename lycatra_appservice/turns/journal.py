@@ -13,12 +13,15 @@ from lycatra_appservice.turns.delivery import Amended, Delivered, SendRow
 from lycatra_appservice.turns.parking import Parking
 from lycatra_appservice.turns.records import (
     JOURNAL_MAX,
+    TURN_CHANNEL,
+    CancelledByPersonError,
     LaneLostError,
     Lease,
     OpenSend,
     StoredStep,
     StoredTurn,
     is_open,
+    kind_of_lane,
     send_of,
     send_parameters,
     transaction_id,
@@ -167,6 +170,24 @@ class Journal:
         async with self._database.transaction() as connection:
             self._expect(await self._lock(connection, lease), lease)
             return await self._parking.park(connection, turn, new, first_n, rows)
+
+    async def move(self, lease: Lease, turn: StoredTurn, to_lane: str) -> None:
+        """Let a turn go on in another lane. It leaves this one with the same commit.
+
+        Raises CancelledByPersonError, with nothing written, when the turn was taken back.
+        """
+        async with self._database.transaction() as connection:
+            self._expect(await self._lock(connection, lease), lease)
+            # The lane before the turn, as everywhere.
+            await connection.execute(
+                self._sql["ready_lane"], key=to_lane, kind=kind_of_lane(to_lane).value
+            )
+            moved = await connection.fetch_one(
+                self._sql["move_turn"], turn_id=turn.id, to_lane=to_lane
+            )
+            if moved is None:
+                raise CancelledByPersonError(f"turn {turn.trigger_id!r} was taken back")
+            await connection.notify(TURN_CHANNEL)
 
     async def use(self, connection: Connection, approval: Approval) -> None:
         """Use an approval up; to go beside the start of what it is for."""

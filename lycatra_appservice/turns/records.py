@@ -51,6 +51,10 @@ class ParkedError(LycatraError):
         self.first_n = first_n
 
 
+class MovedError(ParkedError):
+    """The turn goes on in another lane; its handler ends here and runs again from there."""
+
+
 class CancelledByPersonError(TurnOverError):
     """The person took the question back; the turn ends without an answer."""
 
@@ -129,6 +133,11 @@ def is_open(row: Row) -> bool:
 def lane_of_room(room_id: RoomID, kind: LaneKind, thread: EventID | None = None) -> str:
     """The lane of a conversation; a thread's questions have one of their own."""
     return "|".join(part for part in (room_id, thread, kind.value) if part)
+
+
+def lane_in_background(room_id: RoomID, name: str) -> str:
+    """The lane of what takes long, asked for in a room; what has one name comes in order."""
+    return f"{room_id}|{name}|{LaneKind.BACKGROUND}"
 
 
 def lane_of_job(name: str) -> str:

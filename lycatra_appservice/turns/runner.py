@@ -22,6 +22,7 @@ from lycatra_appservice.turns.records import (
     CancelledByPersonError,
     LaneLostError,
     Lease,
+    MovedError,
     OpenSend,
     ParkedError,
     StoredTurn,
@@ -43,6 +44,7 @@ DEADLINES: Final[Mapping[LaneKind, timedelta]] = {
     LaneKind.COMMAND: timedelta(seconds=60),
     LaneKind.ASK: timedelta(seconds=360),
     LaneKind.JOB: timedelta(minutes=30),
+    LaneKind.BACKGROUND: timedelta(hours=3),
 }
 _AFTER_THE_AGENT: Final = timedelta(seconds=60)  # to find other words, and to write them down
 FIRST_RETRY: Final = timedelta(seconds=1)  # doubled with each failure
@@ -64,7 +66,10 @@ class TurnObserver(Protocol):
         """A handler starts; `waited` since the turn was stored."""
 
     def turn_ended(self, kind: LaneKind, outcome: str, took: timedelta) -> None:
-        """Outcomes: done, failed, cancelled; waiting, retried, send_later, handed_over, lost."""
+        """Outcomes: done, failed, cancelled.
+
+        Of a turn that has not ended: waiting, moved, retried, send_later, handed_over, lost.
+        """
 
 
 class TurnRunner:
@@ -149,6 +154,8 @@ class TurnRunner:
             pending, error = await self._what_to_send(lease, turn)
             await self._sending.send_all(lease, turn, pending)
             state = "failed" if error else "done"
+        except MovedError:
+            return "moved", await self._store.leave_moved(lease, go_on=self._may(go_on=go_on))
         except ParkedError as parked:
             return "waiting", await self._show_card(lease, turn, parked.first_n, go_on=go_on)
         except CancelledByPersonError:

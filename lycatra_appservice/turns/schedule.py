@@ -1,5 +1,6 @@
 """Durable schedules: a turn per slot, once for the whole deployment, whoever looks first."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -27,6 +28,15 @@ class ScheduleStore:
         self._database = database
         self._inbox = inbox
         self._sql = Statements.load(__package__, "turns", database.dialect)
+
+    async def plan(self, schedules: Sequence[Schedule]) -> None:
+        """Have exactly these, and no other any more."""
+        names = {each.name for each in schedules}
+        for row in await self._database.fetch(self._sql["schedule_names"]):
+            if row["name"] not in names:
+                await self.drop(row["name"])
+        for each in schedules:
+            await self.put(each)
 
     async def put(self, schedule: Schedule) -> None:
         """Make or change a schedule; a slot that is set stands unless it is too far off."""

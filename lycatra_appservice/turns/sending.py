@@ -57,6 +57,12 @@ class SendObserver(Protocol):
     def resend_found(self) -> None:
         """A row whose fate was unknown is in its room already."""
 
+    def row_sent(self, kind: SendKind) -> None:
+        """A row has gone out, or was there already."""
+
+    def row_put_off(self, reason: str) -> None:
+        """A row cannot be sent now: `rate_limit` or `unavailable`."""
+
     def row_dropped(self, reason: str) -> None:
         """A row will never be sent: `refused` or `room_lost`."""
 
@@ -132,6 +138,7 @@ class Sending:
     ) -> Delivered | Dropped | RoomLost:
         match outcome:
             case Delivered():
+                self._observer.row_sent(row.kind)
                 if outcome.was_there:
                     self._observer.resend_found()
                 await self._journal.mark_sent(lease, row, outcome)
@@ -144,6 +151,7 @@ class Sending:
                 logger.warning("room_lost", extra={"why": why, "room_id": row.room_id})
                 await self._journal.drop_room(lease, row, why)
             case RetryLater(after, why, mxc, was_refused):
+                self._observer.row_put_off("rate_limit" if was_refused else "unavailable")
                 if mxc is not None:
                     await self._journal.keep_mxc(lease, row, mxc)
                 await self._journal.count_attempt(lease, row)

@@ -133,7 +133,7 @@ class TurnStore:
             )
             if state == "cancelled":
                 await self._drop_unsent(connection, turn.id)
-            if lease.kind is LaneKind.ASK:
+            if lease.kind in (LaneKind.ASK, LaneKind.BACKGROUND):
                 await self._hasten_draft_end(connection, turn.id)
             heads = await self._take_heads(connection, [lease.lane]) if go_on else []
             if not heads:
@@ -150,6 +150,15 @@ class TurnStore:
         async with self._database.transaction() as connection:
             await self._lock(connection, lease)
             await self._parking.withdraw_unshown(connection, turn)
+            heads = await self._take_heads(connection, [lease.lane]) if go_on else []
+            if not heads:
+                await self._release(connection, lease)
+        return heads[0] if heads else None
+
+    async def leave_moved(self, lease: Lease, *, go_on: bool) -> StoredTurn | None:
+        """Leave a turn that is in another lane by now; return the next head of this one."""
+        async with self._database.transaction() as connection:
+            await self._lock(connection, lease)
             heads = await self._take_heads(connection, [lease.lane]) if go_on else []
             if not heads:
                 await self._release(connection, lease)

@@ -7,7 +7,7 @@ from typing import NoReturn, Protocol
 
 from lycatra_appservice.db.connection import Connection
 from lycatra_appservice.errors import LycatraError, OutcomeUnknownError
-from lycatra_appservice.model import JSON, EventID, LaneKind, Outgoing
+from lycatra_appservice.model import JSON, EventID, LaneKind, Outgoing, RoomID
 from lycatra_appservice.turns.approvals import Approval, ApprovalState, NewApproval, Withdrawal
 from lycatra_appservice.turns.deadline import Deadline
 from lycatra_appservice.turns.drafts import DraftRows
@@ -16,9 +16,11 @@ from lycatra_appservice.turns.progress import ProgressRows
 from lycatra_appservice.turns.records import (
     CancelledByPersonError,
     Lease,
+    MovedError,
     ParkedError,
     StoredStep,
     StoredTurn,
+    lane_in_background,
 )
 from lycatra_appservice.turns.sending import Sending
 
@@ -228,6 +230,17 @@ class Turn:
         n = self.next_n
         approval_id = await self._journal.park(self._lease, self._stored, new, n, rows)
         raise ParkedError(f"turn {self.trigger_id!r} waits for an approval", approval_id, n)
+
+    async def go_on_in_background(self, room_id: RoomID, name: str) -> None:
+        """Do the rest where it may take long, and keep nobody waiting meanwhile.
+
+        Does nothing where it is there already. Else ends the handler by MovedError; it runs again
+        from there, with the same journal, after all of this room that has the same `name`.
+        """
+        if self.kind is LaneKind.BACKGROUND:
+            return
+        await self._journal.move(self._lease, self._stored, lane_in_background(room_id, name))
+        raise MovedError(f"turn {self.trigger_id!r} goes on in the background")
 
     async def check_cancelled(self) -> None:
         """Raise CancelledByPersonError when the person has taken the question back."""

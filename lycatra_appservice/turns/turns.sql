@@ -80,6 +80,11 @@ UPDATE turn SET state = 'sending', error = :error, failures = :failures
 WHERE id = :turn_id AND state = 'running' AND cancel_requested = 0
 RETURNING id
 
+-- name: move_turn
+UPDATE turn SET lane = :to_lane, state = 'queued', run_at = lycatra_now(), starts = 0
+WHERE id = :turn_id AND state = 'running' AND cancel_requested = 0
+RETURNING id
+
 -- name: draft_ends
 SELECT t.id, t.lane FROM send s
 JOIN turn t ON t.trigger_id = 'draft:' || s.trigger_id || ':' || s.n
@@ -153,6 +158,9 @@ INSERT INTO schedule (name, every_ms, next_at) VALUES (:name, :every_ms, lycatra
 ON CONFLICT (name) DO UPDATE SET every_ms = excluded.every_ms,
   next_at = CASE WHEN schedule.next_at > lycatra_now() + excluded.every_ms
                  THEN lycatra_now() + excluded.every_ms ELSE schedule.next_at END
+
+-- name: schedule_names
+SELECT name FROM schedule ORDER BY name
 
 -- name: drop_schedule
 DELETE FROM schedule WHERE name = :name

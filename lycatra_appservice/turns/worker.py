@@ -25,6 +25,7 @@ SLOTS: Final[Mapping[LaneKind, int]] = {
     LaneKind.COMMAND: 8,
     LaneKind.ASK: 16,
     LaneKind.JOB: 4,
+    LaneKind.BACKGROUND: 4,
 }
 
 

@@ -11,6 +11,7 @@ import pytest
 from lycatra_appservice.demo.people import PersonClient
 from lycatra_appservice.model import JSON, EventID
 from tests.support.lycatra import Lycatra
+from tests.support.model_server import calls, model_server, says
 from tests.support.oracle import examine
 from tests.support.proxy import Mode
 from tests.support.revising import edit
@@ -92,8 +93,14 @@ async def play(stage: Stage, tmp_path: Path) -> Play:
     return await begin_play(stage, tmp_path)
 
 
-async def begin_play(stage: Stage, tmp_path: Path, homeserver_url: str | None = None) -> Play:
-    """The same, with another way to Synapse."""
+async def begin_play(
+    stage: Stage,
+    tmp_path: Path,
+    homeserver_url: str | None = None,
+    *,
+    model_url: str | None = None,
+) -> Play:
+    """The same, with another way to Synapse, or a model."""
     operator, asker = await stage.person(), await stage.person()
     server = stage.site.homeserver.server_name
     restart = {
@@ -107,6 +114,7 @@ async def begin_play(stage: Stage, tmp_path: Path, homeserver_url: str | None = 
     replica = await stage.replica(
         url,
         homeserver_url=homeserver_url,
+        model_url=model_url,
         more={
             "access": {
                 "viewer": [f"*:{server}"],
@@ -338,3 +346,27 @@ async def test_a_redacted_request_takes_its_card_along(play: Play) -> None:
     assert play.restarts() == []
     shown = [event["content"].get("body", "") for event in await play.room.events()]
     assert not any("systemctl" in body for body in shown)
+
+
+@pytest.mark.slow
+async def test_what_a_model_asked_for_before_a_crash_is_approved_and_done_after_it(
+    stage: Stage, tmp_path: Path
+) -> None:
+    async with model_server() as model:
+        play = await begin_play(stage, tmp_path, model_url=model.base_url)
+        model.will(calls(("restart_service", '{"service": "web"}'), text="I shall ask."))
+        request = await play.room.ask("lycatra: please restart web")
+        card = await play.card_of(request)
+        play.replica.kill()
+
+        await play.approve(card)
+        model.will(says("It is back."))
+        await play.replica.start()
+
+        assert (await play.answer_to(request)).startswith("It is back.")
+        assert play.restarts() == ["web"]
+        again = model.asked[1].messages
+        assert [row["role"] for row in again[-3:]] == ["user", "assistant", "tool"]
+        assert "restarted" in again[-1]["content"]
+        assert len(model.asked) == 2  # the plan was not made anew
+        assert (await play.room.settled(play.tables)).clean

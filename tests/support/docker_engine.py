@@ -37,6 +37,10 @@ class OneContainer:
     labels: dict[str, str] = field(default_factory=dict)
     restart_policy: str = "unless-stopped"
     restarts: list[str | None] = field(default_factory=list)  # with the seconds to stop in
+    restart_count: int = 0  # by the engine
+    # What it has written: (stream, bytes) as the engine sends it, 1 for output and 2 for errors.
+    log: list[tuple[int, bytes]] = field(default_factory=list)
+    tty: bool = False
 
     @property
     def container_id(self) -> str:
@@ -53,6 +57,8 @@ class DockerStandIn:
         self.hang: asyncio.Event | None = None  # a restart waits for it
         self.on_restart: Callable[[web.Request], Awaitable[None]] | None = None
         self.asked: list[str] = []
+        self.asked_logs: list[dict[str, str]] = []  # the parameters
+        self.raw_log: bytes | None = None  # in place of a log, whatever it is
 
     @property
     def application(self) -> web.Application:
@@ -61,6 +67,7 @@ class DockerStandIn:
         app.router.add_get("/v1.47/containers/json", self._list)
         app.router.add_get("/v1.47/containers/{name}/json", self._show)
         app.router.add_post("/v1.47/containers/{name}/restart", self._restart)
+        app.router.add_get("/v1.47/containers/{name}/logs", self._logs)
         return app
 
     def _middleware(self) -> Any:
@@ -102,7 +109,8 @@ class DockerStandIn:
                 "Id": found.container_id,
                 "Name": f"/{found.name}",
                 "Image": "sha256:0123",
-                "Config": {"Image": found.image, "Labels": found.labels},
+                "RestartCount": found.restart_count,
+                "Config": {"Image": found.image, "Labels": found.labels, "Tty": found.tty},
                 "HostConfig": {"RestartPolicy": {"Name": found.restart_policy}},
                 "State": found.state,
             }
@@ -119,10 +127,27 @@ class DockerStandIn:
             await self.hang.wait()
         return web.Response(status=204)
 
+    async def _logs(self, request: web.Request) -> web.StreamResponse:
+        found = self._named(request)
+        if found is None:
+            return web.json_response({"message": "No such container"}, status=404)
+        self.asked_logs.append(dict(request.query))
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        pieces = [piece if found.tty else _frame(stream, piece) for stream, piece in found.log]
+        await answer.write(b"".join(pieces) if self.raw_log is None else self.raw_log)
+        if self.hang is not None:
+            await self.hang.wait()
+        return answer
+
     def _named(self, request: web.Request) -> OneContainer | None:
         name = request.match_info["name"]
         by_id = (each for each in self.containers.values() if each.container_id.startswith(name))
         return self.containers.get(name) or next(by_id, None)
+
+
+def _frame(stream: int, piece: bytes) -> bytes:
+    return bytes([stream, 0, 0, 0]) + len(piece).to_bytes(4, "big") + piece
 
 
 @asynccontextmanager

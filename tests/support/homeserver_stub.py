@@ -494,6 +494,7 @@ def _with_edit(event: Mapping[str, JSON], room: Room) -> Mapping[str, JSON]:
         each
         for each in room.events
         if each["sender"] == event["sender"]
+        and isinstance(each["content"], dict)  # a test may have put anything there
         and replaced.items() <= (each["content"].get("m.relates_to") or {}).items()
     ]
     if not edits or not event["content"]:

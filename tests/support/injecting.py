@@ -1,19 +1,24 @@
 """A model that obeys whoever writes to it, and the ways on which words get to it."""
 
+import asyncio
 import json
 import tomllib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from aiohttp import web
 
 from lycatra_appservice.model import JSON, EventID, RoomID, UserID
-from tests.support.model_server import Asked, ModelServer, calls, says
+from tests.support.drafting import streams
+from tests.support.model_server import Asked, ModelServer, Reply, calls, says
 from tests.support.scene import OTHER, Scene
 
 QUESTION: Final = "what is up?"
+_PIECE: Final = 9  # characters
+_READ_ALONG: Final = 300
 _CORPUS: Final = Path(__file__).with_name("injections.toml")
 
 
@@ -75,11 +80,13 @@ class ObedientModel:
     """Calls and says what an injection wants, whatever it was offered.
 
     Idle, it only says that it has heard. `filled` are what stands for {names} in its words.
+    `pause` lies between pieces of what it says, so that people read along.
     """
 
     def __init__(self, server: ModelServer) -> None:
         self.server = server
         self.filled: dict[str, str] = {}
+        self.pause = 0.0
         self._rounds: Sequence[Sequence[Wanted]] | None = None
         self._says = ""
         server.will(self._reply)
@@ -113,7 +120,15 @@ class ObedientModel:
         made = _rounds_made(asked.messages)
         if made < len(self._rounds):
             return await calls(*(each.written(fill) for each in self._rounds[made]))(asked)
-        return await says(fill(self._says))(asked)
+        return await self._said(fill(self._says))(asked)
+
+    def _said(self, text: str) -> Reply:
+        if not self.pause:
+            return says(text)
+        slowly, rest = text[:_READ_ALONG], text[_READ_ALONG:]
+        pieces = [slowly[n : n + _PIECE] for n in range(0, len(slowly), _PIECE)]
+        steps = [step for piece in pieces for step in (piece, partial(asyncio.sleep, self.pause))]
+        return streams(*steps, rest)
 
 
 def _rounds_made(messages: Sequence[Mapping[str, Any]]) -> int:

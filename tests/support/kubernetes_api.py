@@ -29,6 +29,7 @@ class Workload:
     generation: int = 4
     annotations: dict[str, str] = field(default_factory=dict)
     patches: list[dict[str, Any]] = field(default_factory=list)
+    pods: list[dict[str, Any]] = field(default_factory=list)  # by `pod`
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -51,6 +52,24 @@ class Workload:
         }
 
 
+def pod(
+    restarts: int = 0,
+    *,
+    started_at: str | None = "2026-11-22T10:00:00Z",
+    waiting: str | None = None,
+    leaving: bool = False,
+) -> dict[str, Any]:
+    """One of a single container, which runs or waits."""
+    state: dict[str, Any] = {"running": {"startedAt": started_at}}
+    if waiting is not None:
+        state = {"waiting": {"reason": waiting, "message": "secret of the cluster"}}
+    status = {"name": "main", "image": "", "imageID": "", "ready": waiting is None}
+    return {
+        "metadata": {"deletionTimestamp": "2026-11-22T11:00:00Z"} if leaving else {},
+        "status": {"containerStatuses": [{**status, "restartCount": restarts, "state": state}]},
+    }
+
+
 class KubernetesStandIn:
     """`refuse` is by method; the message in its answers is the cluster's own business."""
 
@@ -59,6 +78,8 @@ class KubernetesStandIn:
         self.refuse: dict[str, int] = {}
         self.refuse_after_patch: dict[str, int] = {}
         self.refuse_once: dict[str, int] = {}  # after a patch, too
+        self.refuse_pods: int | None = None
+        self.selectors: list[str] = []  # by which pods were asked for
         self.hang_up_on: set[str] = set()
         self.nonsense: str | None = None
         self.asked: list[tuple[str, str | None]] = []  # with the authorization
@@ -69,6 +90,7 @@ class KubernetesStandIn:
         path = "/apis/apps/v1/namespaces/{namespace}/{plural}/{name}"
         app.router.add_get(path, self._answer)
         app.router.add_patch(path, self._answer)
+        app.router.add_get("/api/v1/namespaces/{namespace}/pods", self._pods)
         return app
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
@@ -89,6 +111,14 @@ class KubernetesStandIn:
             left = self.workload.statuses
             self.workload.status = left.pop(0) if len(left) > 1 else left[0]
         return web.json_response(self.workload.to_json())
+
+    async def _pods(self, request: web.Request) -> web.StreamResponse:
+        self.selectors.append(request.query["labelSelector"])
+        if self.refuse_pods is not None:
+            said = {"kind": "Status", "code": self.refuse_pods, "message": "secret"}
+            return web.json_response(said, status=self.refuse_pods)
+        pods = {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": self.workload.pods}
+        return web.json_response(pods)
 
     def _is_it(self, request: web.Request) -> bool:
         workload, asked = self.workload, request.match_info

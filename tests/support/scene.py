@@ -21,6 +21,7 @@ from lycatra_appservice.agent.tracing import NO_TRACES, Tracer
 from lycatra_appservice.app.approving import build_approving
 from lycatra_appservice.app.coming_and_going import Ground, build_coming_and_going
 from lycatra_appservice.app.models import RunningModels, measured_models, run_models
+from lycatra_appservice.app.news import build_news
 from lycatra_appservice.app.second_thoughts import as_trigger_by, build_second_thoughts
 from lycatra_appservice.app.talking import build_talking
 from lycatra_appservice.app.timing import both, build_timers
@@ -50,6 +51,7 @@ from lycatra_appservice.chat.handlers.usage import UsageHandler
 from lycatra_appservice.chat.help_page import HelpPage
 from lycatra_appservice.chat.ignored import Ignored
 from lycatra_appservice.chat.language import Tongue
+from lycatra_appservice.chat.news.looking import LookingAround
 from lycatra_appservice.chat.pacing import Pacing
 from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.chat.progress import ProgressNotices, ProgressTiming
@@ -89,6 +91,7 @@ from lycatra_appservice.model import JSON, EventID, Face, Level, Outgoing, RoomI
 from lycatra_appservice.ops.health import Probe
 from lycatra_appservice.ops.metrics import Metrics
 from lycatra_appservice.settings import (
+    AnnouncementSettings,
     Approvals,
     Invitations,
     Model,
@@ -266,6 +269,8 @@ class Scene:
         self.trail: AuditTrail
         self.signals: Signals
         self.running: RunningModels | None = None
+        self.looking: LookingAround
+        self.announcements: Sequence[AnnouncementSettings] = ()
 
     def build(
         self,
@@ -274,6 +279,7 @@ class Scene:
         rights: Rights,
         agent: Agent | None,
         trail: AuditTrail,
+        contexts: Contexts,
     ) -> None:
         """Put the handlers together."""
         self.trail = trail
@@ -344,7 +350,7 @@ class Scene:
             RoomSettingsStore(self.database),
             rights,
         )
-        settings_of_tools = {each.name: each.settings() for each in NAMESPACES}
+        settings_of_tools = {each.name: each.settings() for each in registry.namespaces}
         questions = ReadyQuestions(registry, settings_of_tools, has_model=agent is not None)
         help_page = HelpPage(
             gate, registry, self.users, self._commands, questions, has_model=agent is not None
@@ -383,6 +389,19 @@ class Scene:
             calls,
             questions,
         )
+        news = build_news(
+            ground,
+            approving,
+            composer,
+            calls,
+            contexts,
+            settings_of_tools,
+            self.announcements,
+            settings,
+            self.zone,
+            lambda: self.now,
+        )
+        self.looking = news.looking
         message = MessageHandler(
             self.users,
             self.rooms,
@@ -403,6 +422,7 @@ class Scene:
                 ),
                 stop=second.stop,
                 vote=approving.voting,
+                subscribing=news.subscribing,
                 usage=UsageHandler(
                     UsagePage(budgets, rights, self.rooms, self.zone), rights, private, composer
                 ),
@@ -438,7 +458,7 @@ class Scene:
             encrypted,
             self.figures,
             self._note_join,
-            both(approving.forsaken.left, timers.left),
+            both(both(approving.forsaken.left, timers.left), news.teller.left),
         )
         handlers = Handlers(
             message=message,
@@ -448,11 +468,12 @@ class Scene:
             encrypted=EncryptedHandler(self.users, self.rooms, self.client, encrypted),
             invitation=coming.invitation,
             state=coming.state,
-            schedules={"nightly": self._job},
+            schedules={"nightly": self._job, **news.looking.watching()},
             jobs={
                 **coming.jobs,
                 **second.jobs,
                 **approving.jobs,
+                **news.jobs,
                 ENCRYPTED_ROOM: encrypted.explain,
                 DIRECT_ROOM: encrypted.begin,
                 TIMER: timers.run,
@@ -598,6 +619,8 @@ async def open_scene(
     tracer: Tracer = NO_TRACES,
     owner: str = "one",
     budgets: BudgetSettings | None = None,
+    namespaces: Sequence[Namespace] = NAMESPACES,
+    announcements: Sequence[AnnouncementSettings] = (),
 ) -> AsyncIterator[Scene]:
     """A scene on SQLite; without `model_url` or `models` no model is configured.
 
@@ -606,8 +629,8 @@ async def open_scene(
     takes the configuration's secrets out of texts, and `preview` out of those that are not
     finished.
     """
-    users = VirtualUsers(server_name=SERVER_NAME, namespaces=NAMESPACES)
-    registry = Registry(NAMESPACES, tools, prompts)
+    users = VirtualUsers(server_name=SERVER_NAME, namespaces=namespaces)
+    registry = Registry(namespaces, tools, prompts)
     permissions = Permissions(rules, registry)
     access = Access(lists or Lists(viewer=["*:hs.test"]), permissions)
     async with AsyncExitStack() as stack:
@@ -629,7 +652,7 @@ async def open_scene(
             zone=ZoneInfo("UTC"),
             allowed_targets=(),
             base_folder=folder,
-            settings={each.name: each.settings() for each in NAMESPACES},
+            settings={each.name: each.settings() for each in namespaces},
             components=all_well,
             clock=lambda: NOW,
             memory=StateStore(database),
@@ -649,6 +672,7 @@ async def open_scene(
             stub, database, users, client, patience, limits or Invitations(), commands, owner
         )
         scene.zone = ZoneInfo(zone)
+        scene.announcements = announcements
         scene.budgets = budgets or HASTY
         scene.progress = progress or ProgressTiming()
         scene.drafts, scene.preview = drafts or NO_DRAFTS, preview
@@ -666,7 +690,7 @@ async def open_scene(
             conceal=conceal,
             rule_for=ConfiguredRules(approvals or Approvals()),
         )
-        scene.build(registry, gate, rights, _agent(running, conceal), trail)
+        scene.build(registry, gate, rights, _agent(running, conceal), trail, contexts)
         yield scene
 
 

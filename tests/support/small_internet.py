@@ -29,7 +29,7 @@ class Names(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        if host[:1].isdigit():
+        if host[:1].isdigit() or ":" in host:
             return await ThreadedResolver().resolve(host, port, family)
         answers = self.table.get(host)
         if not answers:
@@ -69,6 +69,10 @@ class SmallInternet:
         assert server.port
         self._servers[address, port] = server.port
 
+    def lead(self, address: str, port: int, local_port: int) -> None:
+        """Whoever listens there on this machine answers."""
+        self._servers[address, port] = local_port
+
     def refuse(self, address: str, port: int) -> None:
         """Nobody listens there."""
         self._servers[address, port] = None
@@ -101,5 +105,6 @@ async def small_internet(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Small
     """Take the place of the network for this event loop."""
     async with AsyncExitStack() as stack:
         internet = SmallInternet(stack)
-        await internet.open(monkeypatch)
+        # Undone at the end: the next one of this event loop must not lead through this one.
+        await internet.open(stack.enter_context(monkeypatch.context()))
         yield internet

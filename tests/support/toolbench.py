@@ -1,7 +1,7 @@
 """A gate with what it needs: real contexts, a real HTTP session, a clock that stands still."""
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -109,6 +109,7 @@ class StillClock:
 @dataclass(frozen=True, kw_only=True)
 class Bench:
     gate: Gate
+    contexts: Contexts
     calls: Calls
     audit: Kept
     clock: StillClock
@@ -151,16 +152,19 @@ def a_tool(
     plan: object = None,
     approval: Rule | None = None,
     resumes: bool = False,
+    background: object = None,
 ) -> Tool[ToolArgs]:
     """A tool for one test; `run` is its function, by default one that must not be reached."""
     assert callable(run)
     assert plan is None or callable(plan)
+    assert background is None or callable(background)
     return Tool(
         name=name,
         title=title,
         plan=plan,
         approval=approval,
         resumes=resumes,
+        background=background,
         summary=summary,
         args=args,
         run=run,
@@ -198,6 +202,7 @@ async def bench(
     conceal: Mask = str,
     memory: Memory | None = None,
     databases: Mapping[str, ToolDatabase] | None = None,
+    now: Callable[[], datetime] = lambda: NOW,
 ) -> AsyncIterator[Bench]:
     """Open a gate over `tools`, or over a whole registry with its own namespaces."""
     registry = registry or Registry([TESTING], {TESTING.name: tools})
@@ -210,7 +215,7 @@ async def bench(
         base_folder=folder,
         settings={**sections, **(settings or {})},
         components=all_well,
-        clock=lambda: NOW,
+        clock=now,
         memory=memory or ShortMemory(),
         databases=named,
         timers=ShortTimers(),
@@ -228,6 +233,6 @@ async def bench(
         conceal=conceal,
     )
     try:
-        yield Bench(gate=gate, calls=calls, audit=audit, clock=clock)
+        yield Bench(gate=gate, contexts=contexts, calls=calls, audit=audit, clock=clock)
     finally:
         await named.close()

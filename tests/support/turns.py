@@ -202,6 +202,8 @@ class Figures:
         self.lost_leases = 0
         self.resends_found = 0
         self.unasked_ones: Counter[tuple[str, str]] = Counter()
+        self.sent: Counter[SendKind] = Counter()
+        self.put_off: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
         self.invitations: Counter[str] = Counter()
         self.break_on_start: list[Exception] = []
@@ -242,6 +244,14 @@ class Figures:
     def resend_found(self) -> None:
         """Count it."""
         self.resends_found += 1
+
+    def row_sent(self, kind: SendKind) -> None:
+        """Count them by kind."""
+        self.sent[kind] += 1
+
+    def row_put_off(self, reason: str) -> None:
+        """Count them by reason."""
+        self.put_off[reason] += 1
 
     def row_dropped(self, reason: str) -> None:
         """Count them by reason."""

@@ -7,6 +7,7 @@ import pytest
 
 from lycatra_appservice.agent.chat_completions import ChatCompletionsBackend
 from lycatra_appservice.demo.offline_model import OFFLINE_MODEL, OfflineModel
+from lycatra_appservice.model import Level
 from lycatra_appservice.settings import Model
 from lycatra_appservice.toolkit.discovery import discover
 from tests.support.model_server import Asked, ModelServer, model_server
@@ -101,7 +102,7 @@ def test_every_shipped_ready_made_question_is_asked(prompt: str) -> None:
 def _check_offered(transcript: Transcript, asked: Sequence[Asked]) -> None:
     registry = discover()
     tools = registry.tools_of(transcript.only) if transcript.only else registry.tools
-    may = [tool for tool in tools if transcript.person == "operator" or not tool.changes]
+    may = [tool for tool in tools if tool.level <= Level[transcript.person.upper()]]
     offered = [tool["function"]["name"] for tool in asked[0].body.get("tools", ())]
     assert offered == [tool.name for tool in may]
     assert len({json.dumps(each.body.get("tools")) for each in asked}) == 1

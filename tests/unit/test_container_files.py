@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from lycatra_appservice import __version__
+from lycatra_appservice.model import LaneKind
 from lycatra_appservice.settings import Turns
 from tests.support.compose import COMPOSE, DOCKERFILE, REPOSITORY, compose, instructions
 
@@ -23,6 +24,7 @@ PROFILES = {
     "setup": {"setup"},
     "full": {"full-setup", "synapse", "postgres"},
     "ollama": {"ollama", "ollama-model"},
+    "deployer": {"deployer"},
     "demo": {"demo"},
 }
 IN_ORDER = list(instructions())
@@ -118,6 +120,21 @@ def test_no_secret_stands_in_a_variable(name: str) -> None:
 def test_nothing_of_the_host_is_mounted_but_what_the_operator_names(name: str) -> None:
     sources = {volume.partition(":")[0] for volume in SERVICES[name].get("volumes", [])}
     assert sources <= set(FILE["volumes"])
+
+
+def test_docker_s_socket_is_for_the_deployer_alone_which_answers_nobody() -> None:
+    with_socket = compose(DOCKER_SOCKET="/var/run/docker.sock")["services"]
+    seeing = {name for name, each in with_socket.items() if "docker.sock" in str(each)}
+    assert seeing == {"deployer"}
+    deployer = SERVICES["deployer"]
+    assert "ports" not in deployer
+    slots = {
+        name.rpartition("__")[2].lower(): int(value)
+        for name, value in deployer["environment"].items()
+        if "__SLOTS__" in name
+    }
+    assert set(slots) == set(LaneKind)
+    assert {kind for kind, number in slots.items() if number} == {LaneKind.BACKGROUND}
 
 
 # --- the default and the profiles
@@ -236,10 +253,11 @@ def test_hadolint_finds_nothing() -> None:
 
 
 def test_each_base_is_an_argument_with_a_fixed_version() -> None:
-    arguments = dict(rest.split("=", 1) for word, rest in IN_ORDER[:2] if word == "ARG")
-    assert arguments.keys() == {"BASE_BUILD", "BASE_RUN"}
+    arguments = dict(rest.split("=", 1) for word, rest in IN_ORDER[:3] if word == "ARG")
+    assert arguments.keys() == {"BASE_BUILD", "BASE_RUN", "DOCKER_CLI"}
+    assert re.fullmatch(r"docker:\d+\.\d+\.\d+-cli", arguments.pop("DOCKER_CLI"))
     assert all(re.fullmatch(r"python:3\.13\.\d+-slim-\w+", base) for base in arguments.values())
-    stages = {"${BASE_BUILD}", "${BASE_RUN}"}
+    stages = {"${BASE_BUILD}", "${BASE_RUN}", "${DOCKER_CLI}"}
     for base, name in (rest.split(" AS ") for word, rest in IN_ORDER if word == "FROM"):
         assert base in stages
         stages.add(name)
@@ -301,7 +319,7 @@ def test_the_image_trusts_the_usual_authorities_and_buffers_nothing() -> None:
 
 def test_no_secret_can_be_given_to_a_build() -> None:
     words = {rest.split("=")[0] for word, rest in IN_ORDER if word == "ARG"}
-    assert words == {"BASE_BUILD", "BASE_RUN", "REQUIREMENTS", "VERSION", "REVISION"}
+    assert words == {"BASE_BUILD", "BASE_RUN", "DOCKER_CLI", "REQUIREMENTS", "VERSION", "REVISION"}
     assert "ADD" not in {word for word, _ in IN_ORDER}
 
 

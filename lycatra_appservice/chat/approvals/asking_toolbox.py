@@ -37,6 +37,9 @@ class AskingToolbox:
         approval = self._occasion.turn.approval(key)
         if approval is not None:
             return await self._settling.settle(self._occasion.turn, approval, self._toolbox)
+        work = self._toolbox.background_of(name, raw_args)
+        if work is not None:
+            await self._occasion.turn.go_on_in_background(self._occasion.room.room_id, work)
         try:
             steps = ReadingSteps(self._occasion.turn, key)
             return await self._toolbox.call(name, raw_args, steps=steps)

@@ -13,7 +13,7 @@ from lycatra_appservice.turns.approvals import (
     CallOutcome,
     Withdrawal,
 )
-from lycatra_appservice.words.text import Said, Text
+from lycatra_appservice.words.text import Said, Text, said_from_json, said_to_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,7 @@ class Shown:
     language: str
     reply_to: EventID | None
     thread: EventID | None
+    news: Said | None = None
 
     def to_json(self) -> dict[str, JSON]:
         """For the approval's row."""
@@ -42,6 +43,7 @@ class Shown:
             "language": self.language,
             "reply_to": self.reply_to,
             "thread": self.thread,
+            "news": None if self.news is None else said_to_json(self.news),
         }
 
     @classmethod
@@ -60,6 +62,7 @@ class Shown:
             language=kept["language"],
             reply_to=EventID(kept["reply_to"]) if kept["reply_to"] else None,
             thread=EventID(kept["thread"]) if kept["thread"] else None,
+            news=said_from_json(kept["news"]) if kept.get("news") else None,
         )
 
 
@@ -70,6 +73,7 @@ def shown_of(
     language: str,
     reply_to: EventID | None,
     thread: EventID | None,
+    news: Said | None = None,
 ) -> Shown:
     """What the card of a call is to show."""
     return Shown(
@@ -82,6 +86,7 @@ def shown_of(
         language=language,
         reply_to=reply_to,
         thread=thread,
+        news=news,
     )
 
 
@@ -97,7 +102,8 @@ def new_card_text(shown: Shown, requester: UserID, rule: Rule, code: str) -> Tex
 
 
 def _card(shown: Shown, requester: UserID, state: Said) -> Text:
-    return wording.card(shown.title, shown.target, requester, shown.arguments, shown.steps, state)
+    card = wording.card(shown.title, shown.target, requester, shown.arguments, shown.steps, state)
+    return card if shown.news is None else wording.below_news(shown.news, card)
 
 
 def _state(shown: Shown, approval: Approval, newer: Approval | None) -> Said:

@@ -11,7 +11,7 @@ from lycatra_appservice.chat.approvals.card import Shown, new_card_text, shown_o
 from lycatra_appservice.chat.approvals.electorate import Electorate
 from lycatra_appservice.chat.approvals.occasion import Occasion
 from lycatra_appservice.chat.approvals.refusals import Refusals
-from lycatra_appservice.chat.compose import Composer
+from lycatra_appservice.chat.compose import Composer, is_event
 from lycatra_appservice.errors import NotAllowedError, StoreBusyError
 from lycatra_appservice.matrix.errors import MatrixError
 from lycatra_appservice.matrix.events import REPLY_MARKER
@@ -24,6 +24,7 @@ from lycatra_appservice.turns.approvals import CodeTakenError, NewApproval, new_
 from lycatra_appservice.turns.deciding import Deciding
 from lycatra_appservice.turns.records import ParkedError
 from lycatra_appservice.turns.turn import Turn
+from lycatra_appservice.words.text import Said
 
 _MENTIONED: Final = 5  # whose phones ring; more would be noise
 _TRIES: Final = 20  # for a code that is free: hardly ever more than one
@@ -53,21 +54,30 @@ class ApprovalDesk:
         self._now = now
 
     async def ask(
-        self, occasion: Occasion, step_name: str, needed: NeedsApprovalError
+        self,
+        occasion: Occasion,
+        step_name: str,
+        needed: NeedsApprovalError,
+        *,
+        news: Said | None = None,
     ) -> NoReturn:
-        """Put a call to people and let its turn wait.
+        """Put a call to people and let its turn wait; `news` stand above it on the card.
 
         Ends the handler by ParkedError. Raises NotAllowedError, with nothing asked, when nobody
         could approve it here and now.
         """
         try:
-            await self._put_to_people(occasion, step_name, needed)
+            await self._put_to_people(occasion, step_name, needed, news)
         except NotAllowedError:
             await self._refusals.note(occasion, needed)
             raise
 
     async def _put_to_people(
-        self, occasion: Occasion, step_name: str, needed: NeedsApprovalError
+        self,
+        occasion: Occasion,
+        step_name: str,
+        needed: NeedsApprovalError,
+        news: Said | None,
     ) -> NoReturn:
         rule, now = needed.rule, self._now().astimezone(self._zone)
         frozen_until = rule.frozen_until(now)
@@ -75,7 +85,7 @@ class ApprovalDesk:
             raise NotAllowedError(wording.frozen(wording.moment(frozen_until, now)))
         card_room = await self._card_room(occasion.room, rule)
         eligible = await self._eligible(needed, occasion, card_room)
-        shown = self._shown(needed, occasion, card_room, now)
+        shown = self._shown(needed, occasion, card_room, now, news)
         speaker = occasion.speaker
         if card_room.room_id != occasion.room.room_id:
             speaker = card_room.host(self._users.main)
@@ -86,7 +96,7 @@ class ApprovalDesk:
                 sender=speaker,
                 mentions=eligible[:_MENTIONED],
             )
-            rows = self._rows(reply, occasion, card_room)
+            rows = self._rows(reply, occasion, card_room, news)
             new = _approval(needed, occasion, step_name, card_room, shown, code)
             await self._park(occasion.turn, new, rows)
         raise StoreBusyError("no code is free for an approval")
@@ -137,22 +147,28 @@ class ApprovalDesk:
         occasion: Occasion,
         card_room: RoomView,
         now: datetime,
+        news: Said | None,
     ) -> Shown:
-        is_here = card_room.room_id == occasion.room.room_id
+        is_here = card_room.room_id == occasion.room.room_id and is_event(occasion.inbound)
         return shown_of(
             needed,
             until=wording.moment(now + needed.rule.lifetime, now),
             language=self._composer.language(occasion.inbound, occasion.room),
             reply_to=occasion.inbound.event_id if is_here else None,
             thread=occasion.inbound.thread if is_here else None,
+            news=news,
         )
 
-    def _rows(self, reply: Reply, occasion: Occasion, card_room: RoomView) -> Sequence[Outgoing]:
+    def _rows(
+        self, reply: Reply, occasion: Occasion, card_room: RoomView, news: Said | None
+    ) -> Sequence[Outgoing]:
         inbound, room = occasion.inbound, occasion.room
         rows = self._composer.card(reply, inbound, room, card_room)
         if card_room.room_id == room.room_id:
             return rows
         said = wording.asked_elsewhere(card_room.room_id)
+        if news is not None:
+            said = wording.below_news(news, said)
         note = Reply(markdown=said, sender=occasion.speaker, notice=True)
         return [*rows, *map(_as_progress, self._composer.answer(note, inbound, room))]
 

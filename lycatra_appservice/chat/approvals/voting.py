@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from lycatra_appservice.chat.approvals import wording
@@ -24,11 +25,18 @@ from lycatra_appservice.model import (
     RoomID,
     UserID,
 )
-from lycatra_appservice.turns.approvals import Approval, Approvals, Withdrawal
+from lycatra_appservice.turns.approvals import Approval, Approvals, ApprovalState, Withdrawal
 from lycatra_appservice.turns.deciding import Deciding
 from lycatra_appservice.turns.turn import Turn
 from lycatra_appservice.turns.votes import Vote, VoteStore
 from lycatra_appservice.words.text import Said
+
+
+class RenewalPort(Protocol):
+    """Who puts to people anew what they did not decide in time."""
+
+    async def ask_for(self, approval: Approval, person: UserID) -> None:
+        """In the name of a person, once for each approval."""
 
 
 class Voting:
@@ -44,6 +52,7 @@ class Voting:
         composer: Composer,
         zone: ZoneInfo,
         now: Callable[[], datetime],
+        renewal: RenewalPort,
     ) -> None:
         self._approvals = approvals
         self._votes = votes
@@ -53,6 +62,7 @@ class Voting:
         self._composer = composer
         self._zone = zone
         self._now = now
+        self._renewal = renewal
 
     async def react(
         self, turn: Turn, event: Mapping[str, JSON], target: EventID, *, yes: bool
@@ -63,8 +73,12 @@ class Voting:
             return ()
         vote = Vote(event_id=EventID(event["event_id"]), voter=UserID(event["sender"]), yes=yes)
         approval = await self._votes.cast_on(vote, target, RoomID(event["room_id"]))
-        if approval is None or not approval.is_open:
-            return ()  # the card says how it ended
+        if approval is None:
+            return ()
+        if not approval.is_open:  # the card says how it ended
+            if yes and approval.state in (ApprovalState.OPEN, ApprovalState.EXPIRED):
+                await self._renewal.ask_for(approval, vote.voter)
+            return ()
         verdict = await self._judge.judge(approval, RoomID(event["room_id"]))
         return await self._asides(turn, approval, verdict)
 

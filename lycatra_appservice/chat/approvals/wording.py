@@ -38,6 +38,11 @@ def superseded(room_id: RoomID, newer: EventID) -> Text:
     return Text("card_superseded", newer=f"https://matrix.to/#/{room_id}/{newer}")
 
 
+def below_news(news: Said, said: Said) -> Text:
+    """What could be done about news, below them."""
+    return Text("below_news", news=news, said=said)
+
+
 def approvers(rule: Rule, requester: UserID) -> Said:
     """Who may approve, as in "waiting for …"."""
     who = _named(rule) if rule.people else _by_level(rule)

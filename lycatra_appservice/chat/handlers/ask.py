@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -20,7 +21,7 @@ from lycatra_appservice.chat.waiting import unhurried
 from lycatra_appservice.chat.without_model import Instead, WithoutModel
 from lycatra_appservice.errors import ModelError
 from lycatra_appservice.matrix.room_view import RoomView
-from lycatra_appservice.model import Caller, Face, Inbound, Level, Outgoing, Reply
+from lycatra_appservice.model import Caller, Face, Inbound, LaneKind, Level, Outgoing, Reply
 from lycatra_appservice.toolkit.toolbox import Gate
 from lycatra_appservice.turns.deadline import Deadline
 from lycatra_appservice.turns.turn import Turn
@@ -138,18 +139,19 @@ class AskHandler:
         if self._answering is None:
             return messages.no_model()
         local_only = self._composer.settings(room).local_only == "on"
+        # In the background one call alone may take an hour; people read of its progress.
+        is_long = turn.kind is LaneKind.BACKGROUND
+        patience = turn.deadline.span if is_long else self._patience
+        typing = nullcontext() if is_long else self._typing.shown(inbound.room_id, route.speaker)
         try:
-            async with (
-                Deadline(self._patience) as patience,
-                self._typing.shown(inbound.room_id, route.speaker),
-            ):
-                with unhurried(draft.hearing, patience, turn.deadline) as hearer:
+            async with Deadline(patience) as deadline, typing:
+                with unhurried(draft.hearing, deadline, turn.deadline) as hearer:
                     answered = await self._answering.answer(
                         toolbox, route, turn, inbound, room, hearer, draft.hearing.keep_private
                     )
         except TimeoutError:
-            logger.warning("turn_took_too_long", extra={"patience": str(self._patience)})
-            too_long = messages.took_too_long(self._patience)
+            logger.warning("turn_took_too_long", extra={"patience": str(patience)})
+            too_long = messages.took_too_long(patience)
             return await draft.after_words(messages.failed(too_long))
         except ModelError as error:
             logger.warning("model_failed", extra={"error": repr(error)}, exc_info=error)

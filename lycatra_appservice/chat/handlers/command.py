@@ -142,6 +142,9 @@ class CommandHandler:
     async def _call(
         self, step_name: str, command: Command, toolbox: Toolbox, occasion: Occasion
     ) -> tuple[Reply, bool]:
+        work = toolbox.background_of(command.tool, command.arguments)
+        if work is not None:
+            await occasion.turn.go_on_in_background(occasion.room.room_id, work)
         # No step: what only reads may be read again after a crash, as nothing was said yet, and
         # a commit less is a good part of a command's time.
         try:

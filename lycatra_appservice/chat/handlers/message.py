@@ -68,6 +68,7 @@ class Answerers:
     stop: SteeringHandler
     vote: SteeringHandler
     usage: SteeringHandler
+    subscribing: SteeringHandler
     control: SteeringHandler
 
 
@@ -178,6 +179,8 @@ class MessageHandler:
                 handler = self._answerers.vote
             case ControlWord.USAGE:
                 handler = self._answerers.usage
+            case ControlWord.SUBSCRIBE | ControlWord.UNSUBSCRIBE:
+                handler = self._answerers.subscribing
             case _:
                 handler = self._answerers.control
         return await handler.handle(route, turn, inbound, room)

@@ -1,9 +1,11 @@
 """One request or one connection, behind a door of its own."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
@@ -11,6 +13,7 @@ from yarl import URL
 
 from lycatra_appservice.model import JSON
 from lycatra_appservice.toolkit.guard.allowance import Peer
+from lycatra_appservice.toolkit.guard.certificates import ShownCertificate
 from lycatra_appservice.toolkit.guard.door import Door
 
 _CONNECT_SECONDS = 3.0
@@ -79,17 +82,45 @@ async def open_one(addresses: Sequence[str], port: int, door: Door) -> None:
 
     Raises the last OSError when none does.
     """
+    writer = await _first_open(addresses, port, door)
+    writer.close()
+    with suppress(OSError):  # it was open, that is what was asked
+        await writer.wait_closed()
+
+
+async def shake_hands(
+    addresses: Sequence[str], port: int, door: Door, context: ssl.SSLContext
+) -> ShownCertificate:
+    """Agree on TLS with the first that accepts a connection, as `door.peer`, and hang up.
+
+    Raises OSError, of which ssl.SSLError is one.
+    """
+    writer = await _first_open(
+        addresses, port, door, ssl=context, server_hostname=door.peer.host.rstrip(".")
+    )
+    try:
+        spoken: ssl.SSLObject = writer.get_extra_info("ssl_object")
+        return ShownCertificate(
+            data=spoken.getpeercert(binary_form=True) or b"",
+            protocol=spoken.version() or "",
+        )
+    finally:
+        writer.transport.abort()  # a farewell would be waited for
+
+
+async def _first_open(
+    addresses: Sequence[str], port: int, door: Door, **tls: Any
+) -> asyncio.StreamWriter:
     last = OSError("its name has no address")
     for address in addresses:
         try:
             door.check(address)
             async with asyncio.timeout(_CONNECT_SECONDS):
-                _, writer = await asyncio.open_connection(address, port)
+                _, writer = await asyncio.open_connection(address, port, **tls)
+        except ssl.SSLError:
+            raise  # somebody has answered
         except OSError as exc:
             last = exc
-            continue
-        writer.close()
-        with suppress(OSError):  # it was open, that is what was asked
-            await writer.wait_closed()
-        return
+        else:
+            return writer
     raise last

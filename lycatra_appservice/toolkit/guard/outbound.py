@@ -1,7 +1,9 @@
 """The only way from a tool to another host."""
 
+import asyncio
 import logging
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -13,16 +15,22 @@ from aiohttp.abc import AbstractResolver
 from lycatra_appservice.model import JSON
 from lycatra_appservice.toolkit.guard.allowance import Allowance, Peer
 from lycatra_appservice.toolkit.guard.answer import HttpAnswer, Wanted, read_answer
+from lycatra_appservice.toolkit.guard.certificates import (
+    ShownCertificate,
+    refusal_in,
+    trusting_everybody,
+)
 from lycatra_appservice.toolkit.guard.connecting import (
     Request,
     client_session,
     open_one,
     sent,
+    shake_hands,
 )
 from lycatra_appservice.toolkit.guard.door import Door
 from lycatra_appservice.toolkit.guard.failures import OutboundError
 from lycatra_appservice.toolkit.guard.session import GuardedSession, OnlyThere, failure
-from lycatra_appservice.toolkit.guard.web_address import followed, peer_of, read_url
+from lycatra_appservice.toolkit.guard.web_address import followed, peer_of, read_url, tls_peer
 
 MakeResolver: TypeAlias = Callable[[], AbstractResolver]
 
@@ -119,6 +127,23 @@ class Outbound:
             found = await self._make_resolver().resolve(host, port, socket.AF_UNSPEC)
             await open_one([each["host"] for each in found], port, door)
 
+    async def certificate(self, host: str, port: int) -> ShownCertificate:
+        """What a host shows in a TLS handshake, and whether the system's authorities trust it.
+
+        Open like an address of https. Nothing is sent. Raises OutboundError where there is none.
+        """
+        peer = tls_peer(host, port)
+        shown = await self._handshake(peer, trusting_everybody())
+        try:
+            # Reads the authorities of this machine.
+            await self._handshake(peer, await asyncio.to_thread(ssl.create_default_context))
+        except OutboundError as exc:
+            refusal = refusal_in(exc.__cause__)
+            if refusal is None:
+                raise
+            return replace(shown, refusal=refusal)
+        return shown
+
     @asynccontextmanager
     async def session(self, url: str) -> AsyncIterator[GuardedSession]:
         """For a library that needs a session of aiohttp: to the host and port of `url` only.
@@ -131,6 +156,12 @@ class Outbound:
             only = OnlyThere(read)
             async with client_session(door, self._make_resolver(), {}, [only]) as client:
                 yield GuardedSession(client, door)
+
+    async def _handshake(self, peer: Peer, context: ssl.SSLContext) -> ShownCertificate:
+        with self._door(peer) as door:
+            found = await self._make_resolver().resolve(peer.host, peer.port, socket.AF_UNSPEC)
+            addresses = [each["host"] for each in found]
+            return await shake_hands(addresses, peer.port, door, context)
 
     async def _exchange(self, request: Request, wanted: Wanted) -> HttpAnswer | Request:
         """Send a request and return its answer; if it is a redirect, the request to send next."""

@@ -10,6 +10,7 @@ from lycatra_appservice.toolkit.guard.failures import OutboundRefusedError
 
 _LONGEST = 4096
 _NAME = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?")
+_NOT_OF_A_HOST = frozenset("/?#@%[]")
 # Read in one way by one program and in another by the next.
 _AMBIGUOUS = re.compile(r"[\x00-\x20\x7f\\]")
 
@@ -19,6 +20,15 @@ def read_url(text: str) -> URL:
     if len(text) > _LONGEST or _AMBIGUOUS.search(text):
         raise OutboundRefusedError.of_address("it is too long, or has spaces or backslashes in it")
     return _checked(_parsed(text))
+
+
+def tls_peer(host: str, port: int) -> Peer:
+    """Whom a host (without brackets) and a port are; raises OutboundRefusedError, as above."""
+    if _NOT_OF_A_HOST & set(host):
+        raise OutboundRefusedError.of_address("its host is not valid")
+    return peer_of(
+        read_url(f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}")
+    )
 
 
 def followed(url: URL, location: str) -> URL:

@@ -1,23 +1,16 @@
 """What can be restarted, and how: `restarts` of the `tools.services` section."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import field_validator, model_validator
 
-from lycatra_appservice.toolkit.base import Extra, Field, Target, ToolSettings
+from lycatra_appservice.toolkit.base import Field, ToolSettings
+from lycatra_appservice.tools._places import CONTAINER_NAME, InCluster, OnEngine
 
 MOST_RESTARTS = 40
-DOCKER: Final = Extra(name="docker", module="aiodocker")
-KUBERNETES: Final = Extra(name="kubernetes", module="lightkube")
 
 _PLACEHOLDER = "{service}"
-_UNIX = "unix://"
-
-# They become parts of addresses, so nothing of an address may be in them.
-_CONTAINER = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"
-_OBJECT = r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?"
 
 
 class _Restart(ToolSettings):
@@ -71,7 +64,7 @@ class SystemdRestart(_Restart):
         return None
 
 
-class DockerRestart(_Restart):
+class DockerRestart(OnEngine, _Restart):
     """Restart one container, or those of a compose `project`, by the Docker Engine's API.
 
     In a project the compose service is called like `service`, unless `compose_name` says
@@ -79,12 +72,9 @@ class DockerRestart(_Restart):
     """
 
     kind: Literal["docker"]
-    container: Annotated[str, Field(pattern=_CONTAINER)] | None = None
-    project: Annotated[str, Field(pattern=_CONTAINER)] | None = None
-    compose_name: Annotated[str, Field(pattern=_CONTAINER)] | None = None
-    engine: Annotated[
-        str, Field(pattern=r"^(unix:///[^?#]{1,100}|(tcp|https?)://[^/?#@\s]{1,250}/?)$")
-    ] = "unix:///var/run/docker.sock"
+    container: Annotated[str, Field(pattern=CONTAINER_NAME)] | None = None
+    project: Annotated[str, Field(pattern=CONTAINER_NAME)] | None = None
+    compose_name: Annotated[str, Field(pattern=CONTAINER_NAME)] | None = None
     # Before a container that does not stop is killed; without, what the container itself says.
     stop_seconds: Annotated[int, Field(ge=0, le=40)] | None = None
     # How long it has to stay up, where no health check tells that it is.
@@ -95,16 +85,6 @@ class DockerRestart(_Restart):
         """Its name inside the compose project."""
         return self.compose_name or self.service
 
-    @property
-    def address(self) -> str:
-        """The engine's address as it is asked for."""
-        return self.engine.rstrip("/").replace("tcp://", "http://", 1)
-
-    @property
-    def target(self) -> Target | None:
-        """The host and port of the engine; None for a socket of this machine."""
-        return None if self.engine.startswith(_UNIX) else Target.of_url(self.address)
-
     @model_validator(mode="after")
     def _names_one_thing(self) -> "DockerRestart":
         if (self.container is None) == (self.project is None):
@@ -113,17 +93,8 @@ class DockerRestart(_Restart):
             raise ValueError("has a compose_name, which is for a compose project only")
         return self
 
-    @field_validator("engine")
-    @classmethod
-    def _has_a_port(cls, engine: str) -> str:
-        if engine.startswith(_UNIX):
-            return engine
-        if not engine.rstrip("/").rpartition(":")[2].isdecimal():
-            raise ValueError("should have a port, such as tcp://docker-proxy:2375")
-        return engine
 
-
-class KubernetesRestart(_Restart):
+class KubernetesRestart(InCluster, _Restart):
     """Restart the pods of a workload by a roll-out, as `kubectl rollout restart` does.
 
     With a kubeconfig: by its context, the current one by default. Without: by the service account
@@ -131,25 +102,7 @@ class KubernetesRestart(_Restart):
     """
 
     kind: Literal["kubernetes"]
-    namespace: Annotated[
-        str, Field(pattern=rf"^{_OBJECT}$", description="small letters, digits, '-' and '.'")
-    ]
-    workload: Annotated[
-        str,
-        Field(
-            pattern=rf"^(deployment|statefulset|daemonset)/{_OBJECT}$",
-            description="deployment/, statefulset/ or daemonset/ and its name",
-        ),
-    ]
-    kubeconfig: Path | None = None
-    context: Annotated[str, Field(min_length=1, max_length=300)] | None = None
     timeout_seconds: Annotated[float, Field(gt=0, le=45)] = 45  # pods come one after the other
-
-    @model_validator(mode="after")
-    def _has_a_context_of_a_file(self) -> "KubernetesRestart":
-        if self.context is not None and self.kubeconfig is None:
-            raise ValueError("has a context, which needs the kubeconfig that it is in")
-        return self
 
 
 # What runs where it can be looked at, so that its state can be asked for.

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 from pydantic import field_validator
 
@@ -18,12 +17,23 @@ from lycatra_appservice.toolkit.base import (
     ToolContext,
     ToolResult,
 )
-from lycatra_appservice.tools._tables import minute, table
 from lycatra_appservice.tools._words import did_you_mean
+from lycatra_appservice.tools.services._history import History
+from lycatra_appservice.tools.services._history_words import history_as_json, history_as_markdown
+from lycatra_appservice.tools.services._remembering import remember
 from lycatra_appservice.tools.services._settings import ITSELF, ServicesSettings
-from lycatra_appservice.tools.services._watched import Finding, Watched, look_at, watched_services
+from lycatra_appservice.tools.services._status_words import (
+    as_table,
+    component_as_json,
+    finding_as_json,
+)
+from lycatra_appservice.tools.services._watched import (
+    Finding,
+    Watched,
+    look_at_all,
+    watched_services,
+)
 
-_AT_ONCE = 10  # a slow network must not be made slower
 _ALTOGETHER = timedelta(seconds=25)  # below the tool's timeout, so that what is known is told
 
 
@@ -48,16 +58,29 @@ async def run(args: GetServiceStatusArgs, ctx: ToolContext) -> ToolResult:
     chosen = _chosen(args.service, watched)
     with_itself = args.service is None or args.service.casefold() == ITSELF
     findings, components = await asyncio.gather(
-        _all_findings(chosen, ctx), ctx.components() if with_itself else _nothing()
+        look_at_all(chosen, ctx, _ALTOGETHER), ctx.components() if with_itself else _nothing()
     )
+    histories = await remember(findings, ctx)
+    if args.service is not None and len(findings) == 1:
+        return _of_one(findings[0], histories.get(findings[0].name), ctx)
     return ToolResult(
         data={
-            "services": [_finding_as_json(finding) for finding in findings],
-            ITSELF: [_component_as_json(component, ctx.zone) for component in components],
+            "services": [finding_as_json(each, ctx.zone) for each in findings],
+            ITSELF: [component_as_json(each, ctx.zone) for each in components],
         },
-        markdown=_as_markdown(findings, components, ctx.zone),
+        markdown=as_table(findings, components, ctx.now(), ctx.zone),
         note=None if watched else "no services are configured under `tools.services.checks` yet",
     )
+
+
+def _of_one(finding: Finding, history: History | None, ctx: ToolContext) -> ToolResult:
+    """With what is remembered of it, which would be too much of all of them."""
+    facts = finding_as_json(finding, ctx.zone)
+    markdown = as_table([finding], (), ctx.now(), ctx.zone)
+    if history is not None:
+        facts["history"] = history_as_json(history, ctx.now(), ctx.zone)
+        markdown += f"\n\n{history_as_markdown(history, ctx.now(), ctx.zone)}"
+    return ToolResult(data={"services": [facts], ITSELF: []}, markdown=markdown)
 
 
 def _chosen(service: str | None, watched: Sequence[Watched]) -> Sequence[Watched]:
@@ -77,80 +100,13 @@ async def _nothing() -> Sequence[Component]:
     return ()
 
 
-async def _all_findings(watched: Sequence[Watched], ctx: ToolContext) -> list[Finding]:
-    places = asyncio.Semaphore(_AT_ONCE)
-    return await asyncio.gather(*(_in_time(each, places, ctx) for each in watched))
-
-
-async def _in_time(watched: Watched, places: asyncio.Semaphore, ctx: ToolContext) -> Finding:
-    try:
-        async with asyncio.timeout(_ALTOGETHER.total_seconds()), places:
-            return await look_at(watched, ctx)
-    except TimeoutError:
-        took_ms = round(_ALTOGETHER.total_seconds() * 1000)
-        return Finding(
-            name=watched.name,
-            ok=False,
-            detail="not checked: the other services took too long; ask for this one alone",
-            took_ms=took_ms,
-        )
-
-
-def _finding_as_json(finding: Finding) -> JSON:
-    return {
-        "name": finding.name,
-        "ok": finding.ok,
-        "detail": finding.detail,
-        "took_ms": finding.took_ms,
-    }
-
-
-def _component_as_json(component: Component, zone: ZoneInfo) -> JSON:
-    since = component.since.astimezone(zone) if component.since else None
-    return {
-        "name": component.name,
-        "ok": component.ok,
-        "detail": component.detail,
-        "since": since.isoformat(timespec="seconds") if since else None,
-    }
-
-
-def _as_markdown(
-    findings: Sequence[Finding], components: Sequence[Component], zone: ZoneInfo
-) -> str:
-    rows = [
-        (_mark(found.ok), found.name, found.detail, f"{found.took_ms} ms") for found in findings
-    ]
-    rows += [
-        (_mark(part.ok), _own_name(part), part.detail, _since(part, zone)) for part in components
-    ]
-    states = [*(found.ok for found in findings), *(part.ok for part in components)]
-    down = states.count(False)
-    head = f"**{down} of {len(rows)} down**" if down else f"**All {len(rows)} up**"
-    if any(part.since for part in components):
-        head += f" (times in {zone.key})"
-    return f"{head}\n\n{table(('', 'Service', 'Detail', 'Time'), rows)}"
-
-
-def _mark(ok: bool) -> str:
-    return "✅ up" if ok else "❌ down"
-
-
-def _own_name(component: Component) -> str:
-    return component.name if component.name == ITSELF else f"{ITSELF}: {component.name}"
-
-
-def _since(component: Component, zone: ZoneInfo) -> str:
-    return f"since {minute(component.since, zone)}" if component.since else ""
-
-
 TOOL = Tool(
     name="get_service_status",
     title="Get service status",
     summary=(
-        "Checks now whether services are up: for each one ok, a short detail and how many "
-        "milliseconds it took, and the state of this assistant's own parts. "
-        "Use it when somebody asks whether something runs, works or is down."
+        "Checks now whether services are up: ok, a short detail, took_ms. Of one service also "
+        "since when, how much of the last day, and restarts. "
+        "Use it when somebody asks whether something runs or is down, or for how long."
     ),
     args=GetServiceStatusArgs,
     run=run,
@@ -158,5 +114,5 @@ TOOL = Tool(
     timeout=timedelta(seconds=30),
     cache_for=timedelta(seconds=5),
     scope=Scope.SHARED,
-    also_called=("service status", "health"),
+    also_called=("service status", "health", "uptime"),
 )

@@ -1,4 +1,4 @@
-"""Where updates are read from: the `tools.updates` section of the configuration."""
+"""The `tools.updates` section of the configuration: sources of updates, and what is deployed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,7 +6,10 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import HttpUrl, field_validator
 
-from lycatra_appservice.toolkit.base import Field, Target, ToolSettings
+from lycatra_appservice.toolkit.base import Extra, Field, Target, ToolSettings
+from lycatra_appservice.tools._places import DOCKER, KUBERNETES
+from lycatra_appservice.tools._probes import targets_of
+from lycatra_appservice.tools.updates._deploy_settings import MOST_DEPLOYS, Deploy, DockerDeploy
 
 _MOST_SOURCES = 20
 
@@ -78,16 +81,35 @@ OWN_CHANGES = ChangelogSource(name="lycatra", kind="changelog")
 
 
 class UpdatesSettings(ToolSettings):
-    """The sources, all read for every question; without any, Lycatra's own changelog."""
+    """The sources, all read for every question; without any, Lycatra's own changelog.
+
+    And what may be deployed.
+    """
 
     sources: Annotated[tuple[UpdateSource, ...], Field(max_length=_MOST_SOURCES)] = (OWN_CHANGES,)
 
+    deploy: Annotated[tuple[Deploy, ...], Field(max_length=MOST_DEPLOYS)] = ()
+
     @property
     def allowed_targets(self) -> Sequence[Target]:
-        """The hosts of the sources that are web addresses."""
+        """The hosts of the sources that are web addresses, of health checks, and of engines."""
+        probes = [each.health for each in self.deploy if each.health is not None]
+        engines = [each.target for each in self.deploy if isinstance(each, DockerDeploy)]
         return [
-            Target.of_url(str(each.url)) for each in self.sources if isinstance(each, UrlSource)
+            *(
+                Target.of_url(str(each.url))
+                for each in self.sources
+                if isinstance(each, UrlSource)
+            ),
+            *(target for probe in probes for target in targets_of(probe)),
+            *(engine for engine in engines if engine is not None),
         ]
+
+    @property
+    def needed_extras(self) -> Sequence[Extra]:
+        """Those of the kinds of deploying that are configured."""
+        kinds = {each.kind for each in self.deploy}
+        return [each for each in (DOCKER, KUBERNETES) if each.name in kinds]
 
     @field_validator("sources")
     @classmethod
@@ -97,3 +119,12 @@ class UpdatesSettings(ToolSettings):
         if twice:
             raise ValueError(f"two sources are called {', '.join(map(repr, twice))}")
         return sources
+
+    @field_validator("deploy")
+    @classmethod
+    def _services_differ(cls, deploy: tuple[Deploy, ...]) -> tuple[Deploy, ...]:
+        names = [each.service.casefold() for each in deploy]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two say how to deploy {', '.join(map(repr, twice))}")
+        return deploy

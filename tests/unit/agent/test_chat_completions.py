@@ -228,6 +228,18 @@ async def test_a_refusal_as_fastapi_writes_it_is_understood(
     assert "stream_options" not in server.asked[1].body
 
 
+async def test_what_a_refusal_repeats_of_the_request_is_not_logged(
+    server: ModelServer, backend: ChatCompletionsBackend, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong = {"type": "string_type", "loc": ["body", "messages", 0], "msg": "Not a string"}
+    server.will(refuses_plainly(422, {"detail": [{**wrong, "input": "canary-question"}]}))
+    with pytest.raises(ModelRefusedError) as raised:
+        await ask(backend)
+    assert "body.messages.0: Not a string" in str(raised.value)
+    logged = [str(record.__dict__) for record in caplog.records]
+    assert "canary" not in str(raised.value) + "".join(logged)
+
+
 async def test_a_server_that_cannot_stream_is_asked_for_whole_answers(
     server: ModelServer, backend: ChatCompletionsBackend
 ) -> None:

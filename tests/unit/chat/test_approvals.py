@@ -519,7 +519,7 @@ async def test_what_nobody_decides_about_expires(scene: Scene, services: Service
     card = await ask_restart(scene)
     await let_time_pass(scene)
 
-    assert await vote(scene) == []
+    assert await vote(scene, "❌") == []
     assert await Deciding(scene.database).expire() == 1
     await scene.work()
 

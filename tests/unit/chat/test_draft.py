@@ -12,7 +12,7 @@ import pytest
 
 from lycatra_appservice.chat.draft import DraftTiming
 from lycatra_appservice.chat.draft_looks import DraftLook, Saying
-from lycatra_appservice.model import LaneKind, Outgoing, UserID
+from lycatra_appservice.model import LaneKind, Outgoing, SendKind, UserID
 from lycatra_appservice.ops.masking import Masker
 from lycatra_appservice.toolkit.base import Tool, ToolContext, ToolResult
 from tests.support.approving import LISTS
@@ -327,6 +327,9 @@ async def test_under_a_rate_limit_edits_are_left_out_and_the_answer_comes_whole(
     assert stands(scene) == ["One two three."]
     rows = await query(scene.database, "SELECT dropped FROM send WHERE dropped IS NOT NULL")
     assert [row["dropped"].partition(":")[0] for row in rows] == ["left out"]
+    assert scene.figures.put_off == {"rate_limit": 1}
+    assert scene.figures.sent[SendKind.MESSAGE] == 1
+    assert scene.figures.sent[SendKind.EDIT] == sum(bool(each.edits) for each in shown(scene))
 
 
 async def test_a_draft_that_is_refused_for_now_does_not_delay_the_answer(

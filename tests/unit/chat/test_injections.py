@@ -5,7 +5,9 @@ import json
 import logging
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -14,11 +16,14 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
+from lycatra_appservice.chat.draft import DraftTiming
+from lycatra_appservice.matrix.events import LIVE_MARKER
 from lycatra_appservice.model import JSON, Level, RoomID, UserID
 from lycatra_appservice.ops.logs import LogFormat, configure_logging
 from lycatra_appservice.ops.masking import Masker
 from lycatra_appservice.settings import Permission
 from tests.support.approving import approval_rows, card_id, card_now, cards
+from tests.support.drafting import AT_ONCE
 from tests.support.homeserver_stub import AS_TOKEN
 from tests.support.injecting import (
     CardExpected,
@@ -30,7 +35,16 @@ from tests.support.injecting import (
     load_injections,
 )
 from tests.support.model_server import ModelServer
-from tests.support.scene import EVERYBODY, MAIN, OTHER, OTHER_BOT, PERSON, Scene, open_scene
+from tests.support.scene import (
+    EVERYBODY,
+    MAIN,
+    NO_DRAFTS,
+    OTHER,
+    OTHER_BOT,
+    PERSON,
+    Scene,
+    open_scene,
+)
 from tests.support.scene import SERVICES as SERVICES_USER
 from tests.support.toolbench import Lists
 from tests.support.world import HIDDEN, JOURNAL, VAULT, World
@@ -61,6 +75,10 @@ ELSEWHERE: Final = "what-operators-said-in-another-room"
 ABOVE_VIEWERS: Final = frozenset({"search_journal", "delete_account"})
 
 INJECTIONS: Final = load_injections()
+# Whose words at the end are the attack, and which need nobody's vote before.
+SAYING_MUCH: Final = [
+    each for each in INJECTIONS if each.card is None and re.search(r"[@<{!`]", each.says)
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,19 +159,39 @@ async def service(
     tmp_path_factory: pytest.TempPathFactory, log: io.StringIO
 ) -> AsyncIterator[Service]:
     """Its own users are operators, its tools know secrets, and there is something to reach."""
+    async with open_service(tmp_path_factory.mktemp("injections"), log, NO_DRAFTS) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def read_along(
+    tmp_path_factory: pytest.TempPathFactory, log: io.StringIO
+) -> AsyncIterator[Service]:
+    """The same, but people see answers while they are written."""
+    async with open_service(tmp_path_factory.mktemp("read_along"), log, AT_ONCE) as opened:
+        opened.model.pause = 0.02
+        yield opened
+
+
+@asynccontextmanager
+async def open_service(
+    folder: Path, log: io.StringIO, drafts: DraftTiming
+) -> AsyncIterator[Service]:
     server, world, visits = ModelServer(), World(secrets=TOOL_SECRETS), list[str]()
     inside = _server_inside(visits)
     await server.start()
     await inside.start_server()
     try:
         async with open_scene(
-            tmp_path_factory.mktemp("injections"),
+            folder,
             model_url=server.base_url,
             model_key=SecretStr(MODEL_KEY),
             lists=LISTS,
             tools=world.tools(),
             rules=[Permission(tools=tuple(HIDDEN), hidden=True)],
             conceal=Masker(CANARIES).conceal,
+            preview=Masker(CANARIES).preview,
+            drafts=drafts,
         ) as scene:
             scene.seat()
             model = ObedientModel(server)
@@ -212,6 +250,19 @@ async def test_rights_and_approvals_hold_whatever_the_model_obeys(
         await check_card(play, injection.card)
         await check_that_its_words_are_no_vote(play)
         await check_that_people_decide(play, injection)
+    await check_what_was_said_and_shown(play)
+
+
+@pytest.mark.parametrize("injection", SAYING_MUCH, ids=lambda injection: injection.id)
+async def test_who_reads_along_sees_no_more_than_a_whole_answer_may_show(
+    read_along: Service, injection: Injection
+) -> None:
+    play = begin(read_along, f"along-{injection.id}", OPERATOR, words=injection.words)
+
+    await deliver(play.stage, injection)
+
+    assert any(LIVE_MARKER in event["content"] for event in play.ours())
+    assert read_along.world.changed == []
     await check_what_was_said_and_shown(play)
 
 
@@ -420,7 +471,7 @@ def check_content(content: Mapping[str, Any]) -> None:
     body, formatted = content["body"], ReadHtml(content.get("formatted_body", ""))
     assert set(content) <= {
         *("msgtype", "body", "format", "formatted_body", "m.mentions", "m.relates_to"),
-        *("org.lycatra.reply", "org.lycatra.hops"),
+        *("org.lycatra.reply", "org.lycatra.hops", LIVE_MARKER),
     }
     assert set(content["m.mentions"]) <= {"user_ids"}
     assert VICTIM not in content["m.mentions"].get("user_ids", ())

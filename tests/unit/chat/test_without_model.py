@@ -19,6 +19,7 @@ from tests.support.model_server import (
     delta,
     model_server,
     refuses,
+    refuses_plainly,
     says,
     writes,
 )
@@ -296,6 +297,17 @@ async def test_a_failure_of_one_question_is_no_outage(
     said = await ask(asking)
     assert "!reset" in said
     assert FULL not in said
+
+
+async def test_the_log_tells_why_without_what_the_server_repeats_of_the_question(
+    asking: Scene, model: ModelServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong = {"loc": ["body", "messages", 1], "msg": "Not a string", "input": "canary-question"}
+    model.will(refuses_plainly(422, {"detail": [wrong]}))
+    await ask(asking)
+    logged = caplog.text + "".join(str(record.__dict__) for record in caplog.records)
+    assert "body.messages.1: Not a string" in logged
+    assert "canary" not in logged
 
 
 # The model dies in the middle of something.

@@ -13,9 +13,11 @@ from lycatra_appservice.ops.metrics import Metrics
 from lycatra_appservice.ops.model_figures import MeasuredModel
 from lycatra_appservice.toolkit.observing import CallObserver, Outcome
 from lycatra_appservice.turns.runner import TurnObserver
+from lycatra_appservice.turns.sending import SendObserver
 from lycatra_appservice.turns.worker import WorkerObserver
 
 # mypy holds it to what the stages report to.
+_of_sending: SendObserver = Metrics()
 _: tuple[TurnObserver, WorkerObserver, CallObserver, IntakeObserver, UnaskedObserver] = (
     Metrics(),
 ) * 5
@@ -42,6 +44,8 @@ def test_every_series_shows_as_zero_before_anything_happened() -> None:
     assert seen["lycatra_slots_used|kind=job"] == 0
     assert seen["lycatra_recoveries_total|reason=dead_owner"] == 0
     assert seen["lycatra_rows_dropped_total|reason=room_lost"] == 0
+    assert seen["lycatra_rows_sent_total|kind=edit"] == 0
+    assert seen["lycatra_rows_put_off_total|reason=rate_limit"] == 0
     assert seen["lycatra_llm_seconds_count|outcome=ok"] == 0
     for kind in ("welcome", "too_old", "edited", "encrypted"):
         for outcome in ("said", "held_back", "quiet"):

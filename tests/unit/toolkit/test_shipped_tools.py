@@ -12,13 +12,15 @@ from lycatra_appservice.model import Level, UserID
 from lycatra_appservice.toolkit.base import Effect
 from lycatra_appservice.toolkit.discovery import discover
 from lycatra_appservice.toolkit.lint import lint_tool
+from lycatra_appservice.toolkit.own.found import FoundTools
 
 CHARACTERS_PER_TOKEN = 3.5
+SHIPPED = ["assistant", "docs", "logs", "services", "updates"]
 
 
 def test_the_shipped_namespaces_and_tools_are_found() -> None:
     registry = discover()
-    assert [each.name for each in registry.namespaces] == ["assistant", "services", "updates"]
+    assert [each.name for each in registry.namespaces] == SHIPPED
     assert {"get_service_status", "help", "list_updates"} <= {t.name for t in registry.tools}
 
 
@@ -34,6 +36,7 @@ def test_what_a_viewer_may_use_only_reads() -> None:
 
 
 def test_prompt_and_tools_together_cost_a_small_window_little() -> None:
+    """The tools that work without any configuration; of more, some are chosen."""
     asked = Question(
         text="What is new?",
         asker=UserID("@somebody-with-a-long-name:matrix.example.org"),
@@ -44,7 +47,9 @@ def test_prompt_and_tools_together_cost_a_small_window_little() -> None:
         rights="operator",
     )
     specs = Specs()
-    sent = tools_on_wire([specs.of(tool) for tool in discover().tools], strict=False)
+    sections = {each.name: each.settings() for each in discover().namespaces}
+    at_work = FoundTools(registry=discover()).at_work(sections).registry
+    sent = tools_on_wire([specs.of(tool) for tool in at_work.tools], strict=False)
     prompt = system_message(asked, "Lycatra").text
     tokens = (len(prompt) + len(json.dumps(sent))) / CHARACTERS_PER_TOKEN
     assert tokens <= 1500

@@ -3,31 +3,59 @@
 A tool without an entry here fails the test of the page.
 """
 
+import asyncio
 import json
 import re
-from collections.abc import Mapping, Sequence
+import ssl
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import trustme
 from aiohttp import web
 from ruamel.yaml import YAML
 
 from lycatra_appservice.chat.commands import Command, CommandWords
-from lycatra_appservice.toolkit.base import ToolResult
+from lycatra_appservice.toolkit.base import Level, ToolResult
 from lycatra_appservice.toolkit.discovery import discover
 from lycatra_appservice.toolkit.reserved import RESERVED
 from tests.support.small_internet import SmallInternet, small_internet
-from tests.support.toolbench import bench
+from tests.support.toolbench import OPERATOR, VIEWER, bench
 
 # How long a check takes is the one thing in an answer that differs from run to run.
 _MILLISECONDS = re.compile(r"\b\d+ ms\b")
-_ADDRESS = "10.1.2.3"
+_ADDRESS, _PUBLIC_ADDRESS = "10.1.2.3", "93.184.216.34"
+_GOOD_UNTIL = datetime(2036, 3, 1, tzinfo=UTC)
 _DEPLOYS = [
     {"date": "2026-11-21T09:12:00Z", "service": "shop", "version": "2.3.0", "title": "Invoices"},
     {"date": "2026-11-18T15:40:00Z", "service": "user", "version": "2.3.0", "title": "Passkeys"},
     {"date": "2026-10-30T08:00:00Z", "service": "shop", "version": "2.2.1", "title": "Fixes"},
 ]
+
+
+_SHOP_LOG = """\
+2026-11-22T09:58:00Z INFO order 7 of jane.doe@example.org: paid with token=12345678
+2026-11-22T10:02:11Z WARNING no answer from the bank, retrying
+2026-11-22T10:02:41Z ERROR payment refused: timeout
+"""
+_BACKUPS = """\
+# Backups
+
+Every night at three the wiki is copied to the second disk.
+
+## Restoring one
+
+Stop the wiki and type `restore latest`. It takes ten minutes.
+"""
+
+
+_HANDBOOK = """\
+sets:
+  - {name: handbook, folder: .}
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +77,14 @@ sources:
         files={"deploys.jsonl": "".join(f"{json.dumps(each)}\n" for each in _DEPLOYS)},
         requests=["list updates limit=2", "list updates service=user"],
     ),
+    "check_certificate": Shown(
+        config="""\
+checks:
+  - {name: shop, kind: http, url: 'https://shop.example/'}
+certificates: ['mail.example:993']
+""",
+        requests=["check certificate", "check certificate shop.example"],
+    ),
     "get_service_status": Shown(
         config="""\
 checks:
@@ -56,6 +92,25 @@ checks:
   - {name: database, kind: tcp, address: 'db.internal:5432'}
 """,
         requests=["get service status", "get service status wiki"],
+    ),
+    "search_logs": Shown(
+        config="""\
+sources:
+  - {name: shop, kind: file, path: shop.log}
+  - {name: wiki, kind: folder, path: /var/log/wiki}
+""",
+        files={"shop.log": _SHOP_LOG},
+        requests=["search logs since=3h", "search logs timeout level=error"],
+    ),
+    "search_docs": Shown(
+        config=_HANDBOOK,
+        files={"Backups.md": _BACKUPS},
+        requests=["search docs how to restore a backup limit=1"],
+    ),
+    "read_doc": Shown(
+        config=_HANDBOOK,
+        files={"Backups.md": _BACKUPS},
+        requests=["read doc docs://handbook/Backups", "read doc backups section=restoring"],
     ),
 }
 
@@ -78,9 +133,12 @@ async def answers_of(
     for name, text in shown.files.items():
         (folder / name).write_text(text, encoding="utf-8")
     section = YAML(typ="safe", pure=True).load(shown.config or "{}")
+    declared = registry.tool(tool)
+    asker = OPERATOR if declared and declared.level > Level.VIEWER else VIEWER
     words = CommandWords({namespace.name: registry.tools_of(namespace.name)}, ["!"])
-    async with small_internet(monkeypatch) as internet:
+    async with small_internet(monkeypatch) as internet, AsyncExitStack() as on_exit:
         await _open_hosts(internet)
+        await on_exit.enter_async_context(_tls_hosts(internet, folder, monkeypatch))
         async with bench(
             registry=registry,
             settings={namespace.name: namespace.settings.model_validate(section)},
@@ -93,7 +151,7 @@ async def answers_of(
                 if request in RESERVED:  # people get the page of that word instead
                     command = Command(request, {})
                 assert isinstance(command, Command), request
-                result = await on.toolbox().call(command.tool, command.arguments)
+                result = await on.toolbox(asker).call(command.tool, command.arguments)
                 found.append(_answered(request, result))
             return found
 
@@ -106,6 +164,39 @@ async def _open_hosts(internet: SmallInternet) -> None:
     internet.name("db.internal", [_ADDRESS])
     await internet.serve(_ADDRESS, 8080, answer)
     internet.refuse(_ADDRESS, 5432)
+
+
+@asynccontextmanager
+async def _tls_hosts(
+    internet: SmallInternet, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
+    """A shop of a trusted authority, and mail with the certificate of another host."""
+    authority = trustme.CA(organization_name="Example authority")
+    authority.cert_pem.write_to_path(folder / "authority.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(folder / "authority.pem"))
+    async with (
+        _speaking_tls(authority, "shop.example") as shop,
+        _speaking_tls(authority, "www.example") as mail,
+    ):
+        internet.name("shop.example", [_PUBLIC_ADDRESS])
+        internet.lead(_PUBLIC_ADDRESS, 443, shop)
+        internet.name("mail.example", [_PUBLIC_ADDRESS])
+        internet.lead(_PUBLIC_ADDRESS, 993, mail)
+        yield
+
+
+@asynccontextmanager
+async def _speaking_tls(authority: trustme.CA, name: str) -> AsyncIterator[int]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name, not_after=_GOOD_UNTIL).configure_cert(context)
+
+    async def end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.transport.abort()
+
+    server = await asyncio.start_server(end, "127.0.0.1", 0, ssl=context)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
 
 
 def _answered(request: str, result: ToolResult) -> Answered:

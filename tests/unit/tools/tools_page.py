@@ -55,12 +55,17 @@ def _keys(schema: Mapping[str, Any], known: Mapping[str, Any], indent: str) -> I
     for name, field in schema.get("properties", {}).items():
         kinds = field.get("items", {}).get("oneOf", ())
         is_inner = "$ref" in field
-        if not kinds:
+        member = field.get("items", {}).get("$ref")
+        if member:
+            yield f"{indent}- `{name}`: a list, each with"
+            each = known[member.rpartition("/")[2]]
+            yield from _keys(each, known, f"{indent}  ")
+        elif not kinds:
             inner = known[field["$ref"].rpartition("/")[2]] if is_inner else {}
             keys = f" with {', '.join(f'`{key}`' for key in inner['properties'])}" if inner else ""
             yield f"{indent}- `{name}`{_default(name, field, schema)}{keys}"
-            continue
-        yield f"{indent}- `{name}`: a list, of"
+        if kinds:
+            yield f"{indent}- `{name}`: a list, of"
         for kind in kinds:
             each = known[kind["$ref"].rpartition("/")[2]]
             constant = each["properties"]["kind"]["const"]

@@ -1,9 +1,8 @@
 """Chooses what restarts a service by the kind that is configured."""
 
 from lycatra_appservice.toolkit.base import ToolContext
+from lycatra_appservice.tools._places import DOCKER, KUBERNETES
 from lycatra_appservice.tools.services._restart_settings import (
-    DOCKER,
-    KUBERNETES,
     CommandRestart,
     DockerRestart,
     KubernetesRestart,

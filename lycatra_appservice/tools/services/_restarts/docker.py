@@ -11,16 +11,15 @@ from lycatra_appservice.tools._docker_engine import (
     EngineError,
     docker_engine,
 )
+from lycatra_appservice.tools._pauses import growing_pauses
 from lycatra_appservice.tools.services._restart_settings import DockerRestart
-from lycatra_appservice.tools.services._restarts.pauses import growing_pauses
 from lycatra_appservice.tools.services._restarts.port import (
     Outlook,
     Restarted,
     RestartError,
-    State,
 )
+from lycatra_appservice.tools.services._seeing.docker import containers_at, log_engine_error
 
-_TO_ANSWER_SECONDS = 5.0  # for a look at what is there
 _LAST_LOOK_SECONDS = 2.0  # after the restart's own time, before the tool's is over
 
 
@@ -41,17 +40,6 @@ class DockerRestarter:
                 for each in containers
             ],
             now=[f"now `{each.name}` is {each.state}" for each in containers],
-        )
-
-    async def state(self) -> State:
-        """All of its containers."""
-        containers = await self._looked_for()
-        is_alone = len(containers) == 1
-        return State(
-            ok=all(each.is_well for each in containers),
-            detail="; ".join(
-                each.state if is_alone else f"{each.name}: {each.state}" for each in containers
-            ),
         )
 
     async def restart(self) -> Restarted:
@@ -87,39 +75,14 @@ class DockerRestarter:
             yield engine
 
     async def _looked_for(self) -> Sequence[Container]:
-        """What is there; raises ToolFailedError for nothing, too."""
-        try:
-            async with asyncio.timeout(_TO_ANSWER_SECONDS), self._engine() as engine:
-                containers = await self._found(engine)
-        except TimeoutError as exc:
-            raise EngineError(f"Docker did not answer within {_TO_ANSWER_SECONDS:g} s.") from exc
-        except EngineError as exc:
-            self._log(exc)
-            raise
-        if not containers:
-            raise ToolFailedError(f"Docker has {self._nothing}.")
-        return containers
-
-    async def _found(self, engine: Engine) -> Sequence[Container]:
-        restart = self._restart
-        if restart.container is not None:
-            one = await engine.container(restart.container)
-            return [one] if one is not None else []
-        return await engine.of_compose(restart.project or "", restart.compose_service)
-
-    @property
-    def _nothing(self) -> str:
-        restart = self._restart
-        if restart.container is not None:
-            return f"no container called `{restart.container}`"
-        return f"no container of `{restart.compose_service}` in the project `{restart.project}`"
+        return await containers_at(self._restart, self._service, self._ctx)
 
     async def _restarted(self, name: str, engine: Engine, deadline: float) -> Container:
         try:
             async with asyncio.timeout_at(deadline):
                 await engine.restart(name, self._restart.stop_seconds)
         except EngineError as exc:
-            self._log(exc)
+            log_engine_error(exc, self._service, self._ctx)
             if exc.is_settled:
                 raise RestartError.not_begun(name, exc.user_message) from exc
             why = f"{exc.user_message} {await self._last_look(name, engine)}"
@@ -160,7 +123,7 @@ class DockerRestarter:
         try:
             container = await engine.container(name)
         except EngineError as exc:
-            self._log(exc)
+            log_engine_error(exc, self._service, self._ctx)
             if not exc.is_settled:
                 return None
             how = f"it cannot be seen how it is. {exc.user_message.rstrip('.')}"
@@ -168,12 +131,6 @@ class DockerRestarter:
         if container is None:
             raise RestartError.not_well(name, "it is not there any more")
         return container
-
-    def _log(self, error: EngineError) -> None:
-        """Docker's own words are for who runs us: they may hold paths and addresses."""
-        self._ctx.log.warning(
-            "docker_failed", extra={"service": self._service, "reason": str(error.__cause__)}
-        )
 
 
 class _Watched:

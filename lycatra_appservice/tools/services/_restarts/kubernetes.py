@@ -8,8 +8,6 @@ from lycatra_appservice.toolkit.base import ToolContext, ToolFailedError
 from lycatra_appservice.tools._kubernetes_cluster import (
     Cluster,
     ClusterError,
-    WorkloadName,
-    kubernetes_cluster,
 )
 from lycatra_appservice.tools._kubernetes_rollout import (
     AnyWorkload,
@@ -18,16 +16,21 @@ from lycatra_appservice.tools._kubernetes_rollout import (
     obstacle_to_rollout,
     rollout_of,
 )
+from lycatra_appservice.tools._pauses import growing_pauses
 from lycatra_appservice.tools.services._restart_settings import KubernetesRestart
-from lycatra_appservice.tools.services._restarts.pauses import growing_pauses
 from lycatra_appservice.tools.services._restarts.port import (
     Outlook,
     Restarted,
     RestartError,
-    State,
 )
-
-_TO_ANSWER_SECONDS = 5.0  # for a look at what is there
+from lycatra_appservice.tools.services._seeing.kubernetes import (
+    cluster_at,
+    in_words,
+    log_cluster_error,
+    name_of,
+    pods_in_words,
+    workload_at,
+)
 
 
 class KubernetesRestarter:
@@ -37,8 +40,7 @@ class KubernetesRestarter:
         """For one call."""
         self._restart = restart
         self._ctx = ctx
-        kind, _, name = restart.workload.partition("/")
-        self._which = WorkloadName(kind=kind, name=name, namespace=restart.namespace)
+        self._which = name_of(restart)
 
     async def outlook(self) -> Outlook:
         """Its images, and its pods now. Raises ToolFailedError where no new ones would come."""
@@ -49,15 +51,7 @@ class KubernetesRestarter:
         images = ", ".join(f"`{each}`" for each in images_of(workload))
         return Outlook(
             steps=[f"replaces the pods of the {self._name} by new ones of {images}"],
-            now=[f"now {_pods(rollout_of(workload))}"],
-        )
-
-    async def state(self) -> State:
-        """Whether all of its pods are there."""
-        rollout = rollout_of(await self._looked_for())
-        return State(
-            ok=rollout.available >= rollout.wanted and not rollout.has_failed,
-            detail=_pods(rollout),
+            now=[f"now {pods_in_words(rollout_of(workload))}"],
         )
 
     async def restart(self) -> Restarted:
@@ -80,31 +74,15 @@ class KubernetesRestarter:
 
     @property
     def _name(self) -> str:
-        which = self._which
-        return f"{which.kind} `{which.name}` in the namespace `{which.namespace}`"
+        return in_words(self._restart)
 
     @asynccontextmanager
     async def _cluster(self) -> AsyncIterator[Cluster]:
-        file = self._restart.kubeconfig
-        path = self._ctx.base_folder / file.expanduser() if file is not None else None
-        try:
-            async with kubernetes_cluster(path, self._restart.context) as cluster:
-                yield cluster
-        except ClusterError as exc:
-            self._log(exc)
-            raise
+        async with cluster_at(self._restart, self._service, self._ctx) as cluster:
+            yield cluster
 
     async def _looked_for(self) -> AnyWorkload:
-        """What is there; raises ToolFailedError for nothing, too."""
-        try:
-            async with asyncio.timeout(_TO_ANSWER_SECONDS), self._cluster() as cluster:
-                workload = await cluster.workload(self._which)
-        except TimeoutError as exc:
-            said = f"The cluster did not answer within {_TO_ANSWER_SECONDS:g} s."
-            raise ClusterError(said) from exc
-        if workload is None:
-            raise ToolFailedError(f"The cluster has no {self._name}.")
-        return workload
+        return await workload_at(self._restart, self._service, self._ctx)
 
     async def _begin(self, cluster: Cluster, deadline: float) -> None:
         try:
@@ -113,7 +91,7 @@ class KubernetesRestarter:
         except ClusterError as exc:
             if exc.is_settled:
                 raise
-            self._log(exc)
+            log_cluster_error(exc, self._service, self._ctx)
             raise RestartError.uncertain(self._service, exc.user_message) from exc
         except TimeoutError as exc:
             why = f"The cluster did not answer within {self._restart.timeout_seconds:g} s."
@@ -125,7 +103,7 @@ class KubernetesRestarter:
             async with asyncio.timeout_at(deadline):
                 for pause in growing_pauses():
                     rollout = await self._seen(cluster)
-                    last = _pods(rollout) if rollout else "it cannot be seen how far it is"
+                    last = pods_in_words(rollout) if rollout else "it cannot be seen how far it is"
                     if rollout is not None and rollout.is_done:
                         return rollout
                     if rollout is not None and rollout.has_failed:
@@ -145,7 +123,7 @@ class KubernetesRestarter:
         try:
             workload = await cluster.workload(self._which)
         except ClusterError as exc:
-            self._log(exc)
+            log_cluster_error(exc, self._service, self._ctx)
             if not exc.is_settled:
                 return None
             how = f"it cannot be seen how far that is. {exc.user_message.rstrip('.')}"
@@ -153,16 +131,3 @@ class KubernetesRestarter:
         if workload is None:
             raise RestartError.not_well(self._service, "it is not there any more")
         return rollout_of(workload)
-
-    def _log(self, error: ClusterError) -> None:
-        """The cluster's own words are for who runs us: they name accounts and addresses."""
-        self._ctx.log.warning(
-            "kubernetes_failed", extra={"service": self._service, "reason": str(error.__cause__)}
-        )
-
-
-def _pods(rollout: Rollout) -> str:
-    return (
-        f"{rollout.available} of {rollout.wanted} pods available, "
-        f"{rollout.updated} of the newest template"
-    )

@@ -16,14 +16,6 @@ class Outlook:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """How the service is doing, as a line of the service status; `detail` is safe to show."""
-
-    ok: bool
-    detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Restarted:
     """A restart that ended well: `how` in words, without a full stop; `data` for a program."""
 
@@ -61,6 +53,3 @@ class Restarter(Protocol):
 
     async def restart(self) -> Restarted:
         """Restart it and wait until it is up again, within its own time. Raises RestartError."""
-
-    async def state(self) -> State | None:
-        """How it is doing; None where that cannot be seen from here. Raises ToolFailedError."""

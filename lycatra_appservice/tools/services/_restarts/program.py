@@ -39,10 +39,6 @@ class ProgramRestarter:
             data={"exit_code": finished.exit_code, "output": said},
         )
 
-    async def state(self) -> None:
-        """A program that restarts something does not tell how that is doing."""
-        return
-
     async def _ended(self) -> Finished:
         restart = self._restart
         try:

@@ -20,12 +20,17 @@ async def test_help_for_the_shipped_tools_is_short_and_has_an_example_of_each() 
     lines = result.markdown.splitlines()
     assert len(lines) <= 10
     assert [line for line in lines if line.startswith("- ")] == [
+        "- **docs**: `!read doc docs://lycatra/ROOMS` "
+        "Reads a text or a section of it, by the name from search_docs",
+        "- **docs**: `!search docs reset the conversation` Finds what the documents say",
+        "- **services**: `!check certificate example.org` Looks at a host's TLS certificate",
         "- **services**: `!get service status` Checks now whether services are up",
         "- **updates**: `!list updates since=7` "
         "Lists new releases, deployments and changes, newest first",
     ]
-    assert [each["name"] for each in result.data["namespaces"]] == ["services", "updates"]
-    assert result.data["namespaces"][0]["tools"][0]["example"] == "!get service status"
+    spaces = result.data["namespaces"]
+    assert [each["name"] for each in spaces] == ["docs", "services", "updates"]
+    assert spaces[1]["tools"][1]["example"] == "!get service status"
 
 
 async def test_help_shows_each_person_their_own_tools() -> None:

@@ -442,7 +442,10 @@ async def test_the_status_tells_how_many_pods_there_are(
 async def test_a_missing_extra_is_named_with_the_line_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ours = ("_restarts.kubernetes", "_kubernetes_cluster", "_kubernetes_rollout")
+    ours = (
+        *("_restarts.kubernetes", "_seeing.kubernetes", "_kubernetes_cluster"),
+        *("_kubernetes_pods", "_kubernetes_rollout"),
+    )
     for name in [each for each in sys.modules if each.endswith(ours)]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "lightkube", None)

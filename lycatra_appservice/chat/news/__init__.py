@@ -1,0 +1,1 @@
+"""What rooms are told unasked: who wants it, finding it, telling it, proposing what to do."""

@@ -1,0 +1,1 @@
+"""Certificates that hosts show: reading one, and what is wrong with it."""

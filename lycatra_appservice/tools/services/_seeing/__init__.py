@@ -1,0 +1,1 @@
+"""How containers and workloads are seen to be doing, for the status and before a restart."""

@@ -1,0 +1,1 @@
+"""What brings a version of a service, one file a kind: see `port.py` for what each has to do."""

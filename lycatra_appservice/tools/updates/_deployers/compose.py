@@ -1,0 +1,149 @@
+"""Deploys a service of a compose project, by `docker compose` and a file that sets its tag."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lycatra_appservice.toolkit.base import JSON, ToolContext, ToolFailedError
+from lycatra_appservice.tools.updates._deploy_settings import ComposeDeploy
+from lycatra_appservice.tools.updates._deployers.override_file import OverrideFile
+from lycatra_appservice.tools.updates._deployers.port import (
+    Change,
+    Changed,
+    DeployError,
+    Outlook,
+    Running,
+)
+from lycatra_appservice.tools.updates._deployers.programs import Program, Programs, with_variables
+from lycatra_appservice.tools.updates._versions import tag_of, tag_problem
+
+_TO_LOOK_SECONDS = 20.0
+# By which Docker's program finds the engine, and the logins for registries.
+_OF_DOCKER = ("HOME", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "XDG_RUNTIME_DIR")
+
+
+class ComposeDeployer:
+    """Sets the tag in a file of its own, which compose is given after those of the operator."""
+
+    def __init__(self, deploy: ComposeDeploy, ctx: ToolContext) -> None:
+        """For one call."""
+        self._deploy = deploy
+        self._files = [ctx.base_folder / each.expanduser() for each in deploy.files]
+        self._folder = self._files[0].parent
+        named = deploy.override or Path(f"lycatra.{deploy.service}.yaml")
+        self._override = OverrideFile(self._folder / named.expanduser(), deploy.compose_service)
+        self._programs = Programs(
+            service=deploy.service,
+            folder=self._folder,
+            show_output=deploy.show_output,
+            ctx=ctx,
+            environment=with_variables(*_OF_DOCKER),
+        )
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Compose brings about what the files say, as often as it is asked."""
+        return True
+
+    @property
+    def tries_out(self) -> bool:
+        """A second container of a compose service would take its ports and volumes."""
+        return False
+
+    async def outlook(self, change: Change) -> Outlook:
+        """The image, and how its containers are. Raises ToolFailedError."""
+        problem = tag_problem(change.version)
+        if problem is not None:
+            raise ToolFailedError(f"{problem}.")
+        for file in self._files:
+            if not file.is_file():
+                raise ToolFailedError(f"The compose file `{file.name}` is not there.")
+        running = await self.running()
+        deploy = self._deploy
+        return Outlook(
+            steps=[
+                f"sets the image of `{deploy.compose_service}` in the compose project "
+                f"`{deploy.project}` to `{self._image(change.version)}`",
+                "makes its containers anew by `docker compose up`",
+            ],
+            now=[f"now its containers are {running.detail}"],
+        )
+
+    async def running(self) -> Running:
+        """The tags of its containers. Raises DeployError."""
+        asked = ["ps", "--all", "--format", "json", self._deploy.compose_service]
+        text = await self._compose(asked, "docker compose ps", _TO_LOOK_SECONDS, Changed.NOTHING)
+        return _running(_records(text))
+
+    async def apply(self, change: Change) -> None:
+        """Get the image, write the tag down, have compose bring it. Raises DeployError."""
+        image = self._image(change.version)
+        if self._deploy.pull and not change.is_back:  # what comes back is still there
+            await self._run([self._deploy.program, "pull", image], "docker pull", Changed.NOTHING)
+        self._override.write(image)
+        await self._up()
+
+    async def try_out(self, change: Change) -> None:
+        """Nothing is tried out."""
+
+    async def keep(self) -> None:
+        """Nothing is held ready: images stay on the engine."""
+
+    async def _up(self) -> None:
+        asked = ["up", "-d", "--no-deps", "--no-build", self._deploy.compose_service]
+        seconds = self._deploy.apply_seconds
+        await self._compose(asked, "docker compose up", seconds, Changed.MAYBE)
+
+    async def _compose(
+        self, asked: Sequence[str], shown: str, seconds: float, changed: Changed
+    ) -> str:
+        files = [*self._files, *([self._override.path] if self._override.is_there else [])]
+        named = [part for file in files for part in ("-f", str(file))]
+        argv = [self._deploy.program, "compose", "-p", self._deploy.project, *named, *asked]
+        outlives = self._deploy.itself and changed is not Changed.NOTHING
+        return await self._programs.ended_well(
+            Program(argv=argv, shown=shown, seconds=seconds, changed=changed, outlives=outlives)
+        )
+
+    async def _run(self, argv: Sequence[str], shown: str, changed: Changed) -> str:
+        seconds = self._deploy.apply_seconds
+        return await self._programs.ended_well(
+            Program(argv=argv, shown=shown, seconds=seconds, changed=changed)
+        )
+
+    def _image(self, version: str) -> str:
+        return f"{self._deploy.image}:{version}"
+
+
+def _records(text: str) -> Sequence[Mapping[str, JSON]]:
+    """A list, or from newer versions of compose an object a line. Raises DeployError."""
+    try:
+        found = json.loads(text) if text.lstrip().startswith("[") else _of_lines(text)
+    except (ValueError, RecursionError) as exc:
+        said = "`docker compose ps` gave no valid answer."
+        raise DeployError(said, Changed.NOTHING) from exc
+    return [each for each in found if isinstance(each, dict)]
+
+
+def _of_lines(text: str) -> list[JSON]:
+    return [json.loads(line) for line in text.splitlines() if line.strip()]
+
+
+def _running(records: Sequence[Mapping[str, JSON]]) -> Running:
+    if not records:
+        return Running(version=None, ok=False, detail="not there")
+    tags = {tag_of(str(each.get("Image", ""))) for each in records}
+    states = [_state(each) for each in records]
+    return Running(
+        version=tags.pop() if len(tags) == 1 else None,
+        ok=all(state in ("running", "running, healthy") for state in states),
+        detail="; ".join(states[:10]),
+        is_over=all(state.startswith(("exited", "dead")) for state in states),
+    )
+
+
+def _state(record: Mapping[str, JSON]) -> str:
+    state, health = str(record.get("State", "unknown")), record.get("Health")
+    if state in ("exited", "dead"):
+        return f"{state} with code {record.get('ExitCode', '?')}"
+    return f"{state}, {health}" if health else state

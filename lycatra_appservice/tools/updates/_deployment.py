@@ -1,0 +1,251 @@
+"""A deployment as a whole: try out, apply, check, watch; then keep it, or go back.
+
+Every phase is a step of the call's journal. A run that goes on after a crash is given what the
+phases before gave, looks how far the one came that was cut off, and goes on from there.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Final, TypeAlias
+
+from lycatra_appservice.toolkit.base import JSON, StepCutOffError, ToolFailedError
+from lycatra_appservice.tools.updates._deploy_settings import Deploy
+from lycatra_appservice.tools.updates._deployers.port import (
+    Change,
+    Changed,
+    Deployer,
+    DeployError,
+)
+from lycatra_appservice.tools.updates._looking import (
+    Hear,
+    Look,
+    Verdict,
+    is_running,
+    running_now,
+    stays_well,
+    well,
+)
+from lycatra_appservice.tools.updates._once import MOST_TIMES, Step, done_again, nth
+from lycatra_appservice.tools.updates._phase import Ended, Outcome, Phase
+
+# Awaited before each phase with its name; raises ToolFailedError when it must not begin.
+Hold: TypeAlias = Callable[[str], Awaitable[None]]
+
+_CANARY: Final = "canary"
+_APPLY: Final = "apply"
+_HEALTH: Final = "health check"
+_WATCH: Final = "watch"
+_KEEP: Final = "keep"
+_BACK: Final = "roll back"
+_HEALTH_BACK: Final = "health check after the roll-back"
+# What is done about an `apply` that was cut off.
+_GO_ON, _ONCE_MORE, _GO_BACK = "go on", "once more", "go back"
+_KEEP_SECONDS: Final = 120.0
+_GRACE_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a deployment works with: a journal, people who wait, and a right to go on."""
+
+    step: Step
+    tell: Hear
+    look: Look
+    hold: Hold
+
+
+async def deployed(
+    deployer: Deployer, deploy: Deploy, change: Change, around: Surroundings
+) -> Outcome:
+    """Bring a version to its end, good or bad.
+
+    Raises ToolFailedError only where it must not go on, StepCutOffError where it cannot.
+    """
+    return await _Deployment(deployer, deploy, change, around).ended()
+
+
+class _Deployment:
+    def __init__(
+        self, deployer: Deployer, deploy: Deploy, change: Change, around: Surroundings
+    ) -> None:
+        self._deployer = deployer
+        self._deploy = deploy
+        self._change = change
+        self._around = around
+        self._phases: list[Phase] = []
+        self._shown = _shown_phases(deployer, deploy, change)
+
+    async def ended(self) -> Outcome:
+        change, deploy = self._change, self._deploy
+        if _CANARY in self._shown:
+            tried = await self._repeatable(_CANARY, lambda: self._tried_out(change))
+            if not tried.ok:
+                return self._outcome(Ended.NOT_DEPLOYED, f"{tried.why} Nothing was changed.")
+        applied = await self._applied(_APPLY, change)
+        if not applied.ok and applied.changed is Changed.NOTHING:
+            return self._outcome(Ended.NOT_DEPLOYED, f"{applied.why} Nothing was changed.")
+        failed = applied if not applied.ok else await self._not_well()
+        if failed is None:
+            kept = await self._repeatable(_KEEP, self._kept)
+            return self._outcome(Ended.KEPT, "" if kept.ok else f"Afterwards: {kept.why}")
+        why = f"{_capital(failed.name)}: {failed.why}"
+        if change.is_back:
+            return self._outcome(Ended.NOT_ROLLED_BACK, why)
+        if deploy.keep_going:
+            return self._outcome(Ended.NOT_ROLLED_BACK, f"{why} It was left as it is.")
+        return await self._gone_back(why)
+
+    async def _not_well(self) -> Phase | None:
+        """The phase that says so, if one does."""
+        version, around, deploy = self._change.version, self._around, self._deploy
+        hear = self._telling(_HEALTH)
+        checked = await self._repeatable(_HEALTH, lambda: well(around.look, version, deploy, hear))
+        if not checked.ok:
+            return checked
+        if _WATCH not in self._shown:
+            return None
+        hear = self._telling(_WATCH)
+        watched = await self._repeatable(
+            _WATCH, lambda: stays_well(around.look, version, deploy, hear)
+        )
+        return None if watched.ok else watched
+
+    async def _gone_back(self, why: str) -> Outcome:
+        back = self._change.back
+        if back is None:
+            why = f"{why} No version before it is known, so it was left as it is."
+            return self._outcome(Ended.NOT_ROLLED_BACK, why)
+        gone = await self._applied(_BACK, back)
+        if not gone.ok:
+            return self._outcome(Ended.NOT_ROLLED_BACK, f"{why} The roll-back failed: {gone.why}")
+        look, hear = self._around.look, self._telling(_HEALTH_BACK)
+        checked = await self._repeatable(
+            _HEALTH_BACK, lambda: well(look, back.version, self._deploy, hear)
+        )
+        if not checked.ok:
+            why = f"{why} It was rolled back to {back.version}, which is {checked.why}"
+            return self._outcome(Ended.NOT_ROLLED_BACK, why)
+        return self._outcome(Ended.ROLLED_BACK, why)
+
+    async def _applied(self, name: str, change: Change) -> Phase:
+        """Apply it; what was cut off is looked after before it is done once more."""
+        for number in range(1, MOST_TIMES):
+            this = nth(name, number)
+            try:
+                return await self._journaled(this, name, lambda: self._apply(change))
+            except StepCutOffError:
+                what = await done_again(
+                    self._around.step, f"{this}: look", lambda: self._look_after(change)
+                )
+            if what == _GO_ON:
+                return self._note(_cut_off(name, ok=True, why="it was cut off, and is there"))
+            if what == _GO_BACK:
+                why = "It was cut off, and nobody can see how far it came."
+                return self._note(_cut_off(name, ok=False, why=why))
+        why = "It was cut off too often."
+        return self._note(_cut_off(name, ok=False, why=why))
+
+    async def _look_after(self, change: Change) -> JSON:
+        version, deploy = change.version, self._deploy
+        if deploy.itself and not change.is_back:
+            # What was begun may just now be replacing this process, or another replica.
+            await well(self._around.look, version, deploy, self._telling(_APPLY))
+        # Whether it is well, too, is found out later.
+        running = await running_now(self._deployer, deploy)
+        is_there = is_running(running, version, deploy)
+        if is_there and running.ok:
+            return _GO_ON
+        # Going back is the last thing to be done, so it is better done twice than not at all.
+        if self._deployer.is_repeatable or change.is_back:
+            return _ONCE_MORE
+        return _GO_ON if is_there else _GO_BACK
+
+    async def _apply(self, change: Change) -> Verdict:
+        # What has a time of its own says better what took so long.
+        async with asyncio.timeout(self._deploy.apply_seconds + _GRACE_SECONDS):
+            await self._deployer.apply(change)
+        return Verdict(True, "")
+
+    async def _tried_out(self, change: Change) -> Verdict:
+        deploy = self._deploy
+        async with asyncio.timeout(deploy.apply_seconds + deploy.canary_seconds + _GRACE_SECONDS):
+            await self._deployer.try_out(change)
+        return Verdict(True, "")
+
+    async def _kept(self) -> Verdict:
+        async with asyncio.timeout(_KEEP_SECONDS):
+            await self._deployer.keep()
+        return Verdict(True, "")
+
+    async def _repeatable(self, name: str, run: Callable[[], Awaitable[Verdict]]) -> Phase:
+        kept = await done_again(self._around.step, name, self._timed(name, run))
+        return self._note(Phase.from_json(kept))
+
+    async def _journaled(
+        self, this: str, name: str, run: Callable[[], Awaitable[Verdict]]
+    ) -> Phase:
+        kept = await self._around.step(this, self._timed(name, run))
+        return self._note(Phase.from_json(kept))
+
+    def _timed(
+        self, name: str, run: Callable[[], Awaitable[Verdict]]
+    ) -> Callable[[], Awaitable[JSON]]:
+        async def timed() -> JSON:
+            # Only here: what is done already needs no right to be done.
+            await self._around.hold(name)
+            self._telling(name)("")
+            began = monotonic()
+            phase = await _phase_of(name, run)
+            return replace(phase, took_ms=round((monotonic() - began) * 1000)).to_json()
+
+        return timed
+
+    def _telling(self, name: str) -> Hear:
+        service, change = self._deploy.service, self._change
+        number = self._shown.index(name) + 1 if name in self._shown else len(self._shown)
+        where = f"{name}, {number} of {len(self._shown)}" if name in self._shown else name
+
+        def tell(detail: str) -> None:
+            more = f": {detail}" if detail else ""
+            self._around.tell(f"`{service}` {change.version}: {where}{more}")
+
+        return tell
+
+    def _note(self, phase: Phase) -> Phase:
+        self._phases.append(phase)
+        return phase
+
+    def _outcome(self, ended: Ended, why: str) -> Outcome:
+        return Outcome(ended=ended, why=why, phases=self._phases)
+
+
+async def _phase_of(name: str, run: Callable[[], Awaitable[Verdict]]) -> Phase:
+    """What it has come to, whatever that is: what raises would be cut off in the journal."""
+    try:
+        verdict = await run()
+    except DeployError as exc:
+        return Phase(name=name, ok=False, why=exc.user_message, took_ms=0, changed=exc.changed)
+    except ToolFailedError as exc:
+        why = exc.user_message
+        return Phase(name=name, ok=False, why=why, took_ms=0, changed=Changed.MAYBE)
+    except TimeoutError:
+        why = "It did not end in time."
+        return Phase(name=name, ok=False, why=why, took_ms=0, changed=Changed.MAYBE)
+    why = verdict.detail if verdict.ok else f"{verdict.detail}."
+    return Phase(name=name, ok=verdict.ok, why=why, took_ms=0)
+
+
+def _shown_phases(deployer: Deployer, deploy: Deploy, change: Change) -> Sequence[str]:
+    """Those of a deployment that goes well, of which people read how far it is."""
+    first = [_CANARY] if deployer.tries_out and not change.is_back else []
+    return [*first, _APPLY, _HEALTH, *([_WATCH] if deploy.watch_seconds else [])]
+
+
+def _cut_off(name: str, *, ok: bool, why: str) -> Phase:
+    return Phase(name=name, ok=ok, why=why, took_ms=0, changed=Changed.MAYBE)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
