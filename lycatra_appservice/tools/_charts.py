@@ -12,13 +12,10 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from lycatra_appservice.toolkit.base import Extra, File
-from lycatra_appservice.tools._figures import Scale, scale_of
+from lycatra_appservice.tools._figures import Scale, scale_of, shown
 
 CHARTS: Final = Extra(name="charts", module="matplotlib")
 MOST_LINES: Final = 8  # more colours nobody tells apart
-NO_PICTURE: Final = f"There is no picture: the extra `charts` is missing (run `{CHARTS.install}`)."
-
-_SHOWN_NAME = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +33,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """Up to `MOST_LINES` lines with one unit and one title; times are shown in `zone`.
+    """Lines with one unit and one title; times are shown in `zone`.
 
     `faults` are stretches of time that are shaded, such as when something was down.
     """
@@ -48,29 +45,36 @@ class Chart:
     faults: Sequence[tuple[datetime, datetime]] = ()
 
     @property
+    def drawn(self) -> Sequence[Line]:
+        """Those that there is room for."""
+        return self.lines[:MOST_LINES]
+
+    @property
     def scale(self) -> Scale:
         """The unit in which all of it is shown."""
-        return scale_of([value for line in self.lines for value in line.values], self.unit)
+        return scale_of([value for line in self.drawn for value in line.values], self.unit)
 
 
 def in_words(chart: Chart) -> str:
     """The figures of each line, for whoever cannot see the picture: last, lowest and highest."""
-    scale, times = chart.scale, [when for line in chart.lines for when, _ in line.points]
+    times = [when for line in chart.drawn for when, _ in line.points]
     if not times:
         return f"{chart.title}: no values."
     first, last = (each.astimezone(chart.zone) for each in (min(times), max(times)))
     stretch = f"from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} ({chart.zone.key})"
-    lines = "; ".join(_line_in_words(line, scale) for line in chart.lines)
+    lines = "; ".join(_line_in_words(line, chart.unit) for line in chart.drawn)
+    left_out = len(chart.lines) - len(chart.drawn)
+    more = f" {left_out} more lines are not in it." if left_out > 0 else ""
     faults = f" Faults that are marked: {len(chart.faults)}." if chart.faults else ""
-    return f"Chart of {chart.title}, {stretch}: {lines}.{faults}"
+    return f"Chart of {chart.title}, {stretch}: {lines}.{faults}{more}"
 
 
-def _line_in_words(line: Line, scale: Scale) -> str:
+def _line_in_words(line: Line, unit: str) -> str:
     values, name = line.values, f"{line.name}: " if line.name else ""
     if not values:
         return f"{name}no values"
-    low, high = scale.shown(min(values)), scale.shown(max(values))
-    return f"{name}last {scale.shown(values[-1])}, lowest {low}, highest {high}"
+    low, high = shown(min(values), unit), shown(max(values), unit)
+    return f"{name}last {shown(values[-1], unit)}, lowest {low}, highest {high}"
 
 
 async def picture(chart: Chart, name: str) -> File | None:
@@ -78,15 +82,10 @@ async def picture(chart: Chart, name: str) -> File | None:
 
     Drawn in a thread: it takes a quarter of a second, and the first one its imports as well.
     """
-    if not CHARTS.is_installed or not any(line.values for line in chart.lines):
+    if not CHARTS.is_installed or not any(line.values for line in chart.drawn):
         return None
     data = await asyncio.to_thread(_drawn, chart)
     return File(name=name, content_type="image/png", data=data, description=in_words(chart))
-
-
-def short_name(name: str) -> str:
-    """A name as a legend has room for it."""
-    return name if len(name) <= _SHOWN_NAME else f"{name[: _SHOWN_NAME - 1]}…"
 
 
 def _drawn(chart: Chart) -> bytes:

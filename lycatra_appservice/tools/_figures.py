@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _DECIMAL = ("", "k", "M", "G", "T", "P")
-_SHORT_TIMES = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
+# From so many seconds on each is used: 90 s is read more easily than 1.5 min, 26 h than 1.1 d.
+_TIMES = (
+    (172_800.0, 86_400.0, "d"),
+    (7_200.0, 3_600.0, "h"),
+    (120.0, 60.0, "min"),
+    (1.0, 1.0, "s"),
+    (1e-3, 1e-3, "ms"),
+    (0.0, 1e-6, "µs"),
+)
 _BYTES = {"b": "", "byte": "", "bytes": "", "b/s": "/s", "bytes/s": "/s"}
 _SECONDS = ("s", "second", "seconds")
 _DIGITS = 4
@@ -27,7 +35,7 @@ class Scale:
 
 
 def scale_of(values: Sequence[float], unit: str) -> Scale:
-    """The unit that suits the largest of them: bytes by 1024, seconds down to µs, else k, M, G.
+    """The unit that suits the largest of them: bytes by 1024, seconds from µs to days, else k, M.
 
     A unit it does not know stays as it is, and its large figures get their k or M before it.
     """
@@ -51,8 +59,7 @@ def shown(value: float, unit: str) -> str:
 def _of_seconds(highest: float) -> Scale:
     if highest == 0:
         return Scale(1.0, "s")
-    fitting = (Scale(size, name) for size, name in _SHORT_TIMES if highest >= size)
-    return next(fitting, Scale(1e-6, "µs"))
+    return next(Scale(size, name) for least, size, name in _TIMES if highest >= least)
 
 
 def _steps(highest: float, by: int, there_are: int) -> int:
