@@ -19,7 +19,7 @@ RUN python3 -m venv /opt/tools \
 
 # --- dependencies first: this layer changes only with the lock file -------------------------
 FROM tools AS build
-# extras.txt has what restarts by the APIs of Docker and Kubernetes need besides, and traces.
+# extras.txt has what restarts by the APIs of Docker and Kubernetes need besides, traces, and charts.
 ARG REQUIREMENTS=base.txt
 COPY requirements/${REQUIREMENTS} requirements/
 RUN python3 -m venv --without-pip /opt/lycatra \

@@ -50,7 +50,7 @@ measure: $(VENV)/.dev ## How often a model is right: URL=http://localhost:11434/
 lock: $(VENV)/.tools ## Write requirements/*.txt anew from pyproject.toml; UPGRADE=1 takes newer versions
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements/base.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra demo -c requirements/base.txt -o requirements/demo.txt
-	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra docker --extra kubernetes --extra otlp -c requirements/base.txt -o requirements/extras.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra charts --extra docker --extra kubernetes --extra otlp -c requirements/base.txt -o requirements/extras.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra demo --group dev -c requirements/demo.txt -c requirements/extras.txt -o requirements/dev.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra demo --group dev --group bench -c requirements/dev.txt -o requirements/bench.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --group synapse -o requirements/synapse.txt

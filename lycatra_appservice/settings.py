@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationInfo,
@@ -17,6 +16,8 @@ from pydantic import (
 )
 
 from lycatra_appservice.actors import is_server_name
+from lycatra_appservice.settings_http_json import HttpJsonTool
+from lycatra_appservice.settings_section import Section
 from lycatra_appservice.settings_types import (
     Accounts,
     Actors,
@@ -51,18 +52,6 @@ from lycatra_appservice.settings_types import (
     Zone,
 )
 from lycatra_appservice.words.catalogue import AUTOMATIC
-
-
-class Section(BaseModel):
-    """Base of every section: frozen, nothing unknown, wrong values never repeated in errors."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        validate_default=True,
-        str_strip_whitespace=True,
-    )
 
 
 class Homeserver(Section):
@@ -339,6 +328,18 @@ class OwnTools(Section):
     packages: bool = Field(
         True, description="true: also those of installed packages that offer tools"
     )
+    http_json: Annotated[tuple[HttpJsonTool, ...], JsonList] = Field(
+        (), max_length=30, description="tools without code: an address that answers with JSON"
+    )
+
+    @field_validator("http_json")
+    @classmethod
+    def _names_differ(cls, tools: tuple[HttpJsonTool, ...]) -> tuple[HttpJsonTool, ...]:
+        names = [each.name for each in tools]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two tools are called {', '.join(map(repr, twice))}")
+        return tools
 
 
 class ToolDatabase(Section):

@@ -136,7 +136,6 @@ def secrets_of(settings: Settings) -> list[str]:
     urls = [settings.database.url, *databases, *proxies]
     passwords = [urlsplit(url.get_secret_value()).password for url in urls]
     named = [secret.get_secret_value() for secret in secrets if secret is not None]
-    of_tools = [
-        each for section in settings.tool_settings.values() for each in secrets_in(section)
-    ]
+    sections = [*settings.tool_settings.values(), settings.own_tools]
+    of_tools = [each for section in sections for each in secrets_in(section)]
     return [*named, *(password for password in passwords if password), *of_tools]

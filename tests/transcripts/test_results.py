@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestServer
 
 from lycatra_appservice.model import JSON
 from lycatra_appservice.toolkit.discovery import discover
+from tests.support.prometheus import Curve, open_prometheus
 from tests.support.toolbench import OPERATOR, bench
 from tests.transcripts.transcript import shipped
 
@@ -30,6 +31,7 @@ _DEPLOYMENT = {
 # What a tool is asked, where that is not nothing; each may give another shape.
 _ASKED: Mapping[str, Sequence[Mapping[str, JSON]]] = {
     "get_service_status": [{}, {"service": "shop"}],
+    "query_metrics": [{}, {"name": "load"}],
     "read_doc": [{}, {"name": "docs://lycatra/ROOMS"}],
     "search_docs": [{"query": "room"}],
 }
@@ -47,11 +49,20 @@ async def real(tmp_path: Path) -> Mapping[str, Sequence[JSON]]:
     (tmp_path / "shop.log").write_text("2026-11-22T11:00:00Z ERROR no answer", encoding="utf-8")
     (tmp_path / "deploys.jsonl").write_text(json.dumps(_DEPLOYMENT), encoding="utf-8")
     registry = discover()
-    async with TestServer(app, host="127.0.0.1") as server, _speaking_tls() as encrypted:
+    async with (
+        TestServer(app, host="127.0.0.1") as server,
+        _speaking_tls() as encrypted,
+        open_prometheus() as monitoring,
+    ):
+        monitoring.curves["load1"] = [Curve(course=lambda _: 0.5)]
         url = str(server.make_url("/"))
         sections: Mapping[str, JSON] = {
             "updates": {"sources": [{"name": "d", "kind": "deploy_log", "path": "deploys.jsonl"}]},
             "logs": {"sources": [{"name": "shop", "kind": "file", "path": "shop.log"}]},
+            "metrics": {
+                "url": monitoring.url,
+                "queries": [{"name": "load", "title": "Load", "query": "load1"}],
+            },
             "services": {
                 "checks": [{"name": "shop", "kind": "http", "url": url}],
                 "certificates": [f"localhost:{encrypted}"],

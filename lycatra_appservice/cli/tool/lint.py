@@ -13,7 +13,7 @@ from lycatra_appservice.cli.command import (
 from lycatra_appservice.settings_file import load_own_tools
 from lycatra_appservice.toolkit.lean import weight_problem
 from lycatra_appservice.toolkit.own.found import FoundTools, Problem
-from lycatra_appservice.toolkit.own.search import find_tools, look_into
+from lycatra_appservice.toolkit.own.search import CONFIGURED, find_tools, look_into
 
 
 def run(arguments: Namespace) -> int:
@@ -36,7 +36,7 @@ def _looked_at(arguments: Namespace) -> Iterator[tuple[FoundTools, Path | None]]
     """Each search, and the part of its folder that was asked for."""
     if not arguments.paths:
         places = load_own_tools(config_path(arguments), os.environ)
-        if not places.paths:
+        if not places.paths and not places.http_json:
             raise CommandError(
                 "there is nothing to look at: name a folder, or write it into own_tools.paths"
             )
@@ -76,6 +76,8 @@ def _is_below(found: FoundTools, tool: str, below: Path | None) -> bool:
 
 
 def _file_of(found: FoundTools, tool: str) -> Path:
+    if found.origins[tool] == CONFIGURED:
+        return Path(CONFIGURED)
     return Path(found.origins[tool]) / found.registry.home_of(tool).name / f"{tool}.py"
 
 

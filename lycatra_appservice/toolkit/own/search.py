@@ -4,12 +4,14 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
+from typing import Final, Protocol
 
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.foreign_code import foreign_code
+from lycatra_appservice.settings_http_json import HttpJsonTool
 from lycatra_appservice.toolkit.base import Namespace
 from lycatra_appservice.toolkit.discovery import discover
+from lycatra_appservice.toolkit.http_json.making import make_namespace, make_tool
 from lycatra_appservice.toolkit.lint import letters_problem
 from lycatra_appservice.toolkit.naming import (
     namespace_name_problem,
@@ -29,6 +31,7 @@ from lycatra_appservice.toolkit.prompts import PromptTemplate, prompt_in
 from lycatra_appservice.toolkit.registry import AnyTool, Registry
 
 _OURS = "Lycatra itself"
+CONFIGURED: Final = "own_tools.http_json"
 
 
 class Places(Protocol):
@@ -37,6 +40,10 @@ class Places(Protocol):
     @property
     def paths(self) -> Sequence[Path]:
         """Folders of namespaces; where two have the same name, the first one counts."""
+
+    @property
+    def http_json(self) -> Sequence[HttpJsonTool]:
+        """Tools that are made from what the configuration says of them."""
 
     @property
     def packages(self) -> bool:
@@ -50,6 +57,7 @@ def find_tools(places: Places) -> FoundTools:
     returned, its settings classes are equal to no other search's.
     """
     search = _Search(discover())
+    search.make(places.http_json)
     for path in places.paths:
         search.open(str(path), partial(folder_source, path))
     for label, open_package in package_sources() if places.packages else ():
@@ -96,6 +104,43 @@ class _Search:
             all_known=self._all_known,
         )
 
+    def make(self, configured: Sequence[HttpJsonTool]) -> None:
+        """Make the tools of a configuration, with the namespaces that they name."""
+        for name in sorted({each.namespace for each in configured}):
+            tools = [each for each in configured if each.namespace == name]
+            try:
+                self._refuse_name(name)
+            except _BrokenError as error:
+                self._problems.append(
+                    Problem(
+                        where=CONFIGURED,
+                        reason=str(error),
+                        namespace=name,
+                        tools=tuple(each.name for each in tools),
+                        is_second=name in self._whose_namespace,
+                    )
+                )
+                continue
+            self._namespaces.append(make_namespace(name, tools))
+            self._whose_namespace[name] = CONFIGURED
+            self._tools[name], self._prompts[name] = [], []
+            for each in tools:
+                self._make_one(each)
+
+    def _make_one(self, configured: HttpJsonTool) -> None:
+        tool = make_tool(configured)
+        if problems := list(self._faults(tool, Path(tool.name))):
+            problem = Problem(
+                where=CONFIGURED,
+                reason="; ".join(problems),
+                namespace=configured.namespace,
+                tool=tool.name,
+            )
+            self._problems.append(problem)
+        else:
+            self._tools[configured.namespace].append(tool)
+            self._whose[tool.name] = CONFIGURED
+
     def open(self, label: str, open_source: OpenSource) -> None:
         """Look through a source that may not even open."""
         try:
@@ -138,12 +183,7 @@ class _Search:
         name = path.name
         if not path.is_dir():
             raise _BrokenError("a tool needs a folder, which is its namespace")
-        if problem := namespace_name_problem(name):
-            raise _BrokenError(problem)
-        if name in self._whose_namespace:
-            raise _BrokenError(
-                f"the namespace {name!r} is there already, from {self._whose_namespace[name]}"
-            )
+        self._refuse_name(name)
         if not (path / "__init__.py").exists():
             raise _BrokenError(f"there is no __init__.py; it {namespace_problem(None, name)}")
         namespace = getattr(source.load(name), "NAMESPACE", None)
@@ -153,6 +193,14 @@ class _Search:
         if not any(source.tool_files(name)):
             raise _BrokenError("the namespace has no tool")
         return namespace
+
+    def _refuse_name(self, namespace: str) -> None:
+        """Raises LycatraError for a name that no namespace may have any more."""
+        if problem := namespace_name_problem(namespace):
+            raise _BrokenError(problem)
+        if namespace in self._whose_namespace:
+            whose = self._whose_namespace[namespace]
+            raise _BrokenError(f"the namespace {namespace!r} is there already, from {whose}")
 
     def _add_tool(self, source: Source, namespace: str, file: Path) -> None:
         try:

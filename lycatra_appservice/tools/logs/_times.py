@@ -1,24 +1,10 @@
-"""Times: as people ask for them, and as they stand at the beginning of lines of logs."""
+"""Times as they stand at the beginning of lines of logs."""
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, time, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 from zoneinfo import ZoneInfo
-
-# What `since` and `until` take.
-ASKED: Final = (
-    r"^([0-9]{1,4} ?(m|min|h|d|w)|today|yesterday|"
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:?[0-9]{2})?)?)$"
-)
-_AGO: Final = re.compile(r"(\d{1,4}) ?(m|min|h|d|w)")
-_UNITS: Final[Mapping[str, timedelta]] = {
-    "m": timedelta(minutes=1),
-    "min": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-    "d": timedelta(days=1),
-    "w": timedelta(weeks=1),
-}
 
 _LOOKED_AT: Final = 200  # characters of a line; its time stands at the beginning
 _TIME: Final = r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
@@ -48,20 +34,6 @@ _FORMS: Final = (
     re.compile(rf"^(?:<\d+>)?{_NAMED} {{1,2}}(?P<day>\d{{1,2}}) {_TIME}", re.I),
     re.compile(rf"^[EWIF](?P<month>\d\d)(?P<day>\d\d) {_TIME}(?:\.(?P<fraction>\d{{1,9}}))?"),
 )
-
-
-def asked_time(words: str, now: datetime, zone: ZoneInfo) -> datetime:
-    """The moment that somebody means; a time without a zone is one of `zone`.
-
-    Raises ValueError for what is none.
-    """
-    if ago := _AGO.fullmatch(words):
-        return now - int(ago[1]) * _UNITS[ago[2]]
-    today = datetime.combine(now.astimezone(zone).date(), time.min, zone)
-    if words in ("today", "yesterday"):
-        return today if words == "today" else today - timedelta(days=1)
-    moment = datetime.fromisoformat(words)
-    return moment.replace(tzinfo=zone) if moment.tzinfo is None else moment
 
 
 def timed(line: str, now: datetime, zone: ZoneInfo) -> tuple[datetime | None, str]:

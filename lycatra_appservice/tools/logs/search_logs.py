@@ -20,12 +20,12 @@ from lycatra_appservice.toolkit.base import (
     ToolFailedError,
     ToolResult,
 )
+from lycatra_appservice.tools._asked_time import ASKED, asked_time
 from lycatra_appservice.tools._words import did_you_mean
 from lycatra_appservice.tools.logs._collect import collect
 from lycatra_appservice.tools.logs._settings import LogSource, LogsSettings
 from lycatra_appservice.tools.logs._severity import Severity
 from lycatra_appservice.tools.logs._shown import Shown, as_json, as_markdown, fitting
-from lycatra_appservice.tools.logs._times import ASKED, asked_time
 from lycatra_appservice.tools.logs._wanted import Wanted, concealing
 
 _USUALLY = "1d"

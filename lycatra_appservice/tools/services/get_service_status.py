@@ -10,6 +10,7 @@ from lycatra_appservice.toolkit.base import (
     JSON,
     Component,
     Field,
+    File,
     InvalidArgumentsError,
     Scope,
     Tool,
@@ -18,6 +19,7 @@ from lycatra_appservice.toolkit.base import (
     ToolResult,
 )
 from lycatra_appservice.tools._words import did_you_mean
+from lycatra_appservice.tools.services._day_chart import day_chart
 from lycatra_appservice.tools.services._history import History
 from lycatra_appservice.tools.services._history_words import history_as_json, history_as_markdown
 from lycatra_appservice.tools.services._remembering import remember
@@ -62,7 +64,7 @@ async def run(args: GetServiceStatusArgs, ctx: ToolContext) -> ToolResult:
     )
     histories = await remember(findings, ctx)
     if args.service is not None and len(findings) == 1:
-        return _of_one(findings[0], histories.get(findings[0].name), ctx)
+        return await _of_one(findings[0], histories.get(findings[0].name), ctx)
     return ToolResult(
         data={
             "services": [finding_as_json(each, ctx.zone) for each in findings],
@@ -73,14 +75,16 @@ async def run(args: GetServiceStatusArgs, ctx: ToolContext) -> ToolResult:
     )
 
 
-def _of_one(finding: Finding, history: History | None, ctx: ToolContext) -> ToolResult:
+async def _of_one(finding: Finding, history: History | None, ctx: ToolContext) -> ToolResult:
     """With what is remembered of it, which would be too much of all of them."""
     facts = finding_as_json(finding, ctx.zone)
     markdown = as_table([finding], (), ctx.now(), ctx.zone)
+    files: Sequence[File] = ()
     if history is not None:
+        files = await day_chart(finding.name, history, ctx)
         facts["history"] = history_as_json(history, ctx.now(), ctx.zone)
         markdown += f"\n\n{history_as_markdown(history, ctx.now(), ctx.zone)}"
-    return ToolResult(data={"services": [facts], ITSELF: []}, markdown=markdown)
+    return ToolResult(data={"services": [facts], ITSELF: []}, markdown=markdown, files=files)
 
 
 def _chosen(service: str | None, watched: Sequence[Watched]) -> Sequence[Watched]:

@@ -15,7 +15,7 @@ from lycatra_appservice.toolkit.lint import lint_tool
 from lycatra_appservice.toolkit.own.found import FoundTools
 
 CHARACTERS_PER_TOKEN = 3.5
-SHIPPED = ["assistant", "docs", "logs", "services", "updates"]
+SHIPPED = ["assistant", "docs", "logs", "metrics", "services", "updates"]
 
 
 def test_the_shipped_namespaces_and_tools_are_found() -> None:

@@ -5,6 +5,7 @@ A tool without an entry here fails the test of the page.
 
 import asyncio
 import json
+import math
 import re
 import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from lycatra_appservice.chat.commands import Command, CommandWords
 from lycatra_appservice.toolkit.base import Level, ToolResult
 from lycatra_appservice.toolkit.discovery import discover
 from lycatra_appservice.toolkit.reserved import RESERVED
+from tests.support.prometheus import Course, Curve, Prometheus
 from tests.support.small_internet import SmallInternet, small_internet
 from tests.support.toolbench import OPERATOR, VIEWER, bench
 
@@ -52,6 +54,17 @@ Stop the wiki and type `restore latest`. It takes ten minutes.
 """
 
 
+def _wave(middle: float, hours: float) -> Course:
+    return lambda when: middle * (1 + 0.2 * math.sin(when / 3600 / hours))
+
+
+_CURVES: dict[str, Sequence[Curve]] = {
+    'sum(rate(http_requests_total{job="shop"}[300s]))': [Curve(course=_wave(41.7, 4))],
+    "process_resident_memory_bytes": [
+        Curve(course=_wave(310e6, 1), labels={"instance": "web1"}),
+        Curve(course=_wave(1.9e9, 2), labels={"instance": "web2"}),
+    ],
+}
 _HANDBOOK = """\
 sets:
   - {name: handbook, folder: .}
@@ -93,6 +106,19 @@ checks:
 """,
         requests=["get service status", "get service status wiki"],
     ),
+    "list_deployments": Shown(requests=["list deployments"]),
+    "query_metrics": Shown(
+        config="""\
+url: http://prometheus.internal:9090
+queries:
+  - name: requests
+    title: Requests to the shop
+    query: sum(rate(http_requests_total{job="shop"}[$step]))
+    unit: /s
+  - {name: memory, title: Memory of the shop, query: 'process_resident_memory_bytes', unit: B}
+""",
+        requests=["query metrics", "query metrics memory since=6h"],
+    ),
     "search_logs": Shown(
         config="""\
 sources:
@@ -122,6 +148,7 @@ class Answered:
     request: str
     markdown: str
     note: str | None
+    pictures: Sequence[str] = ()  # what is said of each to whoever cannot see it
 
 
 async def answers_of(
@@ -164,6 +191,8 @@ async def _open_hosts(internet: SmallInternet) -> None:
     internet.name("db.internal", [_ADDRESS])
     await internet.serve(_ADDRESS, 8080, answer)
     internet.refuse(_ADDRESS, 5432)
+    internet.name("prometheus.internal", [_ADDRESS])
+    await internet.serve(_ADDRESS, 9090, Prometheus(curves=_CURVES).answer)
 
 
 @asynccontextmanager
@@ -201,4 +230,5 @@ async def _speaking_tls(authority: trustme.CA, name: str) -> AsyncIterator[int]:
 
 def _answered(request: str, result: ToolResult) -> Answered:
     note = str(result.note) if result.note else None
-    return Answered(request, _MILLISECONDS.sub("3 ms", result.markdown), note)
+    pictures = [each.description for each in result.files]
+    return Answered(request, _MILLISECONDS.sub("3 ms", result.markdown), note, pictures)

@@ -124,6 +124,8 @@ def _examples(config: str, namespace: Namespace, answers: Sequence[Answered]) ->
         note = [] if answer.note is None else ["", f"*{answer.note}*"]
         for line in [*answer.markdown.splitlines(), *note]:
             yield f"> {line}".rstrip()
+        for picture in answer.pictures:
+            yield f">\n> 🖼️ {picture}"
         yield ""
 
 

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from lycatra_appservice.settings_http_json import HttpJsonTool
 from lycatra_appservice.toolkit.discovery import discover
 from lycatra_appservice.toolkit.own.found import FoundTools
 from lycatra_appservice.toolkit.own.search import find_tools
@@ -23,6 +24,7 @@ SHIPPED = [each.name for each in discover().tools]
 @dataclass(frozen=True)
 class Places:
     paths: Sequence[Path] = ()
+    http_json: Sequence[HttpJsonTool] = ()
     packages: bool = field(default=False)
 
 

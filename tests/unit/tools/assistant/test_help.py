@@ -6,6 +6,7 @@ from lycatra_appservice.errors import InvalidArgumentsError
 from lycatra_appservice.model import Level
 from lycatra_appservice.toolkit.base import Namespace
 from lycatra_appservice.toolkit.discovery import discover
+from lycatra_appservice.toolkit.own.found import FoundTools
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.tools.assistant.help import TOOL
 from tests.support.toolbench import OPERATOR, VIEWER, a_tool, bench
@@ -14,7 +15,9 @@ POTS = Namespace(name="pots", display_name="Pots", summary="Pots and lids.")
 
 
 async def test_help_for_the_shipped_tools_is_short_and_has_an_example_of_each() -> None:
-    async with bench(registry=discover()) as on:
+    sections = {each.name: each.settings() for each in discover().namespaces}
+    shipped = FoundTools(registry=discover()).at_work(sections).registry
+    async with bench(registry=shipped) as on:
         result = await on.toolbox().call("help", {})
 
     lines = result.markdown.splitlines()
@@ -23,14 +26,13 @@ async def test_help_for_the_shipped_tools_is_short_and_has_an_example_of_each() 
         "- **docs**: `!read doc docs://lycatra/ROOMS` "
         "Reads a text or a section of it, by the name from search_docs",
         "- **docs**: `!search docs reset the conversation` Finds what the documents say",
-        "- **services**: `!check certificate example.org` Looks at a host's TLS certificate",
         "- **services**: `!get service status` Checks now whether services are up",
         "- **updates**: `!list updates since=7` "
         "Lists new releases, deployments and changes, newest first",
     ]
     spaces = result.data["namespaces"]
     assert [each["name"] for each in spaces] == ["docs", "services", "updates"]
-    assert spaces[1]["tools"][1]["example"] == "!get service status"
+    assert spaces[1]["tools"][0]["example"] == "!get service status"
 
 
 async def test_help_shows_each_person_their_own_tools() -> None:

@@ -55,6 +55,20 @@ async def test_one_service_tells_since_when_and_how_the_day_was(tmp_path: Path) 
     }
 
 
+async def test_a_picture_of_the_day_comes_along_once_there_is_something_to_see(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "shop.up").touch()
+    async with services(tmp_path, check(tmp_path)) as here:
+        assert (await here.asked("shop")).files == ()
+        for _ in range(40):
+            await here.watched(minutes=1)
+        [picture] = (await here.asked("shop")).files
+        assert (await here.asked()).files == ()
+    assert picture.name == "last-day.png"
+    assert picture.data.startswith(b"\x89PNG")
+
+
 async def test_the_first_look_promises_nothing_of_the_time_before(tmp_path: Path) -> None:
     async with services(tmp_path, check(tmp_path)) as here:
         lines = (await here.asked("shop")).markdown.splitlines()
