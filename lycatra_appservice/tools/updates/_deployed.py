@@ -49,6 +49,8 @@ def _head(service: str, entry: Entry, outcome: Outcome) -> str:
             )
         case Ended.NOT_DEPLOYED:
             return f"❌ **`{service}` {entry.version} was not deployed.**"
+        case Ended.NOT_ROLLED_BACK | Ended.UNFINISHED if entry.is_back:
+            return f"⚠️ **`{service}` {entry.version} did not come back as it was.**"
         case Ended.NOT_ROLLED_BACK | Ended.UNFINISHED:
             return f"⚠️ **`{service}` {entry.version} failed and was not rolled back.**"
 
