@@ -8,6 +8,7 @@ from lycatra_appservice.demo.offline_words import (
     TOPICS,
     count_meant,
     days_meant,
+    done_stems,
     question_stems,
     quoted_in,
     stems,
@@ -18,7 +19,6 @@ from lycatra_appservice.model import JSON
 _NAME_SCORE = 3.0
 _TOPIC_SCORE = 4.0
 _DESCRIPTION_SCORE = 1.0
-_SAME_WORD_SCORE = 0.2  # of a topic that was counted: "deployed" is no less about updates
 _ENOUGH = 2.5  # one word of a description is chance
 _DAY_WORDS = frozenset(stems("days"))
 _SINCE_WORDS = frozenset(stems("since after start begin"))
@@ -91,13 +91,10 @@ def score(question: str, tool: Offered, tools: Sequence[Offered]) -> float:
     """How well a tool fits a question, beside the others there are; 0 for not at all."""
     asked = set(question_stems(question))
     name = set(stems(tool.name))
-    found, counted = 0.0, set[str]()
+    found = _NAME_SCORE * len(asked & name - done_stems(question))
     for said, called in TOPICS:
         if asked & said and name & called:
             found += _TOPIC_SCORE
-            counted |= asked & said
-    found += _NAME_SCORE * len((asked & name) - counted)
-    found += _SAME_WORD_SCORE * len(asked & name & counted)
     for word in asked & set(stems(tool.description)) - name:
         sharing = sum(word in stems(other.description) for other in tools)
         found += _DESCRIPTION_SCORE / sharing  # a word that all have tells nothing
