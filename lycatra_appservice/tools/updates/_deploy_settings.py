@@ -195,7 +195,9 @@ class KubernetesDeploy(InCluster, _Deploy):
     def touches(self) -> str:
         """What it changes, for two that would change the same."""
         one = f", container {self.container!r}" if self.container else ""
-        return f"{self.workload!r} in the namespace {self.namespace!r}{one}"
+        of = f" of {self.kubeconfig}" if self.kubeconfig else ""
+        context = f" ({self.context})" if self.context else ""
+        return f"{self.workload!r} in the namespace {self.namespace!r}{of}{context}{one}"
 
     @field_validator("image")
     @classmethod
