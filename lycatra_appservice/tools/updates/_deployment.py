@@ -152,7 +152,7 @@ class _Deployment:
 
     async def _look_after(self, change: Change) -> JSON:
         version, deploy = change.version, self._deploy
-        if deploy.itself and not change.is_back:
+        if deploy.itself:
             # What was begun may just now be replacing this process, or another replica.
             await well(self._around.look, version, deploy, self._telling(_APPLY))
         # Whether it is well, too, is found out later.
