@@ -140,7 +140,7 @@ class _Deployment:
                 return await self._journaled(this, name, partial(self._apply, change, at_least))
             except StepCutOffError:
                 what = await done_again(
-                    self._around.step, f"{this}: look", lambda: self._look_after(change)
+                    self._around.step, f"{this}: look", lambda: self._look_after(name, change)
                 )
             if what == _GO_ON:
                 return self._note(_cut_off(name, ok=True, why="it was cut off, and is there"))
@@ -150,11 +150,11 @@ class _Deployment:
         why = "It was cut off too often."
         return self._note(_cut_off(name, ok=False, why=why))
 
-    async def _look_after(self, change: Change) -> JSON:
+    async def _look_after(self, name: str, change: Change) -> JSON:
         version, deploy = change.version, self._deploy
         if deploy.itself:
             # What was begun may just now be replacing this process, or another replica.
-            await well(self._around.look, version, deploy, self._telling(_APPLY))
+            await well(self._around.look, version, deploy, self._telling(name))
         # Whether it is well, too, is found out later.
         running = await running_now(self._deployer, deploy)
         is_there = is_running(running, version, deploy)

@@ -208,33 +208,6 @@ async def test_without_a_version_before_a_failure_is_left_as_it_is(shop: Path) -
     assert "No version before it is known" in result.data["why"]
 
 
-# --- rolling back by hand
-
-
-async def test_a_roll_back_brings_the_version_before(shop: Path) -> None:
-    async with desk(shop, command(shop)) as at:
-        await at.deploy("v2")
-        plan = (await at.needed("rollback_update", service="web")).plan
-        result = await at.call("rollback_update", service="web")
-        entries = await at.listed()
-
-    assert plan.steps[0] == "brings `web` from v2 back to v1"
-    assert result.markdown.startswith("↩️ **`web` is back at v1**, before v2.")
-    assert running(shop) == "v1"
-    assert [(each["version"], each["is_rollback"]) for each in entries] == [
-        ("v1", True),
-        ("v2", False),
-    ]
-
-
-async def test_a_second_roll_back_does_not_go_forward_again(shop: Path) -> None:
-    async with desk(shop, command(shop)) as at:
-        await at.deploy("v2")
-        await at.call("rollback_update", service="web")
-        with pytest.raises(ToolFailedError, match="I know of no version of `web` before v1"):
-            await at.box.call("rollback_update", {"service": "web"})
-
-
 # --- what was cut off
 
 

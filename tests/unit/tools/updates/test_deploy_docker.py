@@ -482,3 +482,33 @@ async def test_lycatra_itself_is_started_before_its_old_container_is_stopped(
     assert engine.images() == {"web": TWO}
     started = engine.asked.index("POST /containers/web/start")
     assert started < engine.asked.index("POST /containers/web.lycatra-old/stop")
+
+
+async def test_who_stops_its_own_container_is_followed_by_the_new_one_which_reports(
+    engine: SwappingEngine, address: str, tmp_path: Path
+) -> None:
+    del engine.containers["web"].host["PortBindings"]
+    engine.kill_after = "POST /containers/web.lycatra-old/stop"
+    async with desk(tmp_path, docker(address, itself=True)) as at:
+        engine.kill = at.kill
+        result = await at.deploy("2.0", Journal())
+
+    assert result.data["state"] == "kept"
+    assert engine.kill_after is None
+    assert engine.images() == {"web": TWO}
+    assert engine.containers["web"].status == "running"
+
+
+async def test_a_bad_new_version_of_lycatra_goes_and_the_old_one_never_stopped(
+    engine: SwappingEngine, address: str, tmp_path: Path
+) -> None:
+    del engine.containers["web"].host["PortBindings"]
+    old = engine.containers["web"]
+    engine.ends.add(TWO)
+    async with desk(tmp_path, docker(address, itself=True)) as at:
+        result = await at.deploy("2.0")
+
+    assert result.data["state"] == "rolled_back"
+    assert engine.containers == {"web": old}
+    assert old.status == "running"
+    assert not [each for each in engine.asked if each == "POST /containers/web.lycatra-old/stop"]
