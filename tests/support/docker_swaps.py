@@ -136,7 +136,7 @@ class SwappingEngine:
         assert len(endpoints) <= 1, "older engines refuse more"
         host = body.pop("HostConfig")
         mode = host.get("NetworkMode")
-        by_mode = {mode: {}} if mode else {}
+        by_mode: dict[str, Any] = {mode: {}} if mode else {}
         networks = {**by_mode, **endpoints}
         made = self.add(name, body["Image"], config=body, host=host, networks=networks)
         return web.json_response({"Id": made.container_id, "Warnings": []}, status=201)

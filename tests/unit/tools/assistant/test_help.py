@@ -25,6 +25,7 @@ async def test_help_for_the_shipped_tools_is_short_and_has_an_example_of_each() 
         "- **docs**: `!search docs reset the conversation` Finds what the documents say",
         "- **services**: `!check certificate example.org` Looks at a host's TLS certificate",
         "- **services**: `!get service status` Checks now whether services are up",
+        "- **updates**: `!list deployments shop` Lists deployments made from here",
         "- **updates**: `!list updates since=7` "
         "Lists new releases, deployments and changes, newest first",
     ]

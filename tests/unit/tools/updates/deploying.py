@@ -100,7 +100,7 @@ class Desk:
 
     async def failure(self, version: str, journal: Journal | None = None) -> str:
         """What people read of an approved call that says no."""
-        args = {"service": "web", "version": version}
+        args: dict[str, Any] = {"service": "web", "version": version}
         hashed = (await self.needed("deploy_update", **args)).args_hash
         with pytest.raises(ToolFailedError) as failed:
             await self.approved("deploy_update", hashed, journal, **args)

@@ -86,7 +86,7 @@ async def test_a_bad_new_version_brings_the_old_one_back_which_reports(shop: Pat
 @pytest.mark.parametrize("version", ["v2", "v3"])
 async def test_of_two_replicas_the_other_one_goes_on(shop: Path, version: str) -> None:
     memory, journal = ShortMemory(), Journal()
-    args = {"service": "web", "version": version}
+    args: dict[str, Any] = {"service": "web", "version": version}
     (shop / "go").touch()
     async with (
         desk(shop, itself(shop), memory=memory) as first,

@@ -36,7 +36,7 @@ class Hands:
 async def stopped_in(at: Desk, step: str, service: str, version: str) -> tuple[str, Journal]:
     """A deployment whose process ends, and nobody goes on with it."""
     journal = Journal(kill_before=[step])
-    args = {"service": service, "version": version}
+    args: dict[str, Any] = {"service": service, "version": version}
     hashed = (await at.needed("deploy_update", **args)).args_hash
     with pytest.raises(Killed):
         await at.one_run("deploy_update", hashed, journal, **args)

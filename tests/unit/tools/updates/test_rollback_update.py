@@ -1,6 +1,7 @@
 """The version before comes back because people ask for it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,7 +60,7 @@ async def test_a_version_that_was_rolled_back_by_itself_is_nothing_to_go_back_to
 
 
 async def test_while_something_is_under_way_there_is_no_going_back(shop: Path) -> None:
-    args = {"service": "web", "version": "v3"}
+    args: dict[str, Any] = {"service": "web", "version": "v3"}
     async with desk(shop, command(shop)) as at:
         await at.deploy("v2")
         hashed = (await at.needed("deploy_update", **args)).args_hash
