@@ -8,6 +8,7 @@ from lycatra_appservice.demo.offline_words import (
     TOPICS,
     count_meant,
     days_meant,
+    done_stems,
     question_stems,
     quoted_in,
     stems,
@@ -90,7 +91,7 @@ def score(question: str, tool: Offered, tools: Sequence[Offered]) -> float:
     """How well a tool fits a question, beside the others there are; 0 for not at all."""
     asked = set(question_stems(question))
     name = set(stems(tool.name))
-    found = _NAME_SCORE * len(asked & name)
+    found = _NAME_SCORE * len(asked & name - done_stems(question))
     for said, called in TOPICS:
         if asked & said and name & called:
             found += _TOPIC_SCORE

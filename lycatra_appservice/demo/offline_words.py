@@ -69,6 +69,15 @@ def question_stems(question: str) -> list[str]:
     return stems(f"{question} help" if _ABILITIES.search(question.lower()) else question)
 
 
+def done_stems(question: str) -> frozenset[str]:
+    """The stems of what was done: "deployed" tells of updates as much as of deployments."""
+    return frozenset(_stem(word) for word in _WORD.findall(question.lower()) if _is_done(word))
+
+
+def _is_done(word: str) -> bool:
+    return word.endswith("ed") and any(_stem(word) in said for said, _ in TOPICS)
+
+
 def asks_for_abilities(question: str) -> bool:
     """Whether somebody wants to know what can be done."""
     return bool(_ABILITIES.search(question.lower())) or "help" in question_stems(question)

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -78,13 +79,18 @@ async def run_outliving(
     TimeoutError when it takes too long: then it still goes on.
     """
     program = await asyncio.to_thread(_started_alone, argv, folder, environment)
-    async with asyncio.timeout(at_most.total_seconds()):
-        for pause in growing_pauses():
-            exit_code = program.poll()
-            if exit_code is not None:
-                return exit_code
-            await asyncio.sleep(pause)
-    raise AssertionError("the pauses have no end")
+    try:
+        async with asyncio.timeout(at_most.total_seconds()):
+            for pause in growing_pauses():
+                exit_code = program.poll()
+                if exit_code is not None:
+                    return exit_code
+                await asyncio.sleep(pause)
+        raise AssertionError("the pauses have no end")
+    finally:
+        if program.returncode is None:
+            # Somebody has to take note of its end, or it stays in the list of processes.
+            threading.Thread(target=program.wait, daemon=True).start()
 
 
 def _started_alone(

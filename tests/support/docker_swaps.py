@@ -25,10 +25,11 @@ class Made:
     status: str = "created"
     mounts: list[dict[str, Any]] = field(default_factory=list)
     starts: int = 0
+    given_id: str | None = None
 
     @property
     def container_id(self) -> str:
-        return f"{self.number:064x}"
+        return self.given_id or f"{self.number:064x}"
 
 
 class SwappingEngine:
@@ -41,6 +42,7 @@ class SwappingEngine:
         self.health: dict[str, str] = {}  # by image; without one there is no health check
         self.ends: set[str] = set()  # images whose containers end at once
         self.refuse: dict[tuple[str, str], int] = {}
+        self.refuse_start: dict[str, int] = {}  # by image
         self.logins: list[Any] = []
         self.asked: list[str] = []
         self.kill_after: str | None = None  # a request, once it is done
@@ -133,11 +135,17 @@ class SwappingEngine:
         endpoints = body.pop("NetworkingConfig", {}).get("EndpointsConfig", {})
         assert len(endpoints) <= 1, "older engines refuse more"
         host = body.pop("HostConfig")
-        made = self.add(name, body["Image"], config=body, host=host, networks=endpoints)
+        mode = host.get("NetworkMode")
+        by_mode: dict[str, Any] = {mode: {}} if mode else {}
+        networks = {**by_mode, **endpoints}
+        made = self.add(name, body["Image"], config=body, host=host, networks=networks)
         return web.json_response({"Id": made.container_id, "Warnings": []}, status=201)
 
     async def _start(self, request: web.Request) -> web.Response:
         made = self.containers[request.match_info["name"]]
+        if made.image in self.refuse_start:
+            status = self.refuse_start[made.image]
+            return web.json_response({"message": SECRET}, status=status)
         if made.status != "running":
             made.starts += 1
             made.status = "exited" if made.image in self.ends else "running"
@@ -186,7 +194,10 @@ class SwappingEngine:
     async def _connect(self, request: web.Request) -> web.Response:
         asked = await request.json()
         network = request.match_info["name"]
-        self.containers[asked["Container"]].networks[network] = asked["EndpointConfig"]
+        connected = self.containers[asked["Container"]].networks
+        if network in connected:
+            return web.json_response({"message": "already connected"}, status=403)
+        connected[network] = asked["EndpointConfig"]
         return web.json_response({})
 
     def _image_id(self, name: str) -> str:

@@ -17,7 +17,10 @@ PLURALS = {"Deployment": "deployments", "StatefulSet": "statefulsets", "DaemonSe
 
 @dataclass
 class Workload:
-    """`statuses` come look by look after a restart, the last one again and again."""
+    """`statuses` come look by look after a patch, the last one again and again.
+
+    Without any the status is that of its image in `outcomes`, with the newest generation seen.
+    """
 
     kind: str
     spec: dict[str, Any]
@@ -27,7 +30,10 @@ class Workload:
     name: str = "api"
     namespace: str = "shop"
     generation: int = 4
-    annotations: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)  # of its template
+    notes: dict[str, str] = field(default_factory=dict)  # its own annotations
+    outcomes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sidecar: str | None = None  # the image of a second container
     patches: list[dict[str, Any]] = field(default_factory=list)
     pods: list[dict[str, Any]] = field(default_factory=list)  # by `pod`
 
@@ -39,17 +45,43 @@ class Workload:
                 "name": self.name,
                 "namespace": self.namespace,
                 "generation": self.generation,
+                "annotations": self.notes,
             },
             "spec": {
                 "selector": {"matchLabels": {"app": self.name}},
                 "template": {
                     "metadata": {"annotations": self.annotations},
-                    "spec": {"containers": [{"name": "main", "image": self.image}]},
+                    "spec": {"containers": self._containers()},
                 },
                 **self.spec,
             },
             "status": self.status,
         }
+
+    def _containers(self) -> list[dict[str, Any]]:
+        side = [{"name": "side", "image": self.sidecar}] if self.sidecar else []
+        return [{"name": "main", "image": self.image}, *side]
+
+    def change(self, patch: dict[str, Any]) -> None:
+        """As a strategic merge does with what is known here."""
+        self.patches.append(patch)
+        self.notes |= patch.get("metadata", {}).get("annotations", {})
+        template = patch["spec"]["template"]
+        self.annotations |= template.get("metadata", {}).get("annotations", {})
+        for each in template.get("spec", {}).get("containers", ()):
+            if each["name"] == "side":
+                self.sidecar = each["image"]
+            else:
+                assert each["name"] == "main"
+                self.image = each["image"]
+        self.generation += 1
+
+    def look(self) -> None:
+        """Somebody asks for it: its roll-out is a step further."""
+        if self.statuses:
+            self.status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        elif self.image in self.outcomes:
+            self.status = {**self.outcomes[self.image], "observedGeneration": self.generation}
 
 
 def pod(
@@ -81,6 +113,7 @@ class KubernetesStandIn:
         self.refuse_pods: int | None = None
         self.selectors: list[str] = []  # by which pods were asked for
         self.hang_up_on: set[str] = set()
+        self.hang_up_after_patch = False
         self.nonsense: str | None = None
         self.asked: list[tuple[str, str | None]] = []  # with the authorization
 
@@ -108,8 +141,7 @@ class KubernetesStandIn:
         if request.method == "PATCH":
             await self._patch(request)
         elif self.workload.patches:
-            left = self.workload.statuses
-            self.workload.status = left.pop(0) if len(left) > 1 else left[0]
+            self.workload.look()
         return web.json_response(self.workload.to_json())
 
     async def _pods(self, request: web.Request) -> web.StreamResponse:
@@ -131,11 +163,11 @@ class KubernetesStandIn:
     async def _patch(self, request: web.Request) -> None:
         assert request.content_type.endswith("merge-patch+json")
         assert not request.query  # such as dryRun
-        patch = await request.json()
-        self.workload.patches.append(patch)
-        self.workload.annotations |= patch["spec"]["template"]["metadata"]["annotations"]
-        self.workload.generation += 1
+        self.workload.change(await request.json())
         self.refuse |= self.refuse_after_patch
+        if self.hang_up_after_patch:
+            assert request.transport is not None
+            request.transport.close()
 
 
 @asynccontextmanager

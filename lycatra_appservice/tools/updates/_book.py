@@ -83,13 +83,21 @@ class Book:
         """What is under way, unless it has been left lying."""
         return self.under_way if self.under_way and self.under_way.until > now else None
 
+    def all(self, now: datetime) -> Sequence[Entry]:
+        """Every deployment, what is under way first, with the phase that it is in."""
+        way = self.under_way
+        if way is None:
+            return self.entries
+        if self.current(now) is not None:
+            return [replace(way.entry, why=f"phase: {way.phase}"), *self.entries]
+        return [_left_lying(way), *self.entries]
+
     def begun(self, entry: Entry, until: datetime) -> "Book":
         """With this one under way; what was left lying becomes an entry that nobody ended."""
         left = self.under_way
         book = self
         if left is not None and left.entry.deployment_id != entry.deployment_id:
-            why = f"It stopped in the phase: {left.phase}."
-            book = self._with(replace(left.entry, ended=Ended.UNFINISHED, why=why))
+            book = self._with(_left_lying(left))
         return replace(book, under_way=UnderWay(entry=entry, phase="plan", until=until))
 
     def ended(self, entry: Entry) -> "Book":
@@ -114,6 +122,11 @@ class Book:
 
     def _with(self, entry: Entry) -> "Book":
         return replace(self, entries=[entry, *self.entries][:_MOST_ENTRIES])
+
+
+def _left_lying(way: UnderWay) -> Entry:
+    why = f"It stopped in the phase: {way.phase}."
+    return replace(way.entry, ended=Ended.UNFINISHED, why=why)
 
 
 def book_to_json(book: Book) -> JSON:

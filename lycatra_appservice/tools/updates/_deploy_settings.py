@@ -49,6 +49,11 @@ class _Deploy(ToolSettings):
     # Lycatra itself: what brings the new version may end this process, and the next one goes on.
     itself: bool = False
 
+    @property
+    def touches(self) -> str:
+        """What it changes, for two that would change the same."""
+        return f"what is called {self.service.casefold()!r}"
+
     @model_validator(mode="after")
     def _ends_in_time(self) -> Self:
         # Tried out, there, and back again.
@@ -119,10 +124,24 @@ class ComposeDeploy(_Deploy):
     def _has_no_tag(cls, image: str) -> str:
         return _without_tag(image)
 
+    @model_validator(mode="after")
+    def _is_another_one(self) -> Self:
+        if self.itself:
+            raise ValueError(
+                "cannot be `itself`: compose stops a container before it starts the next one, and "
+                "would be ended with it; `kind: docker` can"
+            )
+        return self
+
     @property
     def compose_service(self) -> str:
         """Its name inside the compose project."""
         return self.compose_name or self.service
+
+    @property
+    def touches(self) -> str:
+        """What it changes, for two that would change the same."""
+        return f"the compose service {self.compose_service!r} of {self.project!r}"
 
 
 class RegistryLogin(ToolSettings):
@@ -149,6 +168,11 @@ class DockerDeploy(OnEngine, _Deploy):
     # How long it has to stay up, where it has no health check.
     steady_seconds: Annotated[float, Field(ge=0, le=60)] = 2
 
+    @property
+    def touches(self) -> str:
+        """What it changes, for two that would change the same."""
+        return f"the container {self.container!r} at {self.engine}"
+
     @field_validator("image")
     @classmethod
     def _has_no_tag(cls, image: str | None) -> str | None:
@@ -166,6 +190,14 @@ class KubernetesDeploy(InCluster, _Deploy):
     container: Annotated[str, Field(pattern=rf"^{OBJECT_NAME}$")] | None = None
     image: _Image | None = None
     health_seconds: _Seconds = 300  # pods come one after the other
+
+    @property
+    def touches(self) -> str:
+        """What it changes, for two that would change the same."""
+        one = f", container {self.container!r}" if self.container else ""
+        of = f" of {self.kubeconfig}" if self.kubeconfig else ""
+        context = f" ({self.context})" if self.context else ""
+        return f"{self.workload!r} in the namespace {self.namespace!r}{of}{context}{one}"
 
     @field_validator("image")
     @classmethod

@@ -49,6 +49,8 @@ def _head(service: str, entry: Entry, outcome: Outcome) -> str:
             )
         case Ended.NOT_DEPLOYED:
             return f"❌ **`{service}` {entry.version} was not deployed.**"
+        case Ended.NOT_ROLLED_BACK | Ended.UNFINISHED if entry.is_back:
+            return f"⚠️ **`{service}` {entry.version} did not come back as it was.**"
         case Ended.NOT_ROLLED_BACK | Ended.UNFINISHED:
             return f"⚠️ **`{service}` {entry.version} failed and was not rolled back.**"
 
@@ -77,7 +79,7 @@ def entry_as_json(service: str, entry: Entry, zone: ZoneInfo) -> JSON:
 def entries_table(page: Sequence[tuple[str, Entry]], zone: ZoneInfo) -> str:
     """All of a page; `page` has the service beside each."""
     return table(
-        ("Began", "Ended", "Service", "Version", "State", "Approved by", "Why"),
+        ("Began", "Ended", "Service", "Version", "State", "Asked by", "Approved by", "Why"),
         [_row(service, entry, zone) for service, entry in page],
     )
 
@@ -91,6 +93,7 @@ def _row(service: str, entry: Entry, zone: ZoneInfo) -> Sequence[str]:
         service,
         f"{entry.version}{before}",
         _state(entry),
+        entry.asked_by,
         ", ".join(entry.approved_by) or "nobody",
         one_line(entry.why),
     )

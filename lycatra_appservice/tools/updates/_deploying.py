@@ -89,6 +89,9 @@ async def _begun(wish: Wish, deployer: Deployer, ctx: ToolContext) -> Mapping[st
 async def _begin(wish: Wish, deployer: Deployer, deployment_id: str, ctx: ToolContext) -> JSON:
     history = history_of(wish.service, ctx)
     book = await history.book()
+    ours = book.under_way
+    if ours is not None and ours.entry.deployment_id == deployment_id:
+        return {"entry": ours.entry.to_json()}  # begun, and cut off before that was written down
     change = change_for(wish, book, await running_now(deployer, wish.deploy))
     if is_there(wish, book, await looks_of(deployer, wish.deploy, ctx)(change.version)):
         return {"nothing": nothing_to_do(wish, book)}

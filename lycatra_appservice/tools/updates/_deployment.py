@@ -7,6 +7,7 @@ phases before gave, looks how far the one came that was cut off, and goes on fro
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from time import monotonic
 from typing import Final, TypeAlias
 
@@ -133,11 +134,13 @@ class _Deployment:
         """Apply it; what was cut off is looked after before it is done once more."""
         for number in range(1, MOST_TIMES):
             this = nth(name, number)
+            # What was cut off may have changed something, whatever the next try says of itself.
+            at_least = Changed.NOTHING if number == 1 else Changed.MAYBE
             try:
-                return await self._journaled(this, name, lambda: self._apply(change))
+                return await self._journaled(this, name, partial(self._apply, change, at_least))
             except StepCutOffError:
                 what = await done_again(
-                    self._around.step, f"{this}: look", lambda: self._look_after(change)
+                    self._around.step, f"{this}: look", lambda: self._look_after(name, change)
                 )
             if what == _GO_ON:
                 return self._note(_cut_off(name, ok=True, why="it was cut off, and is there"))
@@ -147,11 +150,11 @@ class _Deployment:
         why = "It was cut off too often."
         return self._note(_cut_off(name, ok=False, why=why))
 
-    async def _look_after(self, change: Change) -> JSON:
+    async def _look_after(self, name: str, change: Change) -> JSON:
         version, deploy = change.version, self._deploy
-        if deploy.itself and not change.is_back:
+        if deploy.itself:
             # What was begun may just now be replacing this process, or another replica.
-            await well(self._around.look, version, deploy, self._telling(_APPLY))
+            await well(self._around.look, version, deploy, self._telling(name))
         # Whether it is well, too, is found out later.
         running = await running_now(self._deployer, deploy)
         is_there = is_running(running, version, deploy)
@@ -162,10 +165,15 @@ class _Deployment:
             return _ONCE_MORE
         return _GO_ON if is_there else _GO_BACK
 
-    async def _apply(self, change: Change) -> Verdict:
-        # What has a time of its own says better what took so long.
-        async with asyncio.timeout(self._deploy.apply_seconds + _GRACE_SECONDS):
-            await self._deployer.apply(change)
+    async def _apply(self, change: Change, at_least: Changed) -> Verdict:
+        try:
+            # What has a time of its own says better what took so long.
+            async with asyncio.timeout(self._deploy.apply_seconds + _GRACE_SECONDS):
+                await self._deployer.apply(change)
+        except DeployError as exc:
+            if exc.changed is Changed.NOTHING and at_least is not Changed.NOTHING:
+                raise DeployError(exc.user_message, at_least) from exc
+            raise
         return Verdict(True, "")
 
     async def _tried_out(self, change: Change) -> Verdict:

@@ -127,4 +127,9 @@ class UpdatesSettings(ToolSettings):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two say how to deploy {', '.join(map(repr, twice))}")
+        # Deployments keep apart by the names of services, so what they touch has to differ, too.
+        touched = [each.touches for each in deploy]
+        again = sorted({each for each in touched if touched.count(each) > 1})
+        if again:
+            raise ValueError(f"two would deploy {' and '.join(again)}")
         return deploy

@@ -69,9 +69,7 @@ async def run(args: ListDeploymentsArgs, ctx: ToolContext) -> ToolResult:
 
 
 async def _entries(service: str, ctx: ToolContext) -> Sequence[Entry]:
-    book = await history_of(service, ctx).book()
-    current = book.current(ctx.now())
-    return [*([current.entry] if current else []), *book.entries]
+    return (await history_of(service, ctx).book()).all(ctx.now())
 
 
 def _fitting(found: Sequence[tuple[str, Entry]], ctx: ToolContext) -> Sequence[tuple[str, Entry]]:
@@ -92,7 +90,10 @@ def has_work(settings: UpdatesSettings) -> bool:
 TOOL = Tool(
     name="list_deployments",
     title="List deployments",
-    summary="Lists what was deployed here: when, which version, how it ended, who approved it.",
+    summary=(
+        "Lists deployments made from here: who asked and approved, how each ended, and what is "
+        "under way."
+    ),
     args=ListDeploymentsArgs,
     run=run,
     example="list deployments shop",

@@ -18,6 +18,7 @@ _TO_PEOPLE = frozenset({"markdown", "body", "reason", "said"})
 _SENTENCE = re.compile(r"[^\W\d_]+[ ,]+[^\W\d_]+")
 # They speak to operators, or to nobody; and what tools say is theirs.
 _OWN_WORDS = ("cli", "demo", "doctor", "intake", "ops", "setup", "tools", "words")
+_AS_TOOLS = Path("toolkit/http_json")  # tools, too, out of the configuration
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ def sentences_in_code(folder: Path = PACKAGE) -> list[str]:
         f"{file.relative_to(folder)}:{said.lineno}"
         for file in sorted(folder.rglob("*.py"))
         if file.relative_to(folder).parts[0] not in _OWN_WORDS
+        and _AS_TOOLS not in file.relative_to(folder).parents
         for node in ast.walk(ast.parse(file.read_text("utf-8")))
         for said in _said_by(node)
         if _is_sentence(said)

@@ -34,7 +34,8 @@ def clone_of(
     host = {**container["HostConfig"]}
     _keep_volumes(host, container.get("Mounts") or [])
     endpoints = _endpoints(container, host)
-    first = dict(list(endpoints.items())[:1])  # older engines take only one here
+    main = _main_network(container, host, endpoints)
+    first = {main: endpoints[main]} if main else {}  # older engines take only one here
     body = {**config, "Image": image, "HostConfig": host}
     if first:
         body["NetworkingConfig"] = {"EndpointsConfig": first}
@@ -115,6 +116,19 @@ def _endpoints(
         return {}
     networks = container.get("NetworkSettings", {}).get("Networks") or {}
     return {name: _endpoint(each, container["Id"][:12]) for name, each in networks.items()}
+
+
+def _main_network(
+    container: Mapping[str, Any],
+    host: Mapping[str, Any],
+    endpoints: Mapping[str, Mapping[str, Any]],
+) -> str | None:
+    """The one that its mode names: the engine connects that by itself, and once only."""
+    mode = str(host.get("NetworkMode", ""))
+    mode = "bridge" if mode in ("", "default") else mode
+    shown = container.get("NetworkSettings", {}).get("Networks") or {}
+    by_id = (name for name in endpoints if shown[name].get("NetworkID") == mode)
+    return mode if mode in endpoints else next(by_id, next(iter(endpoints), None))
 
 
 def _endpoint(shown: Mapping[str, Any], short_id: str) -> Mapping[str, Any]:

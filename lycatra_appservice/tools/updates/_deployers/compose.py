@@ -7,6 +7,7 @@ from pathlib import Path
 from lycatra_appservice.toolkit.base import JSON, ToolContext, ToolFailedError
 from lycatra_appservice.tools.updates._deploy_settings import ComposeDeploy
 from lycatra_appservice.tools.updates._deployers.override_file import OverrideFile
+from lycatra_appservice.tools.updates._deployers.own_container import is_mine
 from lycatra_appservice.tools.updates._deployers.port import (
     Change,
     Changed,
@@ -58,8 +59,14 @@ class ComposeDeployer:
         for file in self._files:
             if not file.is_file():
                 raise ToolFailedError(f"The compose file `{file.name}` is not there.")
-        running = await self.running()
+        records = await self._containers()
         deploy = self._deploy
+        if any(is_mine(str(each.get("ID", ""))) for each in records):
+            raise ToolFailedError(
+                f"`{deploy.service}` cannot be deployed: I run in it, and compose stops a "
+                "container before it starts the next. `kind: docker` does it the other way round."
+            )
+        running = _running(records)
         return Outlook(
             steps=[
                 f"sets the image of `{deploy.compose_service}` in the compose project "
@@ -71,23 +78,32 @@ class ComposeDeployer:
 
     async def running(self) -> Running:
         """The tags of its containers. Raises DeployError."""
-        asked = ["ps", "--all", "--format", "json", self._deploy.compose_service]
-        text = await self._compose(asked, "docker compose ps", _TO_LOOK_SECONDS, Changed.NOTHING)
-        return _running(_records(text))
+        return _running(await self._containers())
 
     async def apply(self, change: Change) -> None:
         """Get the image, write the tag down, have compose bring it. Raises DeployError."""
         image = self._image(change.version)
         if self._deploy.pull and not change.is_back:  # what comes back is still there
-            await self._run([self._deploy.program, "pull", image], "docker pull", Changed.NOTHING)
+            pull = [self._deploy.program, "pull", image]
+            await self._run(pull, "docker pull", self._deploy.apply_seconds, Changed.NOTHING)
         self._override.write(image)
-        await self._up()
+        try:
+            await self._up()
+        except DeployError as exc:
+            # The next one who types `docker compose up` would bring it.
+            raise DeployError(exc.user_message, Changed.MAYBE) from exc
 
     async def try_out(self, change: Change) -> None:
         """Nothing is tried out."""
 
     async def keep(self) -> None:
         """Nothing is held ready: images stay on the engine."""
+
+    async def _containers(self) -> Sequence[Mapping[str, JSON]]:
+        # Without shortening an id is whole.
+        asked = ["ps", "--all", "--no-trunc", "--format", "json", self._deploy.compose_service]
+        text = await self._compose(asked, "docker compose ps", _TO_LOOK_SECONDS, Changed.NOTHING)
+        return _records(text)
 
     async def _up(self) -> None:
         asked = ["up", "-d", "--no-deps", "--no-build", self._deploy.compose_service]
@@ -100,13 +116,9 @@ class ComposeDeployer:
         files = [*self._files, *([self._override.path] if self._override.is_there else [])]
         named = [part for file in files for part in ("-f", str(file))]
         argv = [self._deploy.program, "compose", "-p", self._deploy.project, *named, *asked]
-        outlives = self._deploy.itself and changed is not Changed.NOTHING
-        return await self._programs.ended_well(
-            Program(argv=argv, shown=shown, seconds=seconds, changed=changed, outlives=outlives)
-        )
+        return await self._run(argv, shown, seconds, changed)
 
-    async def _run(self, argv: Sequence[str], shown: str, changed: Changed) -> str:
-        seconds = self._deploy.apply_seconds
+    async def _run(self, argv: Sequence[str], shown: str, seconds: float, changed: Changed) -> str:
         return await self._programs.ended_well(
             Program(argv=argv, shown=shown, seconds=seconds, changed=changed)
         )

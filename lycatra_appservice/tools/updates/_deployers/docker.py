@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 
 from lycatra_appservice.toolkit.base import ToolContext, ToolFailedError
 from lycatra_appservice.tools._docker_changes import ChangingEngine, Shown, changing_engine
@@ -11,21 +10,16 @@ from lycatra_appservice.tools.updates._deploy_settings import DockerDeploy
 from lycatra_appservice.tools.updates._deployers.canary import try_out
 from lycatra_appservice.tools.updates._deployers.clone import Clone, clone_of
 from lycatra_appservice.tools.updates._deployers.engine_names import Names
+from lycatra_appservice.tools.updates._deployers.own_container import is_mine
 from lycatra_appservice.tools.updates._deployers.port import (
     Change,
     Changed,
     DeployError,
     Outlook,
+    Progress,
     Running,
 )
 from lycatra_appservice.tools.updates._versions import repository_of, tag_of, tag_problem
-
-
-@dataclass(slots=True)
-class _Progress:
-    """How much has been done when something fails."""
-
-    changed: Changed = Changed.NOTHING
 
 
 class DockerDeployer:
@@ -88,7 +82,7 @@ class DockerDeployer:
 
     async def try_out(self, change: Change) -> None:
         """Run a second container for a moment. Raises DeployError."""
-        progress = _Progress()
+        progress = Progress()
         with self._in_words(progress):
             async with self._engine() as engine:
                 model = await self._model(engine)
@@ -102,11 +96,11 @@ class DockerDeployer:
             await self._bring(change)
 
     async def _bring(self, change: Change) -> None:
-        progress = _Progress()
+        progress = Progress()
         with self._in_words(progress):
             async with self._engine() as engine:
                 model = await self._model(engine)
-                image = await self._got(engine, model, change.version)
+                image = await self._wanted(engine, model, change)
                 wanted = await engine.image(image)
                 if wanted is None:
                     said = f"Docker does not have the image `{image}`."
@@ -118,7 +112,7 @@ class DockerDeployer:
 
     async def _is_back(self, version: str) -> bool:
         """Give the old container its name again; whether it was still there."""
-        names, progress = self._names, _Progress()
+        names, progress = self._names, Progress()
         with self._in_words(progress):
             async with self._engine() as engine:
                 live, old = await engine.shown(names.live), await engine.shown(names.old)
@@ -137,7 +131,7 @@ class DockerDeployer:
 
     async def keep(self) -> None:
         """Remove the old container; its volumes stay, and its image. Raises DeployError."""
-        with self._in_words(_Progress(Changed.SOMETHING)):
+        with self._in_words(Progress(Changed.SOMETHING)):
             async with self._engine() as engine:
                 for name in (self._names.canary, self._names.new):
                     await engine.remove(name)
@@ -147,7 +141,7 @@ class DockerDeployer:
                     await engine.remove(self._names.old)
 
     async def _replace(
-        self, engine: ChangingEngine, model: Shown, image: str, progress: _Progress
+        self, engine: ChangingEngine, model: Shown, image: str, progress: Progress
     ) -> None:
         names = self._names
         await engine.remove(names.new)
@@ -193,6 +187,12 @@ class DockerDeployer:
             await engine.pull(image, self._login)
         return image
 
+    async def _wanted(self, engine: ChangingEngine, model: Shown, change: Change) -> str:
+        image = self._image(model, change.version)
+        if change.is_back and await engine.image(image) is not None:
+            return image  # no registry has to be up for a way back
+        return await self._got(engine, model, change.version)
+
     @property
     def _login(self) -> Mapping[str, str] | None:
         login = self._deploy.registry
@@ -211,6 +211,8 @@ class DockerDeployer:
             why = "it is removed when it stops (`--rm`), so it could not be brought back"
         elif model.container.image.startswith("sha256:") and self._deploy.image is None:
             why = "its image has no name; `image` in its settings can give one"
+        elif is_mine(model.everything["Id"]) and not self._deploy.itself:
+            why = "it is the one that I run in; `itself: true` in its settings says so"
         elif self._deploy.itself and host.get("PortBindings"):
             why = (
                 "it has published ports, which the new one needs while this one still runs: "
@@ -238,7 +240,7 @@ class DockerDeployer:
             raise
 
     @contextmanager
-    def _in_words(self, progress: _Progress) -> Iterator[None]:
+    def _in_words(self, progress: Progress) -> Iterator[None]:
         try:
             yield
         except EngineError as exc:

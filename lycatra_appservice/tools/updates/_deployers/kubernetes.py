@@ -24,6 +24,7 @@ from lycatra_appservice.tools.updates._deployers.port import (
     Changed,
     DeployError,
     Outlook,
+    Progress,
     Running,
 )
 from lycatra_appservice.tools.updates._versions import repository_of, tag_of, tag_problem
@@ -87,11 +88,15 @@ class KubernetesDeployer:
 
     async def apply(self, change: Change) -> None:
         """Set the image. Raises DeployError."""
-        with self._in_words():
+        progress = Progress()
+        with _in_words(progress):
             async with self._cluster() as cluster:
                 workload = await self._looked_for(cluster)
                 container, image = self._container(workload)
                 wanted = _replaced(workload, change) or self._image(image, change.version)
+                if change.is_back and tag_of(image) == change.version:
+                    wanted = image  # it is back, digest and all
+                progress.changed = Changed.MAYBE
                 await self._set(cluster, container, wanted, replaced=image)
 
     async def try_out(self, change: Change) -> None:
@@ -153,17 +158,16 @@ class KubernetesDeployer:
             )
             raise
 
-    @contextmanager
-    def _in_words(self) -> Iterator[None]:
-        try:
-            yield
-        except ClusterError as exc:
-            changed = Changed.NOTHING if exc.is_settled else Changed.MAYBE
-            raise DeployError(exc.user_message, changed) from exc
-        except DeployError:
-            raise
-        except ToolFailedError as exc:
-            raise DeployError(exc.user_message, Changed.NOTHING) from exc
+
+@contextmanager
+def _in_words(progress: Progress) -> Iterator[None]:
+    try:
+        yield
+    except ClusterError as exc:
+        changed = Changed.NOTHING if exc.is_settled else progress.changed
+        raise DeployError(exc.user_message, changed) from exc
+    except ToolFailedError as exc:
+        raise DeployError(exc.user_message, progress.changed) from exc
 
 
 def _replaced(workload: AnyWorkload, change: Change) -> str | None:

@@ -58,6 +58,13 @@ class Changed(StrEnum):
     SOMETHING = "something"
 
 
+@dataclass(slots=True)
+class Progress:
+    """How much has been done by now, for whoever says so when something fails."""
+
+    changed: Changed = Changed.NOTHING
+
+
 class DeployError(ToolFailedError):
     """It did not work out: a sentence, and how much had been changed by then."""
 

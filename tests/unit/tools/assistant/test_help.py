@@ -27,6 +27,7 @@ async def test_help_for_the_shipped_tools_is_short_and_has_an_example_of_each() 
         "Reads a text or a section of it, by the name from search_docs",
         "- **docs**: `!search docs reset the conversation` Finds what the documents say",
         "- **services**: `!get service status` Checks now whether services are up",
+        "- **updates**: `!list deployments shop` Lists deployments made from here",
         "- **updates**: `!list updates since=7` "
         "Lists new releases, deployments and changes, newest first",
     ]

@@ -1,6 +1,7 @@
-"""Ask `list_updates` through the gate, with sources as an operator would configure them."""
+"""Sources as an operator would configure them, and a service that can be deployed."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -10,7 +11,9 @@ import pytest
 from lycatra_appservice.toolkit.base import ToolResult
 from lycatra_appservice.toolkit.discovery import discover
 from lycatra_appservice.tools.updates._settings import UpdatesSettings
+from tests.support import swapping
 from tests.support.toolbench import bench
+from tests.unit.tools.updates.shop import swap
 
 ListUpdates: TypeAlias = Callable[..., Awaitable[ToolResult]]
 
@@ -35,3 +38,15 @@ async def list_updates(tmp_path: Path) -> AsyncIterator[ListUpdates]:
             return await on.toolbox().call("list_updates", args)
 
         yield call
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Path]:
+    """The folder of a service that runs as v1."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        (tmp_path / "port").write_text(str(free.getsockname()[1]))
+    swap(tmp_path, "v1")
+    (tmp_path / "log").unlink()
+    yield tmp_path
+    swapping.stop(tmp_path)

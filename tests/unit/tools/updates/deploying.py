@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from lycatra_appservice.toolkit.toolbox import Toolbox
 from lycatra_appservice.tools.updates._settings import UpdatesSettings
 from lycatra_appservice.words.text import Said
 from tests.support.journal import Journal, Killed
-from tests.support.toolbench import OPERATOR, VIEWER, bench
+from tests.support.toolbench import NOW, OPERATOR, VIEWER, bench
 
 SWIFT = {"look_seconds": 0.02, "health_seconds": 1.5, "watch_seconds": 0.1}
 
@@ -34,10 +35,12 @@ class Desk:
     said: list[str] = field(default_factory=list)
     hear: Callable[[str], object] = str  # what is said meanwhile
     process: "asyncio.Task[ToolResult] | None" = None
+    is_killed: bool = False
 
     def kill(self) -> None:
         """End the process that is at it; the next one goes on."""
         assert self.process is not None
+        self.is_killed = True
         self.process.cancel()
 
     async def needed(self, tool: str, **args: Any) -> NeedsApprovalError:
@@ -56,21 +59,35 @@ class Desk:
         return failed.value.user_message
 
     async def approved(
-        self, tool: str, hashed: str, journal: Journal | None = None, **args: Any
+        self,
+        tool: str,
+        hashed: str,
+        journal: Journal | None = None,
+        *,
+        resuming: bool = False,
+        **args: Any,
     ) -> ToolResult:
         """What comes of the approved call, in as many runs as it takes."""
-        journal, resuming = journal or Journal(), False
+        journal = journal or Journal()
         while True:
-            approved = Approved(
-                number=7, args_hash=hashed, code="A", by=[VIEWER], resuming=resuming
-            )
-            self.process = asyncio.create_task(
-                self.box.call(tool, args, approved=approved, steps=journal)
-            )
             try:
-                return await self.process
-            except (Killed, asyncio.CancelledError):
+                return await self.one_run(tool, hashed, journal, resuming=resuming, **args)
+            except Killed:
                 resuming = True
+            except asyncio.CancelledError:
+                if not self.is_killed:  # but the test is over
+                    raise
+                resuming, self.is_killed = True, False
+
+    async def one_run(
+        self, tool: str, hashed: str, journal: Journal, *, resuming: bool = False, **args: Any
+    ) -> ToolResult:
+        """By one process. Raises Killed, CancelledError."""
+        approved = Approved(number=7, args_hash=hashed, code="A", by=[VIEWER], resuming=resuming)
+        self.process = asyncio.create_task(
+            self.box.call(tool, args, approved=approved, steps=journal)
+        )
+        return await self.process
 
     async def call(self, tool: str, journal: Journal | None = None, **args: Any) -> ToolResult:
         hashed = (await self.needed(tool, **args)).args_hash
@@ -83,7 +100,7 @@ class Desk:
 
     async def failure(self, version: str, journal: Journal | None = None) -> str:
         """What people read of an approved call that says no."""
-        args = {"service": "web", "version": version}
+        args: dict[str, Any] = {"service": "web", "version": version}
         hashed = (await self.needed("deploy_update", **args)).args_hash
         with pytest.raises(ToolFailedError) as failed:
             await self.approved("deploy_update", hashed, journal, **args)
@@ -96,7 +113,12 @@ class Desk:
 
 @asynccontextmanager
 async def desk(
-    folder: Path, *deploy: Any, memory: Memory | None = None, **more: Any
+    folder: Path,
+    *deploy: Any,
+    memory: Memory | None = None,
+    now: Callable[[], datetime] = lambda: NOW,
+    zone: str = "UTC",
+    **more: Any,
 ) -> AsyncIterator[Desk]:
     settings = UpdatesSettings.model_validate({"deploy": deploy, **more})
     async with bench(
@@ -104,6 +126,8 @@ async def desk(
         settings={"updates": settings},
         folder=folder,
         memory=memory or ShortMemory(),
+        now=now,
+        zone=zone,
     ) as on:
 
         def hear(text: Said) -> None:

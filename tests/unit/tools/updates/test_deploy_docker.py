@@ -1,5 +1,6 @@
 """Deployments of a container by the Docker Engine's API, spoken by a stand-in."""
 
+import socket
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -48,9 +49,9 @@ def engine() -> SwappingEngine:
             "Binds": ["/srv/data:/data:rw"],
             "NetworkMode": "shop",
         },
-        networks={
-            "shop": {"Aliases": ["web", "000000000000"], "IPAddress": "10.0.0.2"},
+        networks={  # an engine shows them by the alphabet
             "metrics": {"Aliases": None},
+            "shop": {"Aliases": ["web", "000000000000"], "IPAddress": "10.0.0.2"},
         },
         mounts=[
             {"Type": "bind", "Source": "/srv/data", "Destination": "/data", "RW": True},
@@ -211,6 +212,7 @@ async def test_an_image_that_the_registry_does_not_give_changes_nothing(
         (("POST", "/create"), "not_deployed"),
         (("POST", "/stop"), "rolled_back"),
         (("POST", "web/rename"), "rolled_back"),
+        (("POST", "web.lycatra-new/rename"), "rolled_back"),
     ],
 )
 async def test_an_engine_that_refuses_leaves_the_old_container_running(
@@ -223,8 +225,33 @@ async def test_an_engine_that_refuses_leaves_the_old_container_running(
 
     assert result.data["state"] == state
     assert "Docker does not let me do that (HTTP 403)." in result.data["why"]
-    assert engine.containers["web"].image == ONE
+    assert engine.images() == {"web": ONE}
     assert engine.containers["web"].status == "running"
+
+
+async def test_a_container_that_cannot_be_started_gives_way_to_the_old_one(
+    engine: SwappingEngine, address: str, tmp_path: Path
+) -> None:
+    old = engine.containers["web"]
+    engine.refuse_start[TWO] = 500  # such as a port that something else has taken
+    async with desk(tmp_path, docker(address)) as at:
+        result = await at.deploy("2.0")
+
+    assert result.data["state"] == "rolled_back"
+    assert engine.containers == {"web": old}
+    assert old.status == "running"
+
+
+async def test_a_roll_back_by_hand_needs_no_registry(
+    engine: SwappingEngine, address: str, tmp_path: Path
+) -> None:
+    async with desk(tmp_path, docker(address)) as at:
+        await at.deploy("2.0")
+        engine.registry = {}
+        result = await at.call("rollback_update", service="web")
+
+    assert result.data["state"] == "kept"
+    assert engine.images() == {"web": ONE}
 
 
 async def test_a_roll_back_that_fails_says_so(
@@ -252,6 +279,7 @@ async def test_a_dead_engine_is_told_instead_of_a_card(tmp_path: Path) -> None:
     [
         ({"AutoRemove": True}, {}, "it is removed when it stops"),
         ({"PortBindings": {"80/tcp": []}}, {"itself": True}, "it has published ports"),
+        ({}, {"container": "me"}, "it is the one that I run in; `itself: true`"),
     ],
 )
 async def test_what_could_not_be_brought_back_has_no_card(
@@ -261,7 +289,10 @@ async def test_what_could_not_be_brought_back_has_no_card(
     host: Mapping[str, Any],
     settings: Mapping[str, Any],
     why: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    engine.add("me", ONE, status="running", given_id="a1b2c3d4e5f6" + "0" * 52)
+    monkeypatch.setattr(socket, "gethostname", lambda: "a1b2c3d4e5f6")
     engine.containers["web"].host |= host
     async with desk(tmp_path, docker(address, **settings)) as at:
         assert why in await at.refusal("2.0")
@@ -401,6 +432,45 @@ async def test_a_roll_back_that_is_cut_off_comes_to_the_same_end(
     assert engine.containers["web"].status == "running"
 
 
+async def test_a_run_that_finds_the_old_container_renamed_brings_it_back_when_it_fails_itself(
+    engine: SwappingEngine, address: str, tmp_path: Path
+) -> None:
+    old = engine.containers["web"]
+    engine.kill_after = "POST /containers/web/rename"
+    async with desk(tmp_path, docker(address)) as at:
+
+        def kill() -> None:
+            engine.refuse[("POST", "/create")] = 500
+            at.kill()
+
+        engine.kill = kill
+        result = await at.deploy("2.0", Journal())
+
+    assert result.data["state"] == "rolled_back"
+    assert "Nothing was changed" not in result.markdown
+    assert engine.containers == {"web": old}
+    assert old.status == "running"
+
+
+async def test_what_stands_in_the_environment_of_a_container_is_shown_nowhere(
+    engine: SwappingEngine,
+    address: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+    engine.containers["web"].config["Env"] = ["TOKEN=s3cret-of-web"]
+    engine.ends.add(TWO)
+    async with desk(tmp_path, docker(address)) as at:
+        shown = [await at.plan("2.0"), await at.deploy("2.0"), await at.listed(), at.said]
+        engine.ends.clear()
+        shown += [await at.deploy("2.0"), await at.listed()]
+
+    logged = [record.__dict__ for record in caplog.records]
+    assert "s3cret-of-web" not in f"{shown}{logged}"
+    assert engine.containers["web"].config["Env"] == ["TOKEN=s3cret-of-web"]
+
+
 async def test_lycatra_itself_is_started_before_its_old_container_is_stopped(
     engine: SwappingEngine, address: str, tmp_path: Path
 ) -> None:
@@ -412,3 +482,33 @@ async def test_lycatra_itself_is_started_before_its_old_container_is_stopped(
     assert engine.images() == {"web": TWO}
     started = engine.asked.index("POST /containers/web/start")
     assert started < engine.asked.index("POST /containers/web.lycatra-old/stop")
+
+
+async def test_who_stops_its_own_container_is_followed_by_the_new_one_which_reports(
+    engine: SwappingEngine, address: str, tmp_path: Path
+) -> None:
+    del engine.containers["web"].host["PortBindings"]
+    engine.kill_after = "POST /containers/web.lycatra-old/stop"
+    async with desk(tmp_path, docker(address, itself=True)) as at:
+        engine.kill = at.kill
+        result = await at.deploy("2.0", Journal())
+
+    assert result.data["state"] == "kept"
+    assert engine.kill_after is None
+    assert engine.images() == {"web": TWO}
+    assert engine.containers["web"].status == "running"
+
+
+async def test_a_bad_new_version_of_lycatra_goes_and_the_old_one_never_stopped(
+    engine: SwappingEngine, address: str, tmp_path: Path
+) -> None:
+    del engine.containers["web"].host["PortBindings"]
+    old = engine.containers["web"]
+    engine.ends.add(TWO)
+    async with desk(tmp_path, docker(address, itself=True)) as at:
+        result = await at.deploy("2.0")
+
+    assert result.data["state"] == "rolled_back"
+    assert engine.containers == {"web": old}
+    assert old.status == "running"
+    assert not [each for each in engine.asked if each == "POST /containers/web.lycatra-old/stop"]
