@@ -25,9 +25,9 @@ from lycatra_appservice.toolkit.base import JSON, Level, ToolResult
 from lycatra_appservice.toolkit.discovery import discover
 from lycatra_appservice.toolkit.memory import ShortMemory
 from lycatra_appservice.toolkit.reserved import RESERVED
-from tests.support.prometheus import Course, Curve, Prometheus
 from lycatra_appservice.tools.updates._book import Book, Entry, book_to_json
 from lycatra_appservice.tools.updates._phase import Ended
+from tests.support.prometheus import Course, Curve, Prometheus
 from tests.support.small_internet import SmallInternet, small_internet
 from tests.support.toolbench import OPERATOR, VIEWER, bench
 
