@@ -46,9 +46,7 @@ class Asking:
         self.check(answer)
         return answer
 
-    async def get(
-        self, url: str, headers: Mapping[str, str], method: str = "GET"
-    ) -> HttpAnswer:
+    async def get(self, url: str, headers: Mapping[str, str], method: str = "GET") -> HttpAnswer:
         """The answer whatever its status. Raises SourceDownError."""
         try:
             return await self.http.request(
