@@ -12,8 +12,8 @@ from lycatra_appservice.tools._probes import targets_of
 from lycatra_appservice.tools.updates._deploy_settings import MOST_DEPLOYS, Deploy, DockerDeploy
 from lycatra_appservice.tools.updates._watch_settings import (
     MOST_WATCHED,
-    HookWatch,
     Hooks,
+    HookWatch,
     Polled,
     Watch,
 )
