@@ -26,7 +26,7 @@ _ENDS: Final = {
 
 
 async def with_remembered(read: Collected, ctx: ToolContext) -> Collected:
-    """What the sources gave, and what is remembered; a release that a source tells of is not twice.
+    """What the sources gave and what is remembered, but a release that one of them tells of, too.
 
     What cannot be remembered now is a note.
     """

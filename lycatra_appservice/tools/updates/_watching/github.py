@@ -39,7 +39,7 @@ async def look_at_github(
         raise SourceDownError("its answer is no list of releases; is `base_url` that of its API?")
     return Listing(
         releases=[each for record in records if (each := release_in(record, source))],
-        passed_over=[tag for record in records if (tag := _passed_over(record, source))],
+        passed_over=[name for record in records if (name := _passed_over(record, source))],
         validators=validators_of(answer),
         wait=asking.wait(answer),
     )
@@ -63,10 +63,11 @@ def release_in(record: JSON, source: GithubWatch | HookWatch) -> Release | None:
 
 
 def _passed_over(record: JSON, source: GithubWatch) -> str | None:
-    """The version of what is not final yet, and may become so."""
+    """The name of what is not final yet, and may become so."""
     tag = _tag(record)
     is_early = tag is not None and record.get("prerelease") and not source.prereleases
-    return source.version_of(tag) if tag and is_early else None
+    version = source.version_of(tag) if tag and is_early else None
+    return release(version).name if version else None
 
 
 def _tag(record: JSON) -> str | None:
