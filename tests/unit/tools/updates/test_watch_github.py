@@ -365,7 +365,6 @@ async def test_without_a_memory_a_look_says_so_instead_of_telling_twice(tmp_path
         async def get(self, key: str) -> None:
             raise ToolFailedError("the database is away")
 
-    async with forge("v1") as there:
-        async with watching(tmp_path, there.source(), memory=Away()) as here:
-            with pytest.raises(ToolFailedError, match="away"):
-                await here.look()
+    async with forge("v1") as there, watching(tmp_path, there.source(), memory=Away()) as here:
+        with pytest.raises(ToolFailedError, match="away"):
+            await here.look()

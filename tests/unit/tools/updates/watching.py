@@ -1,4 +1,4 @@
-"""Watches sources as the service does, by a clock that the test moves, against peers of its own."""
+"""Watches sources as the service does: by a clock that the test moves, against its own peers."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -33,7 +33,7 @@ class Clock:
 
 @dataclass(kw_only=True)
 class Watching:
-    """The namespace with its settings, on one replica; `told` are the keys that rooms have read."""
+    """The namespace with its settings, on one replica; `told` is what rooms have read, by key."""
 
     on: Bench
     clock: Clock
