@@ -84,6 +84,11 @@ async def change(
     return _read(await ctx.state.everywhere.change(key_of(service), changed))
 
 
+def last_of(value: JSON) -> int:
+    """When the newest was found, in seconds since 1970."""
+    return max((each.found_at for each in _read(value)), default=0)
+
+
 def with_new(kept: Sequence[Kept], new: Sequence[Kept]) -> Sequence[Kept]:
     """With those that are not there yet, or were there before anybody looked."""
     there = {each.name for each in kept if not each.is_old}

@@ -17,6 +17,7 @@ from lycatra_appservice.tools.updates._watching.source_state import (
 )
 
 _PREFIX: Final = "watch:"
+_KEPT_S: Final = 36 * 3600
 _STATE: Final = TypeAdapter(SourceState)
 
 
@@ -35,14 +36,16 @@ async def keep(source: Polled, state: SourceState, ctx: ToolContext) -> None:
 
 
 async def forget_others(ctx: ToolContext) -> None:
-    """Drop what is kept of sources and services that are not configured any more."""
+    """Drop what is kept of sources and services that have not been configured for long."""
     settings, values = ctx.settings(UpdatesSettings), ctx.state.everywhere
     ours = {
         *(_key(each) for each in settings.polled),
         *(releases.key_of(each.default_service) for each in settings.watch),
     }
+    before = int(ctx.now().timestamp()) - _KEPT_S
     for key in await values.keys():
-        if key.startswith((_PREFIX, releases.PREFIX)) and key not in ours:
+        is_one = key.startswith((_PREFIX, releases.PREFIX))
+        if is_one and key not in ours and _last_of(await values.get(key)) < before:
             await values.put(key, None)
 
 
@@ -56,6 +59,12 @@ def watched_services(settings: UpdatesSettings) -> Sequence[str]:
 
 def _key(source: Polled) -> str:
     return f"{_PREFIX}{hashlib.sha256(source.name.encode()).hexdigest()[:24]}"
+
+
+def _last_of(value: JSON) -> int:
+    """When something of it has changed."""
+    state = _read(value) if isinstance(value, dict) else None
+    return state.looked_at if state else releases.last_of(value)
 
 
 def _read(value: JSON) -> SourceState | None:
