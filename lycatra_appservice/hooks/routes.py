@@ -148,11 +148,14 @@ async def _read(request: web.Request, max_bytes: int) -> bytes:
         raise too_large
     pieces: list[bytes] = []
     size = 0
-    async for piece in request.content.iter_any():
-        size += len(piece)
-        if size > max_bytes:
-            raise too_large
-        pieces.append(piece)
+    try:
+        async for piece in request.content.iter_any():
+            size += len(piece)
+            if size > max_bytes:
+                raise too_large
+            pieces.append(piece)
+    except web.RequestPayloadError:
+        raise HookRefusedError(400, "the body did not come whole") from None
     return b"".join(pieces)
 
 

@@ -425,11 +425,17 @@ async def test_bodies_that_do_not_come_keep_nobody_out_for_ever(
     slow = [asyncio.create_task(waiting()) for _ in range(MOST_AT_ONCE)]
     async with asyncio.timeout(20):
         while (await http.post("/hooks/updates", data=b"")).status != 503:
-            await asyncio.sleep(0)
+            pass  # until all of them have begun
         assert await asyncio.gather(*slow) == [408] * MOST_AT_ONCE
         body, headers = ci_request(NEWS, at=AT)
         assert (await http.post("/hooks/updates", data=body, headers=headers)).status == 202
     never.set()
+
+
+async def test_a_body_that_cannot_be_unpacked_is_garbage(way_in: WayIn) -> None:
+    body, headers = ci_request(NEWS, at=AT)
+    answer = await way_in.post("updates", (body, {**headers, "Content-Encoding": "gzip"}))
+    assert answer.status == 400
 
 
 async def test_only_post_is_a_hook(way_in: WayIn) -> None:
