@@ -1,4 +1,4 @@
-"""Two replicas that are told the same: the databases make one turn, and one piece of news of it."""
+"""Two replicas that are told the same make one turn and one piece of news, on each engine."""
 
 import asyncio
 import json
