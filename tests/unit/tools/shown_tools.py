@@ -10,8 +10,9 @@ import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -19,9 +20,12 @@ from aiohttp import web
 from ruamel.yaml import YAML
 
 from lycatra_appservice.chat.commands import Command, CommandWords
-from lycatra_appservice.toolkit.base import Level, ToolResult
+from lycatra_appservice.toolkit.base import JSON, Level, ToolResult
 from lycatra_appservice.toolkit.discovery import discover
+from lycatra_appservice.toolkit.memory import ShortMemory
 from lycatra_appservice.toolkit.reserved import RESERVED
+from lycatra_appservice.tools.updates._book import Book, Entry, book_to_json
+from lycatra_appservice.tools.updates._phase import Ended
 from tests.support.small_internet import SmallInternet, small_internet
 from tests.support.toolbench import OPERATOR, VIEWER, bench
 
@@ -58,6 +62,33 @@ sets:
 """
 
 
+def _deployment(version: str, previous: str, began_at: datetime, **ended: Any) -> Entry:
+    return Entry(
+        deployment_id=version,
+        version=version,
+        previous=previous,
+        is_back=False,
+        asked_by=OPERATOR,
+        approved_by=[OPERATOR],
+        began_at=began_at,
+        ended_at=began_at + timedelta(minutes=2),
+        **ended,
+    )
+
+
+_SHOP_DEPLOYMENTS = Book(
+    good="2.3.0",
+    entries=[
+        _deployment(
+            *("2.4.0", "2.3.0", datetime(2026, 11, 21, 16, 5, tzinfo=UTC)),
+            ended=Ended.ROLLED_BACK,
+            why="Health check: not well after 60 s: HTTP 500.",
+        ),
+        _deployment("2.3.0", "2.2.1", datetime(2026, 11, 21, 9, 12, tzinfo=UTC), ended=Ended.KEPT),
+    ],
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
     """How a tool is shown; `config` is YAML below `tools.<namespace>:`."""
@@ -65,6 +96,7 @@ class Shown:
     requests: Sequence[str]  # without the prefix
     config: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
+    kept: Mapping[str, JSON] = field(default_factory=dict)  # what is remembered from before
 
 
 SHOWN: Mapping[str, Shown] = {
@@ -76,6 +108,14 @@ sources:
 """,
         files={"deploys.jsonl": "".join(f"{json.dumps(each)}\n" for each in _DEPLOYS)},
         requests=["list updates limit=2", "list updates service=user"],
+    ),
+    "list_deployments": Shown(
+        config="""\
+deploy:
+  - {service: shop, kind: command, apply: [/usr/local/bin/roll-out, '{version}']}
+""",
+        kept={"deployments:shop": book_to_json(_SHOP_DEPLOYMENTS)},
+        requests=["list deployments", "list deployments shop limit=1"],
     ),
     "check_certificate": Shown(
         config="""\
@@ -136,6 +176,9 @@ async def answers_of(
     declared = registry.tool(tool)
     asker = OPERATOR if declared and declared.level > Level.VIEWER else VIEWER
     words = CommandWords({namespace.name: registry.tools_of(namespace.name)}, ["!"])
+    memory = ShortMemory()
+    for key, value in shown.kept.items():
+        await memory.of(namespace.name, "").put(key, value)
     async with small_internet(monkeypatch) as internet, AsyncExitStack() as on_exit:
         await _open_hosts(internet)
         await on_exit.enter_async_context(_tls_hosts(internet, folder, monkeypatch))
@@ -143,6 +186,7 @@ async def answers_of(
             registry=registry,
             settings={namespace.name: namespace.settings.model_validate(section)},
             folder=folder,
+            memory=memory,
             make_resolver=lambda: internet.names,
         ) as on:
             found = []
