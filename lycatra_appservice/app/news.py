@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from lycatra_appservice.app.approving import Approving
@@ -18,11 +17,10 @@ from lycatra_appservice.chat.news.subscribing import SubscribingHandler
 from lycatra_appservice.chat.news.telling import NewsTeller
 from lycatra_appservice.chat.progress import ProgressNotices
 from lycatra_appservice.chat.settings_page import SettingsPage
+from lycatra_appservice.hooks.routes import HOOK
 from lycatra_appservice.toolkit.context import Contexts
 from lycatra_appservice.turns.approvals import Approvals
 from lycatra_appservice.turns.news import NEWS, NewsTable
-
-HOOK: Final = "hook"  # of the trigger ids of what hooks were told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

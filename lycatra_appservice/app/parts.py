@@ -15,6 +15,7 @@ from lycatra_appservice.chat.ignored import Ignored
 from lycatra_appservice.chat.reading import Reader, make_reader
 from lycatra_appservice.db.migrate import UpgradableDatabase
 from lycatra_appservice.db.open import OpenedDatabase
+from lycatra_appservice.hooks.open_hooks import open_hooks
 from lycatra_appservice.matrix.client import MatrixClient
 from lycatra_appservice.matrix.session import homeserver_session
 from lycatra_appservice.matrix.users import VirtualUsers
@@ -101,7 +102,9 @@ async def build_parts(
         ignored=Ignored(settings.access.ignored),
         inbox=Inbox(opened.database),
         metrics=Metrics(
-            [tool.name for tool in registry.tools], measured_models(settings.backends)
+            [tool.name for tool in registry.tools],
+            measured_models(settings.backends),
+            list(open_hooks(registry.namespaces, settings.tool_settings)),
         ),
         mask=masker.mask,
         conceal=masker.conceal,

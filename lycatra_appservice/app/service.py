@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 from typing import Final
+
+from aiohttp import web
 
 from lycatra_appservice.agent.model_wait import WaitStore
 from lycatra_appservice.app.chat import JOINED_CHANNEL, Chat, build_chat
@@ -34,6 +37,8 @@ from lycatra_appservice.db.migrate import migrate
 from lycatra_appservice.db.open import new_owner_id, open_database, sqlite_path
 from lycatra_appservice.db.worker_lock import WorkerLock
 from lycatra_appservice.errors import StoreBusyError, StoreUnavailableError
+from lycatra_appservice.hooks.open_hooks import open_hooks
+from lycatra_appservice.hooks.routes import Hooks
 from lycatra_appservice.intake.classify import Classifier
 from lycatra_appservice.intake.found import FoundEventStore
 from lycatra_appservice.intake.routes import Intake
@@ -156,7 +161,13 @@ class Service:
             self._token(), parts.inbox, sorter, parts.users, parts.metrics, heartbeat.arrived
         )
         listeners = await stack.enter_async_context(Listeners())
-        await self._listen(listeners, intake, board, readiness, parts)
+        hooks = Hooks(
+            open_hooks(parts.registry.namespaces, self._settings.tool_settings),
+            parts.inbox,
+            parts.metrics,
+            time,
+        )
+        await self._listen(listeners, [*intake.routes(), *hooks.routes()], board, readiness, parts)
         await self._work(parts, chat, leader, readiness, pinger, models)
 
     def _leader(
@@ -193,7 +204,7 @@ class Service:
     async def _listen(
         self,
         listeners: Listeners,
-        intake: Intake,
+        main: Sequence[web.RouteDef],
         board: HealthBoard,
         readiness: Readiness,
         parts: Parts,
@@ -201,7 +212,7 @@ class Service:
         appservice = self._settings.appservice
         ops = ops_routes(board, readiness, parts.metrics)
         beside = [] if appservice.ops else ops
-        self.port = await listeners.open(appservice.listen, [*intake.routes(), *beside])
+        self.port = await listeners.open(appservice.listen, [*main, *beside])
         if appservice.ops:
             await listeners.open(appservice.ops, ops)
 

@@ -35,6 +35,16 @@ from lycatra_appservice.toolkit.observing import UNKNOWN, Outcome
 _ENDS: Final = ("done", "failed", "cancelled")
 _PAUSES: Final = ("retried", "send_later", "handed_over", "lost")
 _TRANSACTIONS: Final = ("stored", "nothing", "refused", "unreadable", "unavailable")
+_HOOKS: Final = (
+    "stored",
+    "known",
+    "nothing",
+    "refused",
+    "too_large",
+    "unavailable",
+    "failed",
+    "unknown",
+)
 _PUT_OFF: Final = ("rate_limit", "unavailable")
 _DROPS: Final = ("refused", "room_lost")
 _ANSWERS: Final = (
@@ -58,16 +68,21 @@ class Metrics:
 
     Each instance has a registry of its own, so that two services in one process do not mix.
     `tools` are the names of the tools there are; another name counts as `other`. `models` are
-    the configured ones.
+    the configured ones, `hooks` the names of those that are open.
     """
 
-    def __init__(self, tools: Sequence[str] = (), models: Sequence[MeasuredModel] = ()) -> None:
+    def __init__(
+        self,
+        tools: Sequence[str] = (),
+        models: Sequence[MeasuredModel] = (),
+        hooks: Sequence[str] = (),
+    ) -> None:
         self._registry = CollectorRegistry()
         self._database = DatabaseFigures()
         self._registry.register(self._database)
         ProcessCollector(registry=self._registry)
         self._describe_build()
-        self._make_intake()
+        self._make_intake(hooks)
         self._make_turns()
         self._make_sending()
         self._make_tools([*tools, UNKNOWN])
@@ -90,6 +105,10 @@ class Metrics:
         self._stored.inc(new)
         self._duplicates.inc(known)
         self._dead_letters.inc(dead)
+
+    def hook_called(self, hook: str, outcome: str) -> None:
+        """The HookObserver: one request; a hook that there is not counts as `other`."""
+        self._hooks.at(hook, outcome).inc()
 
     # --- the turn engine: TurnObserver and WorkerObserver ---
 
@@ -256,7 +275,7 @@ class Metrics:
         build = Gauge("lycatra_build", "Always 1", ["version"], registry=self._registry)
         build.labels(__version__).set(1)
 
-    def _make_intake(self) -> None:
+    def _make_intake(self, hooks: Sequence[str]) -> None:
         self._transactions = self._counters(
             "lycatra_transactions_total",
             "Pushes of the homeserver. unavailable: the database was away, and Synapse keeps it",
@@ -271,6 +290,13 @@ class Metrics:
         self._dead_letters = self._counter(
             "lycatra_dead_letters_total",
             "Events that could not be worked on, kept with the reason",
+        )
+        self._hooks = self._counters(
+            "lycatra_hook_requests_total",
+            "Requests to /hooks. known: it came before. nothing: right, and of no interest. "
+            "refused: not signed, or nothing that can be read. unknown: no such hook",
+            hook=hooks,
+            outcome=_HOOKS,
         )
 
     def _make_turns(self) -> None:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from lycatra_appservice.db.reading import FoundRows
 from lycatra_appservice.errors import InvalidArgumentsError, StepCutOffError, ToolFailedError
 from lycatra_appservice.model import JSON, Caller, Face, File, Level, UserID
+from lycatra_appservice.settings_types import Span
 from lycatra_appservice.targets import Target
 from lycatra_appservice.toolkit.approvals import Plan, Rule
 from lycatra_appservice.toolkit.extras import Extra
@@ -86,6 +87,7 @@ __all__ = [
     "Rule",
     "Scope",
     "ShownCertificate",
+    "Span",
     "State",
     "StepCutOffError",
     "Target",

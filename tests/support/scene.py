@@ -654,7 +654,7 @@ async def open_scene(
             base_folder=folder,
             settings={each.name: each.settings() for each in namespaces},
             components=all_well,
-            clock=lambda: NOW,
+            clock=lambda: scene.now,
             memory=StateStore(database),
             databases=Databases({}),
             timers=StoredTimers(TimerTable(database)),

@@ -5,6 +5,8 @@ parser would add; a dependency less.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from html.parser import HTMLParser
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 from zoneinfo import ZoneInfo
@@ -19,14 +21,41 @@ class NotAtomError(Exception):
     """The document is not a feed that we read; the message is safe to show."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One entry as it stands there; whatever it lacks is empty. `text` has no markup."""
+
+    id: str
+    title: str
+    when: str
+    url: str | None
+    text: str
+
+
 def read_atom(document: bytes, service: str, zone: ZoneInfo) -> Sequence[Update]:
     """The feed's entries in its order. Raises NotAtomError."""
+    return [_update(entry, service, zone) for entry in _entries(document)]
+
+
+def read_entries(document: bytes) -> Sequence[Entry]:
+    """The feed's entries in its order. Raises NotAtomError."""
+    return [
+        Entry(
+            id=_text(entry, "id"),
+            title=_text(entry, "title"),
+            when=_text(entry, "updated") or _text(entry, "published"),
+            url=_link(entry),
+            text=_content(entry, "content") or _content(entry, "summary"),
+        )
+        for entry in _entries(document)
+    ]
+
+
+def _entries(document: bytes) -> Sequence[Element]:
     feed = _parsed(document)
     if feed.tag != f"{_ATOM}feed":
         raise NotAtomError("its answer is XML, but no Atom feed")
-    return [_update(entry, service, zone) for entry in feed.findall(f"{_ATOM}entry")][
-        :_MOST_ENTRIES
-    ]
+    return feed.findall(f"{_ATOM}entry")[:_MOST_ENTRIES]
 
 
 def _parsed(document: bytes) -> Element:
@@ -54,16 +83,46 @@ def _refuse_dtd(*_: object) -> None:
 
 def _update(entry: Element, service: str, zone: ZoneInfo) -> Update:
     when = _text(entry, "updated") or _text(entry, "published")
-    link = entry.find(f"{_ATOM}link")
     return Update(
         service=service,
         kind="entry",
         title=clipped(_text(entry, "title")) or "(no title)",
         when=read_when(when, zone),
-        url=link.get("href") if link is not None else None,
+        url=_link(entry),
     )
 
 
 def _text(entry: Element, name: str) -> str:
     found = entry.find(f"{_ATOM}{name}")
     return "" if found is None else "".join(found.itertext()).strip()
+
+
+def _link(entry: Element) -> str | None:
+    link = entry.find(f"{_ATOM}link")
+    return link.get("href") if link is not None else None
+
+
+def _content(entry: Element, name: str) -> str:
+    found = entry.find(f"{_ATOM}{name}")
+    if found is None or found.get("type") != "html":
+        return _text(entry, name)
+    words = _Words()
+    words.feed("".join(found.itertext()))
+    return words.text
+
+
+class _Words(HTMLParser):
+    """Collects what HTML says, a line for each block."""
+
+    _BLOCKS = frozenset({"br", "div", "h1", "h2", "h3", "h4", "h5", "h6", "li", "p", "tr", "ul"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
+        if tag in self._BLOCKS:
+            self.text += "\n"
+
+    def handle_data(self, data: str) -> None:
+        self.text += " ".join(data.split("\n"))

@@ -33,7 +33,7 @@ def update_of(
         version=version or None,
         title=title,
         when=read_when(inner(record, fields.date), zone),
-        changes=clipped_changes(_changes(inner(record, fields.changes))),
+        changes=clipped_changes(lines_of(inner(record, fields.changes))),
         url=_text(inner(record, fields.url)) or None,
     )
 
@@ -44,7 +44,8 @@ def _text(value: JSON) -> str:
     return ""
 
 
-def _changes(value: JSON) -> list[str]:
+def lines_of(value: JSON) -> list[str]:
+    """The lines of a text without the marks of lists and headings, or the texts of a list."""
     if isinstance(value, str):
         lines = (_LIST_MARK.sub("", line).strip() for line in value.splitlines())
         return [line for line in lines if line]

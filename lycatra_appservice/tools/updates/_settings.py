@@ -1,15 +1,22 @@
-"""The `tools.updates` section of the configuration: sources of updates, and what is deployed."""
+"""The `tools.updates` section: sources of updates, what is watched, and what is deployed."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import HttpUrl, field_validator
+from pydantic import HttpUrl, field_validator, model_validator
 
 from lycatra_appservice.toolkit.base import Extra, Field, Target, ToolSettings
 from lycatra_appservice.tools._places import DOCKER, KUBERNETES
 from lycatra_appservice.tools._probes import targets_of
 from lycatra_appservice.tools.updates._deploy_settings import MOST_DEPLOYS, Deploy, DockerDeploy
+from lycatra_appservice.tools.updates._watch_settings import (
+    MOST_WATCHED,
+    Hooks,
+    HookWatch,
+    Polled,
+    Watch,
+)
 
 _MOST_SOURCES = 20
 
@@ -83,16 +90,18 @@ OWN_CHANGES = ChangelogSource(name="lycatra", kind="changelog")
 class UpdatesSettings(ToolSettings):
     """The sources, all read for every question; without any, Lycatra's own changelog.
 
-    And what may be deployed.
+    Releases that `watch` and `hooks` bring are told to rooms. And what may be deployed.
     """
 
     sources: Annotated[tuple[UpdateSource, ...], Field(max_length=_MOST_SOURCES)] = (OWN_CHANGES,)
 
+    watch: Annotated[tuple[Watch, ...], Field(max_length=MOST_WATCHED)] = ()
+    hooks: Hooks = Hooks()
     deploy: Annotated[tuple[Deploy, ...], Field(max_length=MOST_DEPLOYS)] = ()
 
     @property
     def allowed_targets(self) -> Sequence[Target]:
-        """The hosts of the sources that are web addresses, of health checks, and of engines."""
+        """The hosts of the sources, of what is watched, of health checks, and of engines."""
         probes = [each.health for each in self.deploy if each.health is not None]
         engines = [each.target for each in self.deploy if isinstance(each, DockerDeploy)]
         return [
@@ -101,9 +110,15 @@ class UpdatesSettings(ToolSettings):
                 for each in self.sources
                 if isinstance(each, UrlSource)
             ),
+            *(target for each in self.polled for target in each.targets),
             *(target for probe in probes for target in targets_of(probe)),
             *(engine for engine in engines if engine is not None),
         ]
+
+    @property
+    def polled(self) -> Sequence[Polled]:
+        """What is looked at from time to time."""
+        return [each for each in self.watch if not isinstance(each, HookWatch)]
 
     @property
     def needed_extras(self) -> Sequence[Extra]:
@@ -114,11 +129,14 @@ class UpdatesSettings(ToolSettings):
     @field_validator("sources")
     @classmethod
     def _names_differ(cls, sources: tuple[UpdateSource, ...]) -> Sequence[UpdateSource]:
-        names = [source.name for source in sources]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"two sources are called {', '.join(map(repr, twice))}")
+        _differ([source.name for source in sources])
         return sources
+
+    @field_validator("watch")
+    @classmethod
+    def _watched_differ(cls, watch: tuple[Watch, ...]) -> tuple[Watch, ...]:
+        _differ([each.name for each in watch])
+        return watch
 
     @field_validator("deploy")
     @classmethod
@@ -133,3 +151,15 @@ class UpdatesSettings(ToolSettings):
         if again:
             raise ValueError(f"two would deploy {' and '.join(again)}")
         return deploy
+
+    @model_validator(mode="after")
+    def _hooks_tell_of_something(self) -> Self:
+        if (self.hooks.github or self.hooks.updates) and not self.watch:
+            raise ValueError("has hooks, but nothing in `watch` that they could tell of")
+        return self
+
+
+def _differ(names: Sequence[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"two sources are called {', '.join(map(repr, twice))}")

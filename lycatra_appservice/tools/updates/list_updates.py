@@ -21,6 +21,7 @@ from lycatra_appservice.toolkit.base import (
 )
 from lycatra_appservice.tools._words import did_you_mean
 from lycatra_appservice.tools.updates._collect import Collected, collect
+from lycatra_appservice.tools.updates._remembered import with_remembered
 from lycatra_appservice.tools.updates._settings import UpdatesSettings
 from lycatra_appservice.tools.updates._shown import as_json, as_markdown
 from lycatra_appservice.tools.updates._update import Update
@@ -67,16 +68,16 @@ class ListUpdatesArgs(ToolArgs):
 
 
 async def run(args: ListUpdatesArgs, ctx: ToolContext) -> ToolResult:
-    """Read all sources, newest first, then choose.
+    """Read all sources, and what is remembered, newest first, then choose.
 
-    Raises ToolFailedError when no source at all can be read, InvalidArgumentsError for a service
-    that nobody has heard of.
+    Raises ToolFailedError when there is nothing but sources that cannot be read,
+    InvalidArgumentsError for a service that nobody has heard of.
     """
-    sources = ctx.settings(UpdatesSettings).sources
-    found = await collect(sources, ctx)
-    if found.failed and found.failed == len(sources):
+    settings = ctx.settings(UpdatesSettings)
+    found = await with_remembered(await collect(settings.sources, ctx), ctx)
+    if found.failed == len(settings.sources) > 0 and not found.updates:
         raise ToolFailedError(f"None of the sources could be read. {_sentences(found.notes)}")
-    known = {update.service for update in found.updates} | {s.default_service for s in sources}
+    known = {update.service for update in found.updates} | _services(settings)
     _check_service(args.service, known, found)
     since = _since(args.since, ctx)
     chosen = [update for update in found.updates if _fits(update, args, since)]
@@ -95,6 +96,11 @@ async def run(args: ListUpdatesArgs, ctx: ToolContext) -> ToolResult:
         markdown=as_markdown(page, len(chosen), found.notes, ctx.zone),
         note="; ".join(left_out) or None,
     )
+
+
+def _services(settings: UpdatesSettings) -> set[str]:
+    named = [each.default_service for each in (*settings.sources, *settings.watch)]
+    return {*named, *(each.service for each in settings.deploy)}
 
 
 def _check_service(wanted: str | None, known: set[str], found: Collected) -> None:

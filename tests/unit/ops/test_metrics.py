@@ -47,6 +47,8 @@ def test_every_series_shows_as_zero_before_anything_happened() -> None:
     assert seen["lycatra_rows_sent_total|kind=edit"] == 0
     assert seen["lycatra_rows_put_off_total|reason=rate_limit"] == 0
     assert seen["lycatra_llm_seconds_count|outcome=ok"] == 0
+    hooks = samples(Metrics(hooks=["github"]))
+    assert hooks["lycatra_hook_requests_total|hook=github|outcome=refused"] == 0
     for kind in ("welcome", "too_old", "edited", "encrypted"):
         for outcome in ("said", "held_back", "quiet"):
             assert seen[f"lycatra_unasked_total|kind={kind}|outcome={outcome}"] == 0
@@ -84,6 +86,7 @@ def test_a_made_up_name_makes_no_new_series() -> None:
     for number in range(100):
         metrics.called(f"invented_{number}", Face.AGENT, Outcome.OK, 0.1)
         metrics.row_dropped(f"the homeserver said {number}")
+        metrics.hook_called(f"invented_{number}", "unknown")
     seen = samples(metrics)
     assert seen["lycatra_tool_calls_total|face=agent|outcome=ok|tool=other"] == 100
     assert seen["lycatra_rows_dropped_total|reason=other"] == 100

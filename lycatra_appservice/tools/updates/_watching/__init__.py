@@ -1,0 +1,1 @@
+"""Looks at watched sources: asks, remembers what was there, and tells what is new."""
