@@ -32,7 +32,13 @@ from lycatra_appservice.demo.model_choice import chosen_model
 from lycatra_appservice.demo.people import PersonClient, register_person
 from lycatra_appservice.demo.release_server import ReleaseServer
 from lycatra_appservice.demo.script import ScriptLine, read_script, run_script
-from lycatra_appservice.demo.talk import localpart_of, message_text, spoken, to_somebody
+from lycatra_appservice.demo.talk import (
+    localpart_of,
+    message_text,
+    reply_mark,
+    spoken,
+    to_somebody,
+)
 from lycatra_appservice.demo.terminal import TerminalChat, open_screen
 from lycatra_appservice.demo.web_service import WebService
 from lycatra_appservice.errors import LycatraError
@@ -159,7 +165,19 @@ async def _room(client: PersonClient, approver: PersonClient, users: VirtualUser
     await approver.join(room_id)
     for user in users.all:
         await client.wait_for_member(room_id, user)
+    await _subscribe(client, room_id)
     return room_id
+
+
+async def _subscribe(client: PersonClient, room_id: RoomID) -> None:
+    """Have the room told of releases, as anybody does who may choose for it."""
+    asked = await client.send_text(room_id, "!subscribe updates")
+    async with asyncio.timeout(_READY_SECONDS):
+        while True:
+            marks = map(reply_mark, await client.all_messages(room_id))
+            if asked in [mark.to for mark in marks if mark is not None]:
+                return
+            await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _greeting(client: PersonClient, room_id: RoomID, speaker: UserID) -> str:

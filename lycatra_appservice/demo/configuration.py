@@ -17,6 +17,7 @@ from lycatra_appservice.demo.ground import (
 )
 from lycatra_appservice.demo.homeserver import HomeserverError
 from lycatra_appservice.demo.model_choice import ModelChoice
+from lycatra_appservice.demo.release_server import REPOSITORY
 from lycatra_appservice.model import JSON
 from lycatra_appservice.private_file import write_private
 
@@ -65,6 +66,16 @@ def _updates(ground: Ground) -> Mapping[str, JSON]:
             {"name": "demo", "kind": "deploy_log", "path": DEPLOY_LOG},
             {"name": "lycatra", "kind": "changelog", "service": "lycatra"},
         ],
+        "watch": [
+            {
+                "name": "web",
+                "kind": "github",
+                "base_url": _loopback(ground.releases_port),
+                "repository": REPOSITORY,
+                "every": "1m",
+            }
+        ],
+        "hooks": {"github": {"secret": ground.hook_secret}},
         "deploy": [
             {
                 "service": "web",

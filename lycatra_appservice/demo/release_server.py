@@ -59,7 +59,7 @@ class ReleaseServer:
         made: JSON = {
             "id": len(releases) + 1,
             "tag_name": version,
-            "name": f"web {version}",
+            "name": "A release of the demo",
             "body": _NOTES,
             "html_url": f"http://127.0.0.1:{self._port}/{REPOSITORY}/releases/tag/{version}",
             "draft": False,
