@@ -51,7 +51,12 @@ async def look(ctx: ToolContext) -> Sequence[News]:
     """
     settings = ctx.settings(UpdatesSettings)
     places = asyncio.Semaphore(_AT_ONCE)
-    await asyncio.gather(*(_in_turn(each, places, ctx) for each in settings.polled))
+    ends = await asyncio.gather(
+        *(_in_turn(each, places, ctx) for each in settings.polled), return_exceptions=True
+    )
+    for error in ends:  # each source had its look before one of them stops all
+        if error is not None:
+            raise error
     news = [await news_of(each, ctx) for each in watched_services(settings)]
     await forget_others(ctx)
     return [each for of_one in news for each in of_one]

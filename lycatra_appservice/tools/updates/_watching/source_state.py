@@ -60,12 +60,10 @@ def fresh_state(source: Polled) -> SourceState:
 
 
 def new_in(listing: Listing, before: SourceState) -> list[Release]:
-    """The releases that were not there before, the newest first; none at the first look.
+    """The releases that were not there in earlier looks, the newest first.
 
-    What an older one that was taken away lets into sight again is not new.
+    What comes into sight again because a newer one was taken away is not new.
     """
-    if not before.first_at:
-        return []
     return [each for each in listing.releases if _is_new(each, before)]
 
 
