@@ -118,7 +118,10 @@ class _Deployment:
         if back is None:
             why = f"{why} No version before it is known, so it was left as it is."
             return self._outcome(Ended.NOT_ROLLED_BACK, why)
-        gone = await self._applied(_BACK, back)
+        if self._deploy.itself and await self._is_there(back):
+            gone = self._note(Phase(name=_BACK, ok=True, why="it runs again", took_ms=0))
+        else:
+            gone = await self._applied(_BACK, back)
         if not gone.ok:
             return self._outcome(Ended.NOT_ROLLED_BACK, f"{why} The roll-back failed: {gone.why}")
         look, hear = self._around.look, self._telling(_HEALTH_BACK)
@@ -129,6 +132,15 @@ class _Deployment:
             why = f"{why} It was rolled back to {back.version}, which is {checked.why}"
             return self._outcome(Ended.NOT_ROLLED_BACK, why)
         return self._outcome(Ended.ROLLED_BACK, why)
+
+    async def _is_there(self, back: Change) -> bool:
+        """Whether somebody else has brought it back, as nobody was there to do it."""
+
+        async def look() -> JSON:
+            running = await running_now(self._deployer, self._deploy)
+            return running.ok and is_running(running, back.version, self._deploy)
+
+        return bool(await done_again(self._around.step, f"{_BACK}: is there", look))
 
     async def _applied(self, name: str, change: Change) -> Phase:
         """Apply it; what was cut off is looked after before it is done once more."""
@@ -146,6 +158,8 @@ class _Deployment:
                 return self._note(_cut_off(name, ok=True, why="it was cut off, and is there"))
             if what == _GO_BACK:
                 why = "It was cut off, and nobody can see how far it came."
+                if self._deploy.itself:
+                    why = f"It was cut off, and {change.version} does not run."
                 return self._note(_cut_off(name, ok=False, why=why))
         why = "It was cut off too often."
         return self._note(_cut_off(name, ok=False, why=why))
@@ -160,6 +174,9 @@ class _Deployment:
         is_there = is_running(running, version, deploy)
         if is_there and running.ok:
             return _GO_ON
+        if deploy.itself and not change.is_back:
+            # It has had its time. What is gone again was bad, and is not to come a second time.
+            return _GO_ON if is_there else _GO_BACK
         # Going back is the last thing to be done, so it is better done twice than not at all.
         if self._deployer.is_repeatable or change.is_back:
             return _ONCE_MORE
