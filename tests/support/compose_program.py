@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+FOLDER = "com.docker.compose.project.working_dir"
 SECRET = "password of /srv/data"
 
 
@@ -103,6 +104,7 @@ def _ps(state: dict[str, Any]) -> str:
         "Image": image,
         "State": "running" if is_up else "exited",
         "ExitCode": 0 if is_up else 1,
+        "Labels": f"com.docker.compose.oneoff=False,{FOLDER}={state.get('made_in', '')}",
         "Health": state.get("health", {}).get(image, ""),
     }
     records = [each] * state.get("containers", 1)

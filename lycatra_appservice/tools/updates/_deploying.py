@@ -10,11 +10,12 @@ from lycatra_appservice.tools.updates._deploy_settings import Deploy
 from lycatra_appservice.tools.updates._deployed import report_of
 from lycatra_appservice.tools.updates._deployers.choosing import deployer_of
 from lycatra_appservice.tools.updates._deployers.port import Change, Deployer
-from lycatra_appservice.tools.updates._deployment import Surroundings, deployed
+from lycatra_appservice.tools.updates._deployment import deployed
 from lycatra_appservice.tools.updates._history import history_of
 from lycatra_appservice.tools.updates._looking import looks_of, running_now
 from lycatra_appservice.tools.updates._once import done_again
 from lycatra_appservice.tools.updates._phase import Outcome
+from lycatra_appservice.tools.updates._phases import Surroundings
 from lycatra_appservice.tools.updates._wish import Wish, change_for, is_there, nothing_to_do
 
 

@@ -5,13 +5,11 @@ phases before gave, looks how far the one came that was cut off, and goes on fro
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from functools import partial
-from time import monotonic
-from typing import Final, TypeAlias
+from typing import Final
 
-from lycatra_appservice.toolkit.base import JSON, StepCutOffError, ToolFailedError
+from lycatra_appservice.toolkit.base import JSON, StepCutOffError
 from lycatra_appservice.tools.updates._deploy_settings import Deploy
 from lycatra_appservice.tools.updates._deployers.port import (
     Change,
@@ -20,19 +18,15 @@ from lycatra_appservice.tools.updates._deployers.port import (
     DeployError,
 )
 from lycatra_appservice.tools.updates._looking import (
-    Hear,
-    Look,
     Verdict,
     is_running,
     running_now,
     stays_well,
     well,
 )
-from lycatra_appservice.tools.updates._once import MOST_TIMES, Step, done_again, nth
+from lycatra_appservice.tools.updates._once import MOST_TIMES, done_again, nth
 from lycatra_appservice.tools.updates._phase import Ended, Outcome, Phase
-
-# Awaited before each phase with its name; raises ToolFailedError when it must not begin.
-Hold: TypeAlias = Callable[[str], Awaitable[None]]
+from lycatra_appservice.tools.updates._phases import Phases, Surroundings
 
 _CANARY: Final = "canary"
 _APPLY: Final = "apply"
@@ -45,16 +39,6 @@ _HEALTH_BACK: Final = "health check after the roll-back"
 _GO_ON, _ONCE_MORE, _GO_BACK = "go on", "once more", "go back"
 _KEEP_SECONDS: Final = 120.0
 _GRACE_SECONDS: Final = 2.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What a deployment works with: a journal, people who wait, and a right to go on."""
-
-    step: Step
-    tell: Hear
-    look: Look
-    hold: Hold
 
 
 async def deployed(
@@ -75,13 +59,14 @@ class _Deployment:
         self._deploy = deploy
         self._change = change
         self._around = around
-        self._phases: list[Phase] = []
         self._shown = _shown_phases(deployer, deploy, change)
+        what = f"`{deploy.service}` {change.version}"
+        self._phases = Phases(what, self._shown, around)
 
     async def ended(self) -> Outcome:
         change, deploy = self._change, self._deploy
         if _CANARY in self._shown:
-            tried = await self._repeatable(_CANARY, lambda: self._tried_out(change))
+            tried = await self._phases.repeatable(_CANARY, lambda: self._tried_out(change))
             if not tried.ok:
                 return self._outcome(Ended.NOT_DEPLOYED, f"{tried.why} Nothing was changed.")
         applied = await self._applied(_APPLY, change)
@@ -89,7 +74,7 @@ class _Deployment:
             return self._outcome(Ended.NOT_DEPLOYED, f"{applied.why} Nothing was changed.")
         failed = applied if not applied.ok else await self._not_well()
         if failed is None:
-            kept = await self._repeatable(_KEEP, self._kept)
+            kept = await self._phases.repeatable(_KEEP, self._kept)
             return self._outcome(Ended.KEPT, "" if kept.ok else f"Afterwards: {kept.why}")
         why = f"{_capital(failed.name)}: {failed.why}"
         if change.is_back:
@@ -101,14 +86,16 @@ class _Deployment:
     async def _not_well(self) -> Phase | None:
         """The phase that says so, if one does."""
         version, around, deploy = self._change.version, self._around, self._deploy
-        hear = self._telling(_HEALTH)
-        checked = await self._repeatable(_HEALTH, lambda: well(around.look, version, deploy, hear))
+        hear = self._phases.telling(_HEALTH)
+        checked = await self._phases.repeatable(
+            _HEALTH, lambda: well(around.look, version, deploy, hear)
+        )
         if not checked.ok:
             return checked
         if _WATCH not in self._shown:
             return None
-        hear = self._telling(_WATCH)
-        watched = await self._repeatable(
+        hear = self._phases.telling(_WATCH)
+        watched = await self._phases.repeatable(
             _WATCH, lambda: stays_well(around.look, version, deploy, hear)
         )
         return None if watched.ok else watched
@@ -118,17 +105,29 @@ class _Deployment:
         if back is None:
             why = f"{why} No version before it is known, so it was left as it is."
             return self._outcome(Ended.NOT_ROLLED_BACK, why)
-        gone = await self._applied(_BACK, back)
+        if self._deploy.itself and await self._is_there(back):
+            gone = self._phases.note(Phase(name=_BACK, ok=True, why="it runs again", took_ms=0))
+        else:
+            gone = await self._applied(_BACK, back)
         if not gone.ok:
             return self._outcome(Ended.NOT_ROLLED_BACK, f"{why} The roll-back failed: {gone.why}")
-        look, hear = self._around.look, self._telling(_HEALTH_BACK)
-        checked = await self._repeatable(
+        look, hear = self._around.look, self._phases.telling(_HEALTH_BACK)
+        checked = await self._phases.repeatable(
             _HEALTH_BACK, lambda: well(look, back.version, self._deploy, hear)
         )
         if not checked.ok:
             why = f"{why} It was rolled back to {back.version}, which is {checked.why}"
             return self._outcome(Ended.NOT_ROLLED_BACK, why)
         return self._outcome(Ended.ROLLED_BACK, why)
+
+    async def _is_there(self, back: Change) -> bool:
+        """Whether somebody else has brought it back, as nobody was there to do it."""
+
+        async def look() -> JSON:
+            running = await running_now(self._deployer, self._deploy)
+            return running.ok and is_running(running, back.version, self._deploy)
+
+        return bool(await done_again(self._around.step, f"{_BACK}: is there", look))
 
     async def _applied(self, name: str, change: Change) -> Phase:
         """Apply it; what was cut off is looked after before it is done once more."""
@@ -137,29 +136,36 @@ class _Deployment:
             # What was cut off may have changed something, whatever the next try says of itself.
             at_least = Changed.NOTHING if number == 1 else Changed.MAYBE
             try:
-                return await self._journaled(this, name, partial(self._apply, change, at_least))
+                return await self._phases.once(this, name, partial(self._apply, change, at_least))
             except StepCutOffError:
                 what = await done_again(
                     self._around.step, f"{this}: look", lambda: self._look_after(name, change)
                 )
             if what == _GO_ON:
-                return self._note(_cut_off(name, ok=True, why="it was cut off, and is there"))
+                return self._phases.note(
+                    _cut_off(name, ok=True, why="it was cut off, and is there")
+                )
             if what == _GO_BACK:
                 why = "It was cut off, and nobody can see how far it came."
-                return self._note(_cut_off(name, ok=False, why=why))
+                if self._deploy.itself:
+                    why = f"It was cut off, and {change.version} does not run."
+                return self._phases.note(_cut_off(name, ok=False, why=why))
         why = "It was cut off too often."
-        return self._note(_cut_off(name, ok=False, why=why))
+        return self._phases.note(_cut_off(name, ok=False, why=why))
 
     async def _look_after(self, name: str, change: Change) -> JSON:
         version, deploy = change.version, self._deploy
         if deploy.itself:
             # What was begun may just now be replacing this process, or another replica.
-            await well(self._around.look, version, deploy, self._telling(name))
+            await well(self._around.look, version, deploy, self._phases.telling(name))
         # Whether it is well, too, is found out later.
         running = await running_now(self._deployer, deploy)
         is_there = is_running(running, version, deploy)
         if is_there and running.ok:
             return _GO_ON
+        if deploy.itself and not change.is_back:
+            # It has had its time. What is gone again was bad, and is not to come a second time.
+            return _GO_ON if is_there else _GO_BACK
         # Going back is the last thing to be done, so it is better done twice than not at all.
         if self._deployer.is_repeatable or change.is_back:
             return _ONCE_MORE
@@ -187,62 +193,8 @@ class _Deployment:
             await self._deployer.keep()
         return Verdict(True, "")
 
-    async def _repeatable(self, name: str, run: Callable[[], Awaitable[Verdict]]) -> Phase:
-        kept = await done_again(self._around.step, name, self._timed(name, run))
-        return self._note(Phase.from_json(kept))
-
-    async def _journaled(
-        self, this: str, name: str, run: Callable[[], Awaitable[Verdict]]
-    ) -> Phase:
-        kept = await self._around.step(this, self._timed(name, run))
-        return self._note(Phase.from_json(kept))
-
-    def _timed(
-        self, name: str, run: Callable[[], Awaitable[Verdict]]
-    ) -> Callable[[], Awaitable[JSON]]:
-        async def timed() -> JSON:
-            # Only here: what is done already needs no right to be done.
-            await self._around.hold(name)
-            self._telling(name)("")
-            began = monotonic()
-            phase = await _phase_of(name, run)
-            return replace(phase, took_ms=round((monotonic() - began) * 1000)).to_json()
-
-        return timed
-
-    def _telling(self, name: str) -> Hear:
-        service, change = self._deploy.service, self._change
-        number = self._shown.index(name) + 1 if name in self._shown else len(self._shown)
-        where = f"{name}, {number} of {len(self._shown)}" if name in self._shown else name
-
-        def tell(detail: str) -> None:
-            more = f": {detail}" if detail else ""
-            self._around.tell(f"`{service}` {change.version}: {where}{more}")
-
-        return tell
-
-    def _note(self, phase: Phase) -> Phase:
-        self._phases.append(phase)
-        return phase
-
     def _outcome(self, ended: Ended, why: str) -> Outcome:
-        return Outcome(ended=ended, why=why, phases=self._phases)
-
-
-async def _phase_of(name: str, run: Callable[[], Awaitable[Verdict]]) -> Phase:
-    """What it has come to, whatever that is: what raises would be cut off in the journal."""
-    try:
-        verdict = await run()
-    except DeployError as exc:
-        return Phase(name=name, ok=False, why=exc.user_message, took_ms=0, changed=exc.changed)
-    except ToolFailedError as exc:
-        why = exc.user_message
-        return Phase(name=name, ok=False, why=why, took_ms=0, changed=Changed.MAYBE)
-    except TimeoutError:
-        why = "It did not end in time."
-        return Phase(name=name, ok=False, why=why, took_ms=0, changed=Changed.MAYBE)
-    why = verdict.detail if verdict.ok else f"{verdict.detail}."
-    return Phase(name=name, ok=verdict.ok, why=why, took_ms=0)
+        return Outcome(ended=ended, why=why, phases=self._phases.done)
 
 
 def _shown_phases(deployer: Deployer, deploy: Deploy, change: Change) -> Sequence[str]:

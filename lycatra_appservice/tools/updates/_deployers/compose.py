@@ -1,11 +1,15 @@
 """Deploys a service of a compose project, by `docker compose` and a file that sets its tag."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lycatra_appservice.toolkit.base import JSON, ToolContext, ToolFailedError
 from lycatra_appservice.tools.updates._deploy_settings import ComposeDeploy
+from lycatra_appservice.tools.updates._deployers.compose_ps import (
+    made_in,
+    records_of,
+    running_of,
+)
 from lycatra_appservice.tools.updates._deployers.override_file import OverrideFile
 from lycatra_appservice.tools.updates._deployers.own_container import is_mine
 from lycatra_appservice.tools.updates._deployers.port import (
@@ -16,7 +20,7 @@ from lycatra_appservice.tools.updates._deployers.port import (
     Running,
 )
 from lycatra_appservice.tools.updates._deployers.programs import Program, Programs, with_variables
-from lycatra_appservice.tools.updates._versions import tag_of, tag_problem
+from lycatra_appservice.tools.updates._versions import tag_problem
 
 _TO_LOOK_SECONDS = 20.0
 # By which Docker's program finds the engine, and the logins for registries.
@@ -61,12 +65,8 @@ class ComposeDeployer:
                 raise ToolFailedError(f"The compose file `{file.name}` is not there.")
         records = await self._containers()
         deploy = self._deploy
-        if any(is_mine(str(each.get("ID", ""))) for each in records):
-            raise ToolFailedError(
-                f"`{deploy.service}` cannot be deployed: I run in it, and compose stops a "
-                "container before it starts the next. `kind: docker` does it the other way round."
-            )
-        running = _running(records)
+        self._refuse(records)
+        running = running_of(records)
         return Outlook(
             steps=[
                 f"sets the image of `{deploy.compose_service}` in the compose project "
@@ -78,7 +78,7 @@ class ComposeDeployer:
 
     async def running(self) -> Running:
         """The tags of its containers. Raises DeployError."""
-        return _running(await self._containers())
+        return running_of(await self._containers())
 
     async def apply(self, change: Change) -> None:
         """Get the image, write the tag down, have compose bring it. Raises DeployError."""
@@ -103,7 +103,28 @@ class ComposeDeployer:
         # Without shortening an id is whole.
         asked = ["ps", "--all", "--no-trunc", "--format", "json", self._deploy.compose_service]
         text = await self._compose(asked, "docker compose ps", _TO_LOOK_SECONDS, Changed.NOTHING)
-        return _records(text)
+        return records_of(text)
+
+    def _refuse(self, records: Sequence[Mapping[str, JSON]]) -> None:
+        """What would go wrong. Raises ToolFailedError."""
+        if any(is_mine(str(each.get("ID", ""))) for each in records):
+            why = (
+                "I run in it, and compose stops a container before it starts the next. "
+                "`kind: docker` does it the other way round."
+            )
+        elif not all(map(self._is_here, records)):
+            why = (
+                "its containers were made from another folder than the one that I see its compose "
+                "file in, so relative paths in that would lead elsewhere. The folder has to have "
+                "the same path for me."
+            )
+        else:
+            return
+        raise ToolFailedError(f"`{self._deploy.service}` cannot be deployed: {why}")
+
+    def _is_here(self, record: Mapping[str, JSON]) -> bool:
+        folder = made_in(record)
+        return folder is None or folder in (self._folder, self._folder.resolve())
 
     async def _up(self) -> None:
         asked = ["up", "-d", "--no-deps", "--no-build", self._deploy.compose_service]
@@ -125,37 +146,3 @@ class ComposeDeployer:
 
     def _image(self, version: str) -> str:
         return f"{self._deploy.image}:{version}"
-
-
-def _records(text: str) -> Sequence[Mapping[str, JSON]]:
-    """A list, or from newer versions of compose an object a line. Raises DeployError."""
-    try:
-        found = json.loads(text) if text.lstrip().startswith("[") else _of_lines(text)
-    except (ValueError, RecursionError) as exc:
-        said = "`docker compose ps` gave no valid answer."
-        raise DeployError(said, Changed.NOTHING) from exc
-    return [each for each in found if isinstance(each, dict)]
-
-
-def _of_lines(text: str) -> list[JSON]:
-    return [json.loads(line) for line in text.splitlines() if line.strip()]
-
-
-def _running(records: Sequence[Mapping[str, JSON]]) -> Running:
-    if not records:
-        return Running(version=None, ok=False, detail="not there")
-    tags = {tag_of(str(each.get("Image", ""))) for each in records}
-    states = [_state(each) for each in records]
-    return Running(
-        version=tags.pop() if len(tags) == 1 else None,
-        ok=all(state in ("running", "running, healthy") for state in states),
-        detail="; ".join(states[:10]),
-        is_over=all(state.startswith(("exited", "dead")) for state in states),
-    )
-
-
-def _state(record: Mapping[str, JSON]) -> str:
-    state, health = str(record.get("State", "unknown")), record.get("Health")
-    if state in ("exited", "dead"):
-        return f"{state} with code {record.get('ExitCode', '?')}"
-    return f"{state}, {health}" if health else state

@@ -21,8 +21,8 @@ ONE, TWO = f"{IMAGE}:1.0", f"{IMAGE}:2.0"
 def program(tmp_path: Path) -> ComposeProgram:
     """The project `shop` in the folder `shop`, whose `web` runs 1.0."""
     program = written(tmp_path / "bin")
-    program.set(image=ONE)
     project = tmp_path / "shop"
+    program.set(image=ONE, made_in=str(project))
     project.mkdir()
     content = {"services": {"web": {"image": ONE}, "db": {"image": "postgres:17"}}}
     (project / "compose.yaml").write_text(json.dumps(content))
@@ -241,6 +241,17 @@ async def test_the_container_that_lycatra_runs_in_is_not_for_compose(
         said = await at.refusal("2.0")
 
     assert "I run in it, and compose stops a container before it starts the next." in said
+
+
+async def test_a_project_that_has_another_path_on_its_machine_has_no_card(
+    program: ComposeProgram, tmp_path: Path
+) -> None:
+    program.set(made_in="/srv/shop")
+    async with desk(tmp_path, compose(program)) as at:
+        said = await at.refusal("2.0")
+
+    assert "its containers were made from another folder" in said
+    assert "/srv" not in said
 
 
 # --- what was cut off

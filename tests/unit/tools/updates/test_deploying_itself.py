@@ -116,3 +116,15 @@ async def test_what_nobody_prints_is_the_version_of_the_process_that_looks(shop:
     assert same == f"`web` runs v{__version__} already: nothing to do."
     assert result.data["state"] == "rolled_back"
     assert f"{__version__} runs" in result.data["why"]
+
+
+async def test_what_somebody_brought_back_by_hand_is_not_replaced_once_more(shop: Path) -> None:
+    """The new version never came up, so nobody was there to bring the old one back."""
+    async with desk(shop, itself(shop)) as at:
+        result = await at.deploy("v3", Journal(kill_before=["apply"]))
+        [entry] = await at.listed()
+
+    assert result.markdown.startswith("↩️ **`web` was rolled back to v1**")
+    assert "It was cut off, and v3 does not run." in result.data["why"]
+    assert entry["state"] == "rolled_back"
+    assert log(shop) == []
