@@ -26,7 +26,8 @@ from lycatra_appservice.tools.updates._settings import UpdatesSettings
 from lycatra_appservice.turns.inbox import Inbox
 from lycatra_appservice.turns.news import NewsItem, NewsTable, Subscription
 from tests.support.hook_senders import GITHUB_SECRET, github_request, published
-from tests.unit.tools.updates.watching import Clock, Watching, forge, watching
+from tests.support.release_peers import forge
+from tests.unit.tools.updates.watching import Clock, Watching, watching
 
 ROOM = RoomID("!room")
 

@@ -30,10 +30,10 @@ from tests.support.hook_senders import (
     github_request,
     published,
 )
+from tests.support.release_peers import Forge, forge
 from tests.support.scene import NAMESPACES, PERSON, TOOLS, Scene, open_scene
 from tests.unit.chat.approving import vote
 from tests.unit.tools.updates.deploying import SWIFT
-from tests.unit.tools.updates.watching import Forge, forge
 
 DEPLOY = {
     "service": "shop",

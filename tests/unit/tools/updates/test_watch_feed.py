@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.unit.tools.updates.watching import Peer, watching
+from tests.support.release_peers import Peer
+from tests.unit.tools.updates.watching import watching
 
 ENTRY = """\
 <entry>

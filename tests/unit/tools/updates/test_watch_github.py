@@ -11,7 +11,8 @@ from aiohttp import web
 
 from lycatra_appservice.errors import ToolFailedError
 from lycatra_appservice.toolkit.memory import ShortMemory
-from tests.unit.tools.updates.watching import Clock, Forge, Watching, forge, record, watching
+from tests.support.release_peers import Forge, forge, record
+from tests.unit.tools.updates.watching import Clock, Watching, watching
 
 REPOSITORY = "me/shop"
 

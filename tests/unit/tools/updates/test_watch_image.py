@@ -1,72 +1,15 @@
 """Versions of an image in a registry that is watched: its pages, its login, its garbage."""
 
-from base64 import b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiohttp import web
 from pydantic import ValidationError
 
 from lycatra_appservice.tools.updates._watch_settings import ImageWatch
-from tests.unit.tools.updates.watching import Peer, Watching, watching
-
-DIGEST = f"sha256:{'a1' * 32}"
-TAGS = "/v2/me/shop/tags/list"
-
-
-class Registry(Peer):
-    """Speaks the distribution API for one image, in pages of two tags."""
-
-    def __init__(self) -> None:
-        super().__init__("/{path:.*}")
-        self.tags: list[str] = ["latest", "1.0.0", "1", "1.0"]
-        self.password: str | None = None  # of `me`; an empty one lets everybody have a token
-        self.basic = False
-        self.realm = self.url
-
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        if request.path == "/token":
-            return self._token(request)
-        if self.password is not None and request.headers.get("Authorization") not in (
-            self._login() if self.basic else "Bearer the-token",
-        ):
-            realm = f'realm="{self.realm()}/token",service="reg",scope="repository:x:pull"'
-            challenge = 'Basic realm="reg"' if self.basic else f"Bearer {realm}"
-            return web.Response(status=401, headers={"WWW-Authenticate": challenge})
-        if request.path == TAGS:
-            return self._page(request)
-        headers = {"Docker-Content-Digest": DIGEST}
-        return web.Response(status=200 if request.method == "HEAD" else 405, headers=headers)
-
-    def _page(self, request: web.Request) -> web.Response:
-        start = int(request.query.get("last", "0"))
-        page = self.tags[start : start + 2]
-        more = start + 2 < len(self.tags)
-        link = f'<{TAGS}?n=2&last={start + 2}>; rel="next"'
-        headers = {"Link": link} if more else {"ETag": '"one"'}
-        return web.json_response({"name": "me/shop", "tags": page}, headers=headers)
-
-    def _token(self, request: web.Request) -> web.Response:
-        asked = dict(request.query)
-        assert asked == {"service": "reg", "scope": "repository:me/shop:pull"}
-        if self.password and request.headers.get("Authorization") != self._login():
-            return web.json_response({}, status=401)
-        return web.json_response({"access_token": "the-token"})
-
-    def _login(self) -> str:
-        return f"Basic {b64encode(f'me:{self.password}'.encode()).decode()}"
-
-    def source(self, **more: Any) -> dict[str, Any]:
-        return {
-            "name": "shop",
-            "kind": "image",
-            "image": "registry.example/me/shop",
-            "registry": self.url(),
-            "every": "1m",
-            **more,
-        }
+from tests.support.release_peers import DIGEST, TAGS, Registry
+from tests.unit.tools.updates.watching import Watching, watching
 
 
 @pytest.fixture

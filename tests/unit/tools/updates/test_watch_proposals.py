@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from lycatra_appservice.toolkit.memory import ShortMemory
+from tests.support.release_peers import forge
 from tests.unit.tools.updates.deploying import SWIFT, desk
-from tests.unit.tools.updates.watching import Clock, forge, watching
+from tests.unit.tools.updates.watching import Clock, watching
 
 
 def deploy(folder: Path, running: str | None = None, **more: Any) -> dict[str, Any]:

@@ -1,15 +1,11 @@
 """Watches sources as the service does: by a clock that the test moves, against its own peers."""
 
-import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from lycatra_appservice.model import Caller, Face
 from lycatra_appservice.toolkit.base import JSON, Hook, HookRequest, News, ToolContext
@@ -97,90 +93,6 @@ async def watching(
         now=lambda: clock.now,
     ) as on:
         yield Watching(on=on, clock=clock, settings=settings)
-
-
-def record(tag: str, **more: Any) -> dict[str, Any]:
-    """A release as GitHub's API has it."""
-    return {
-        "tag_name": tag,
-        "name": tag,
-        "body": "",
-        "html_url": f"https://forge.example/me/shop/releases/tag/{tag}",
-        "published_at": NOW.isoformat(),
-        "draft": False,
-        "prerelease": False,
-        **more,
-    }
-
-
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class Peer:
-    """A web server of somebody else, which remembers what it was asked."""
-
-    def __init__(self, route: str) -> None:
-        self.requests: list[web.Request] = []
-        self.answers: list[web.StreamResponse | Answer] = []  # said first, once each
-        app = web.Application()
-        app.router.add_route("*", route, self._asked)
-        self.server = TestServer(app)
-
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        raise NotImplementedError
-
-    async def _asked(self, request: web.Request) -> web.StreamResponse:
-        self.requests.append(request)
-        if self.answers:
-            said = self.answers.pop(0)
-            return said if isinstance(said, web.StreamResponse) else await said(request)
-        return await self.answer(request)
-
-    def url(self, path: str = "") -> str:
-        return str(self.server.make_url(path)).rstrip("/")
-
-
-class Forge(Peer):
-    """Speaks GitHub's API for one repository, with ETags."""
-
-    def __init__(self) -> None:
-        super().__init__("/repos/me/shop/releases")
-        self.releases: list[Any] = []
-        self.token: str | None = None
-        self.headers: dict[str, str] = {}
-
-    async def answer(self, request: web.Request) -> web.StreamResponse:
-        if self.token and request.headers.get("Authorization") != f"Bearer {self.token}":
-            return web.json_response({"message": "Bad credentials"}, status=401)
-        text = json.dumps(self.releases)
-        etag = f'W/"{hash(text)}"'
-        if request.headers.get("If-None-Match") == etag:
-            return web.Response(status=304)
-        return web.json_response(text=text, headers={"ETag": etag, **self.headers})
-
-    def publish(self, tag: str, **more: Any) -> dict[str, Any]:
-        made = record(tag, **more)
-        self.releases.insert(0, made)
-        return made
-
-    def source(self, **more: Any) -> dict[str, Any]:
-        return {
-            "name": "shop",
-            "kind": "github",
-            "repository": "me/shop",
-            "base_url": self.url(),
-            "every": "1m",
-            **more,
-        }
-
-
-@asynccontextmanager
-async def forge(*tags: str) -> AsyncIterator[Forge]:
-    made = Forge()
-    for tag in tags:
-        made.publish(tag)
-    async with made.server:
-        yield made
 
 
 def request_of(body: bytes, **headers: str) -> HookRequest:
