@@ -1,12 +1,8 @@
 """What people read of a release. What others wrote is shown as it is, and never as Markdown."""
 
-import re
-from typing import Final
-
+from lycatra_appservice.tools._plain import plain_text
 from lycatra_appservice.tools.updates._kept_releases import Kept
 from lycatra_appservice.tools.updates._release import Release
-
-_MARKS: Final = re.compile(r"([\\`*_{}\[\]()<>#+!|~&=-])")
 
 
 def told(service: str, kept: Kept) -> str:
@@ -23,11 +19,6 @@ def told(service: str, kept: Kept) -> str:
         )
         if part
     )
-
-
-def plain_text(text: str) -> str:
-    """Text of others on one line, of which nothing is taken for Markdown."""
-    return _MARKS.sub(r"\\\1", " ".join(text.split()))
 
 
 def _head(service: str, release: Release) -> str:

@@ -1,0 +1,75 @@
+"""The tool that says what a room let the assistant remember."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+
+from lycatra_appservice.toolkit.base import (
+    TOLD_LATER,
+    Field,
+    Tool,
+    ToolArgs,
+    ToolContext,
+    ToolResult,
+)
+from lycatra_appservice.tools.assistant._facts import fact_as_json, fact_line, facts_of
+from lycatra_appservice.tools.assistant._notes import Note
+
+_PAGE: Final = 20
+
+
+class RecallArgs(ToolArgs):
+    """About what; all without."""
+
+    about: str | None = Field(default=None, max_length=100, description="Words in it; else all.")
+    offset: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="How many newest ones to skip.",
+        json_schema_extra=TOLD_LATER,
+    )
+
+
+async def run(args: RecallArgs, ctx: ToolContext) -> ToolResult:
+    """The newest first; with words those that have all of them, or else any."""
+    facts = await facts_of(ctx).all()
+    found = _about(args.about or "", facts[::-1])
+    page = found[args.offset : args.offset + _PAGE]
+    following = args.offset + len(page)
+    left = len(found) - following
+    lines = [fact_line(each, ctx) for each in page]
+    head = "📝 What I remember for this room, as people told it" if page else _nothing(facts, args)
+    return ToolResult(
+        data={"facts": [fact_as_json(each, ctx) for each in page], "total": len(found)},
+        markdown="\n".join([f"{head}:", "", *lines]) if page else head,
+        note=f"{left} more left out; ask with offset={following}" if left > 0 else None,
+    )
+
+
+def _about(words: str, facts: Sequence[Note]) -> Sequence[Note]:
+    wanted = words.casefold().split()
+    having = [(sum(word in each.text.casefold() for word in wanted), each) for each in facts]
+    best = max((count for count, _ in having), default=0)
+    if not wanted:
+        return facts
+    return [each for count, each in having if count == best] if best else []
+
+
+def _nothing(facts: Sequence[Note], args: RecallArgs) -> str:
+    if not facts:
+        return "I remember nothing for this room yet. `!remember` and a sentence lets me."
+    if args.about and not args.offset:
+        return f"Nothing of the {len(facts)} things that I remember has these words: `!recall`."
+    return "There is nothing more that I remember."
+
+
+TOOL = Tool(
+    name="recall",
+    title="Recall",
+    summary="Tells the facts that people of this room asked to remember.",
+    args=RecallArgs,
+    run=run,
+    example="recall router",
+    timeout=timedelta(seconds=15),
+)

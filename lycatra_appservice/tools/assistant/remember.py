@@ -1,0 +1,61 @@
+"""The tool that keeps a fact for a room."""
+
+from datetime import timedelta
+
+from lycatra_appservice.toolkit.base import (
+    Field,
+    Tool,
+    ToolArgs,
+    ToolContext,
+    ToolFailedError,
+    ToolResult,
+    without_secrets,
+)
+from lycatra_appservice.tools._plain import plain_text
+from lycatra_appservice.tools.assistant._facts import LONGEST, MOST, fact_as_json, facts_of
+
+
+class RememberArgs(ToolArgs):
+    """What to keep."""
+
+    text: str = Field(min_length=3, max_length=LONGEST, description="The fact, in a sentence.")
+
+
+async def run(args: RememberArgs, ctx: ToolContext) -> ToolResult:
+    """Keep it; what is known already stays as it is, so that a call may be made again.
+
+    Raises ToolFailedError for what looks like a secret, and when there is no room for more.
+    """
+    text = " ".join(args.text.split())
+    if without_secrets(text) != text:
+        raise ToolFailedError(
+            "That looks like a password or a key, and everybody in this room could read it from "
+            "me later. Keep it in a password manager, and tell me where it is instead."
+        )
+    facts = facts_of(ctx)
+    known = await facts.all()
+    note = next((each for each in known if each.text.casefold() == text.casefold()), None)
+    if note is None and len(known) >= MOST:
+        raise ToolFailedError(
+            f"I remember {len(known)} things for this room, and no more than that. `!recall` "
+            f"lists them; `!forget fact {known[0].number}` lets me forget the oldest."
+        )
+    is_new = note is None
+    if note is None:
+        note = await facts.add(text, ctx.caller.user_id, ctx.now())
+    said = "I remember for this room" if is_new else "I know that already"
+    return ToolResult(
+        data={"fact": fact_as_json(note, ctx), "is_new": is_new},
+        markdown=f"📝 {said}, as number {note.number}: {plain_text(note.text)}",
+    )
+
+
+TOOL = Tool(
+    name="remember",
+    title="Remember",
+    summary="Keeps a fact for this room, when a person asks to remember it.",
+    args=RememberArgs,
+    run=run,
+    example="remember the router is in the cellar",
+    timeout=timedelta(seconds=15),
+)
