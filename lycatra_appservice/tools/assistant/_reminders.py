@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from lycatra_appservice.toolkit.base import ToolContext
+from lycatra_appservice.toolkit.base import JSON, ToolContext, ToolFailedError, ToolResult
+from lycatra_appservice.tools._plain import plain_text
 from lycatra_appservice.tools.assistant._notes import Note, Notes
 
 LONGEST: Final = 500  # characters
@@ -36,3 +37,41 @@ def timer_name(number: int) -> str:
 def moment(at: datetime, zone: ZoneInfo) -> str:
     """As people read it."""
     return f"{at.astimezone(zone):%a %Y-%m-%d %H:%M} ({zone.key})"
+
+
+async def listed(ctx: ToolContext) -> ToolResult:
+    """The next one first; those of all people of the room, who will read them anyway."""
+    found = await waiting(ctx)
+    lines = [
+        f"- {each.number}: {moment(each.at, ctx.zone)}, {each.by}: {plain_text(each.text)}"
+        for each in found
+    ]
+    return ToolResult(
+        data={"reminders": [_as_json(each, ctx.zone) for each in found]},
+        markdown="\n".join(["⏰ Reminders of this room:", "", *lines])
+        if found
+        else "No reminder is waiting here.",
+        note=f"cancel={found[0].number} takes number {found[0].number} back" if found else None,
+    )
+
+
+async def cancelled(number: int, ctx: ToolContext) -> ToolResult:
+    """Take one back. Raises ToolFailedError for one that there is not, or of somebody else."""
+    note = next((each for each in await waiting(ctx) if each.number == number), None)
+    if note is None:
+        raise ToolFailedError(
+            f"No reminder {number} waits here. `!remind me` lists those that do."
+        )
+    if note.by != ctx.caller.user_id:
+        raise ToolFailedError(f"That is a reminder of {note.by}, who alone can take it back.")
+    await ctx.cancel_timer(timer_name(number))
+    await reminders_of(ctx).drop(number)
+    return ToolResult(
+        data={"cancelled": _as_json(note, ctx.zone)},
+        markdown=f"🗑️ I shall not remind you: {plain_text(note.text)}",
+    )
+
+
+def _as_json(note: Note, zone: ZoneInfo) -> JSON:
+    at = note.at.astimezone(zone).isoformat()
+    return {"number": note.number, "at": at, "of": note.by, "text": note.text}

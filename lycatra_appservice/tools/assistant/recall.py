@@ -1,4 +1,4 @@
-"""The tool that says what a room let the assistant remember."""
+"""The tool that says what a room let the assistant remember, and forgets it again."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -10,8 +10,10 @@ from lycatra_appservice.toolkit.base import (
     Tool,
     ToolArgs,
     ToolContext,
+    ToolFailedError,
     ToolResult,
 )
+from lycatra_appservice.tools._plain import plain_text
 from lycatra_appservice.tools.assistant._facts import fact_as_json, fact_line, facts_of
 from lycatra_appservice.tools.assistant._notes import Note
 
@@ -22,6 +24,13 @@ class RecallArgs(ToolArgs):
     """About what; all without."""
 
     about: str | None = Field(default=None, max_length=100, description="Words in it; else all.")
+    forget: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="The number of one to forget.",
+        json_schema_extra=TOLD_LATER,
+    )
     offset: int = Field(
         default=0,
         ge=0,
@@ -32,7 +41,12 @@ class RecallArgs(ToolArgs):
 
 
 async def run(args: RecallArgs, ctx: ToolContext) -> ToolResult:
-    """The newest first; with words those that have all of them, or else any."""
+    """The newest first; with words those that have most of them.
+
+    Raises ToolFailedError for a number to forget that there is not.
+    """
+    if args.forget is not None:
+        return await _forgotten(args.forget, ctx)
     facts = await facts_of(ctx).all()
     found = _about(args.about or "", facts[::-1])
     page = found[args.offset : args.offset + _PAGE]
@@ -43,7 +57,27 @@ async def run(args: RecallArgs, ctx: ToolContext) -> ToolResult:
     return ToolResult(
         data={"facts": [fact_as_json(each, ctx) for each in page], "total": len(found)},
         markdown="\n".join([f"{head}:", "", *lines]) if page else head,
-        note=f"{left} more left out; ask with offset={following}" if left > 0 else None,
+        note=_note(page, left, following),
+    )
+
+
+def _note(page: Sequence[Note], left: int, following: int) -> str | None:
+    more = f"{left} more left out; ask with offset={following}" if left > 0 else ""
+    one = f"forget={page[0].number} forgets number {page[0].number}" if page else ""
+    return "; ".join(part for part in (more, one) if part) or None
+
+
+async def _forgotten(number: int, ctx: ToolContext) -> ToolResult:
+    facts = facts_of(ctx)
+    note = next((each for each in await facts.all() if each.number == number), None)
+    if note is None:
+        raise ToolFailedError(
+            f"There is no fact {number} that I remember here. `!recall` lists them."
+        )
+    await facts.drop(number)
+    return ToolResult(
+        data={"forgotten": fact_as_json(note, ctx)},
+        markdown=f"🗑️ Forgotten: {plain_text(note.text)} *(told by {note.by})*",
     )
 
 
@@ -67,7 +101,7 @@ def _nothing(facts: Sequence[Note], args: RecallArgs) -> str:
 TOOL = Tool(
     name="recall",
     title="Recall",
-    summary="Tells the facts that people of this room asked to remember.",
+    summary="Tells the facts that people of this room asked to remember, and forgets one.",
     args=RecallArgs,
     run=run,
     example="recall router",

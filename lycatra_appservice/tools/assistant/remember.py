@@ -38,7 +38,7 @@ async def run(args: RememberArgs, ctx: ToolContext) -> ToolResult:
     if note is None and len(known) >= MOST:
         raise ToolFailedError(
             f"I remember {len(known)} things for this room, and no more than that. `!recall` "
-            f"lists them; `!forget fact {known[0].number}` lets me forget the oldest."
+            f"lists them; `!recall forget={known[0].number}` lets me forget the oldest."
         )
     is_new = note is None
     if note is None:

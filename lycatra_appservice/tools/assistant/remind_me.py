@@ -1,8 +1,9 @@
-"""The tool that reminds a person."""
+"""The tool that reminds people, lists their reminders, and takes them back."""
 
 from datetime import timedelta
 
 from lycatra_appservice.toolkit.base import (
+    TOLD_LATER,
     Field,
     InvalidArgumentsError,
     Tool,
@@ -16,6 +17,8 @@ from lycatra_appservice.tools.assistant._reminders import (
     LONGEST,
     MOST,
     MOST_OF_ALL,
+    cancelled,
+    listed,
     moment,
     reminders_of,
     timer_name,
@@ -25,25 +28,42 @@ from lycatra_appservice.tools.assistant._when import EXAMPLES, read_when
 
 
 class RemindMeArgs(ToolArgs):
-    """When, and of what."""
+    """When, and of what; nothing lists what waits."""
 
-    when: str = Field(
-        min_length=2, max_length=40, description="in 20 minutes, friday 14:30, 2026-12-24 18:00."
+    when: str | None = Field(
+        default=None,
+        max_length=40,
+        description="in 20 minutes, friday 14:30, 2026-12-24 18:00; without, all are listed.",
     )
-    text: str = Field(min_length=1, max_length=LONGEST, description="Of what.")
+    text: str = Field(default="", max_length=LONGEST, description="Of what.")
+    cancel: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="The number of one to take back.",
+        json_schema_extra=TOLD_LATER,
+    )
 
 
 async def run(args: RemindMeArgs, ctx: ToolContext) -> ToolResult:
     """Have it said at its time, where it was asked, to who asked; once, also after restarts.
 
     Raises InvalidArgumentsError for a time that is none, ToolFailedError for one that is over or
-    too far away, and where there are too many.
+    too far away, where there are too many, and for one to take back that there is not.
     """
+    if args.cancel is not None:
+        return await cancelled(args.cancel, ctx)
+    if args.when is None:
+        return await listed(ctx)
+    return await _set(args.when, args.text or "You wanted to be reminded.", ctx)
+
+
+async def _set(when: str, text: str, ctx: ToolContext) -> ToolResult:
     try:
-        at = read_when(args.when, ctx.now(), ctx.zone)
+        at = read_when(when, ctx.now(), ctx.zone)
     except (ValueError, OverflowError) as exc:
         raise InvalidArgumentsError(
-            f"I do not know when `{args.when.replace('`', chr(39))}` is. Say it like {EXAMPLES}.",
+            f"I do not know when `{when.replace('`', chr(39))}` is. Say it like {EXAMPLES}.",
             [f"`when` is a time such as {EXAMPLES}"],
         ) from exc
     if at <= ctx.now():
@@ -51,7 +71,7 @@ async def run(args: RemindMeArgs, ctx: ToolContext) -> ToolResult:
             f"{moment(at, ctx.zone)} is over: it is {moment(ctx.now(), ctx.zone)}. "
             "Say a later time."
         )
-    text = " ".join(args.text.split())
+    text = " ".join(text.split())
     known = await waiting(ctx)
     same = [each for each in known if (each.by, each.at, each.text) == (_asker(ctx), at, text)]
     if not same:
@@ -64,10 +84,8 @@ async def run(args: RemindMeArgs, ctx: ToolContext) -> ToolResult:
         raise
     return ToolResult(
         data={"reminder": {"number": note.number, "text": text, "at": at.isoformat()}},
-        markdown=(
-            f"⏰ I remind you {moment(at, ctx.zone)}: {plain_text(text)}\n\n"
-            f"*`!cancel reminder {note.number}` takes it back.*"
-        ),
+        markdown=f"⏰ I remind you {moment(at, ctx.zone)}: {plain_text(text)}",
+        note=f"cancel={note.number} takes it back",
     )
 
 
@@ -78,15 +96,15 @@ def _asker(ctx: ToolContext) -> str:
 def _check_number(of_whom: list[str], asker: str) -> None:
     if of_whom.count(asker) >= MOST or len(of_whom) >= MOST_OF_ALL:
         raise ToolFailedError(
-            "There are as many reminders waiting here as I keep. `!list reminders` shows them, "
-            "and `!cancel reminder` with a number takes one back."
+            "There are as many reminders waiting here as I keep. `!remind me` lists them, "
+            "and `!remind me cancel=1` takes number 1 back."
         )
 
 
 TOOL = Tool(
     name="remind_me",
     title="Remind me",
-    summary="Reminds the person who asks, here and once.",
+    summary="Reminds the person who asks, here and once; lists what waits.",
     args=RemindMeArgs,
     run=run,
     example='remind me when="tomorrow 9:00" text="water the plants"',

@@ -21,13 +21,10 @@ async def test_help_for_the_shipped_tools_is_short_and_has_an_example_of_each() 
         result = await on.toolbox().call("help", {})
 
     lines = result.markdown.splitlines()
-    assert len(lines) <= 16
+    assert len(lines) <= 12
     assert [line for line in lines if line.startswith("- ")] == [
-        "- **assistant**: `!cancel reminder 2` Takes back a reminder of the person who asks",
-        "- **assistant**: `!forget fact 3` Forgets one remembered fact, when a person asks for it",
-        "- **assistant**: `!list reminders` Lists the reminders that wait in this room",
         "- **assistant**: `!recall router` "
-        "Tells the facts that people of this room asked to remember",
+        "Tells the facts that people of this room asked to remember, and forgets one",
         "- **assistant**: `!remember the router is in the cellar` "
         "Keeps a fact for this room, when a person asks to remember it",
         '- **assistant**: `!remind me when="tomorrow 9:00" text="water the plants"` '

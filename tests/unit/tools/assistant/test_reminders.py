@@ -1,12 +1,12 @@
 """Reminders: said once, at their time, in their room, to who asked."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lycatra_appservice.tools.assistant.cancel_reminder import TOOL as CANCEL_REMINDER
-from lycatra_appservice.tools.assistant.list_reminders import TOOL as LIST_REMINDERS
+from lycatra_appservice.toolkit.base import Tool
 from lycatra_appservice.tools.assistant.remind_me import TOOL as REMIND_ME
 from tests.support.scene import EVERYBODY, OTHER, PERSON, TOOLS, Scene, open_scene
 from tests.unit.chat.revising import hurry
@@ -16,7 +16,7 @@ WATER = '!remind me when="in 2 hours" text="water the *plants*"'
 
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    tools = {**TOOLS, "updates": [REMIND_ME, LIST_REMINDERS, CANCEL_REMINDER]}
+    tools: Mapping[str, Sequence[Tool[Any]]] = {**TOOLS, "updates": [REMIND_ME]}
     async with open_scene(tmp_path, tools=tools) as opened:
         opened.seat(*EVERYBODY)
         yield opened
@@ -41,15 +41,15 @@ async def test_who_asked_is_reminded_once(scene: Scene) -> None:
 
 async def test_what_is_taken_back_is_not_said(scene: Scene) -> None:
     await said(scene, WATER)
-    assert "water the *plants*" in await said(scene, "!list reminders")
-    assert "who alone can take it back" in await said(scene, "!cancel reminder 1", OTHER)
-    assert "I shall not" in await said(scene, "!cancel reminder 1")
+    assert "water the *plants*" in await said(scene, "!remind me")
+    assert "who alone can take it back" in await said(scene, "!remind me cancel=1", OTHER)
+    assert "I shall not" in await said(scene, "!remind me cancel=1")
     before = len(scene.said())
     await hurry(scene)
 
     assert scene.said()[before:] == []
-    assert await said(scene, "!list reminders") == "No reminder is waiting here."
-    assert "No reminder 1" in await said(scene, "!cancel reminder 1")
+    assert await said(scene, "!remind me") == "No reminder is waiting here."
+    assert "No reminder 1" in await said(scene, "!remind me cancel=1")
 
 
 async def test_the_same_again_is_one_reminder(scene: Scene) -> None:
@@ -58,7 +58,7 @@ async def test_the_same_again_is_one_reminder(scene: Scene) -> None:
     await said(scene, words)
     await said(scene, words, OTHER)
 
-    assert (await said(scene, "!list reminders")).count("presents") == 2
+    assert (await said(scene, "!remind me")).count("presents") == 2
 
 
 @pytest.mark.parametrize(
@@ -71,4 +71,4 @@ async def test_the_same_again_is_one_reminder(scene: Scene) -> None:
 )
 async def test_a_time_that_cannot_be_says_what_can(scene: Scene, when: str, words: str) -> None:
     assert words in await said(scene, f'!remind me when="{when}" text="x"')
-    assert await said(scene, "!list reminders") == "No reminder is waiting here."
+    assert await said(scene, "!remind me") == "No reminder is waiting here."
