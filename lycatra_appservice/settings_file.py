@@ -70,7 +70,10 @@ class FurtherMistake(Protocol):
         """Whether the configuration says so itself; else it is a warning."""
 
 
-FindMistakes: TypeAlias = Callable[[WrittenSettings], Iterable[FurtherMistake]]
+# Is given the checked sections of the tools, too, by their namespaces.
+FindMistakes: TypeAlias = Callable[
+    [WrittenSettings, Mapping[str, BaseModel]], Iterable[FurtherMistake]
+]
 
 
 def load_settings(
@@ -98,7 +101,7 @@ def load_settings(
     if tool_names is not None:
         reading.check_permissions(written, tool_names, own)
     if more_mistakes is not None:
-        reading.check_further(written, more_mistakes)
+        reading.check_further(written, sections, more_mistakes)
     reading.add_tokens(written, needs_tokens=needs_tokens)
     return reading.complete(Settings).model_copy(
         update={
@@ -214,11 +217,16 @@ class _Reading:
             all_seen = own.all_known and not own.broken
             self._add(mistake, is_certain=all_seen or problem.unknown is None)
 
-    def check_further(self, written: WrittenSettings, find_mistakes: FindMistakes) -> None:
+    def check_further(
+        self,
+        written: WrittenSettings,
+        sections: Mapping[str, BaseModel],
+        find_mistakes: FindMistakes,
+    ) -> None:
         """Find what is wrong between sections that are right in themselves."""
         if self._mistakes:
             return
-        for found in find_mistakes(written):
+        for found in find_mistakes(written, sections):
             hint = did_you_mean(found.unknown, found.known) if found.unknown else ""
             mistake = self._origins.mistake(found.path, found.sentence + hint)
             self._add(mistake, is_certain=found.is_written)

@@ -2,10 +2,12 @@
 
 import os
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
 
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.settings import DatabaseSettings, Settings, WrittenSettings
@@ -81,14 +83,16 @@ def read_installation(arguments: Namespace, *, needs_tokens: bool = True) -> Ins
         models,
         found.names(),
         own,
-        lambda written: _mistakes_of_rules(written, found),
+        lambda written, sections: _mistakes_of_rules(written, sections, found),
         needs_tokens=needs_tokens,
     )
     working = found.with_wrong_settings(settings.tool_mistakes)
     return Installation(settings=settings, tools=working.at_work(settings.tool_settings))
 
 
-def _mistakes_of_rules(written: WrittenSettings, found: "FoundTools") -> Iterator["RuleMistake"]:
+def _mistakes_of_rules(
+    written: WrittenSettings, sections: Mapping[str, BaseModel], found: "FoundTools"
+) -> Iterator["RuleMistake"]:
     """What is wrong with rules of approvals, and can be told by who knows the tools."""
     from lycatra_appservice.toolkit.access import Access
     from lycatra_appservice.toolkit.permissions import Permissions
@@ -97,7 +101,9 @@ def _mistakes_of_rules(written: WrittenSettings, found: "FoundTools") -> Iterato
     changing = [tool for tool in found.registry.tools if tool.changes]
     access = Access(written.access, Permissions(written.permissions, found.registry))
     yield from unknown_tools(written.approvals, changing, found.may_have)
-    yield from hopeless_rules(written.approvals, changing, access)
+    idle = found.at_work(sections).idle
+    at_work = [tool for tool in changing if tool.name not in idle]
+    yield from hopeless_rules(written.approvals, at_work, access)
 
 
 def read_settings(arguments: Namespace) -> Settings:
