@@ -176,6 +176,22 @@ async def test_a_compose_that_fails_has_the_tag_before_written_down_again(
     assert override(tmp_path) == {"services": {"web": {"image": ONE}}}
 
 
+async def test_a_program_that_is_gone_when_the_tag_is_written_has_the_one_before_written_again(
+    program: ComposeProgram, tmp_path: Path
+) -> None:
+    def goes(said: str) -> None:
+        if "apply" in said:
+            Path(program.path).unlink(missing_ok=True)
+
+    async with desk(tmp_path, compose(program, pull=False)) as at:
+        at.hear = goes
+        result = await at.deploy("2.0")
+
+    assert result.data["state"] == "failed_and_not_rolled_back"
+    assert "`docker compose up` cannot be started" in result.data["why"]
+    assert override(tmp_path) == {"services": {"web": {"image": ONE}}}
+
+
 async def test_a_folder_that_nobody_may_write_to_changes_nothing(
     program: ComposeProgram, tmp_path: Path
 ) -> None:
