@@ -35,6 +35,7 @@ CALLS = {
 # With what and why. A program that an operator names has the rights that its owner gives it.
 ALLOWED = {
     ("_process.py", "create_subprocess_exec"): "git, and checks that are configured",
+    ("_process.py", "subprocess"): "what goes on when it ends us, which asyncio's would not",
     ("_docker_engine.py", "aiodocker"): "to the socket, or by a session of the guard",
     ("_docker_engine.py", "aiohttp"): "the errors that aiodocker lets through",
     ("_kubernetes_cluster.py", "lightkube"): "to the API of a kubeconfig, or of our own cluster",

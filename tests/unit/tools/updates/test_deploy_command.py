@@ -361,7 +361,19 @@ async def test_of_two_that_were_let_through_at_once_one_begins(shop: Path) -> No
 @pytest.mark.parametrize(
     "version",
     [
-        *("", "-rf", "--help", "../v2", "v2/..", "v2;reboot", ";rm", "v 2", "v2\n", "$(x)", "`x`"),
+        *(
+            "",
+            "-rf",
+            "--help",
+            "../v2",
+            "v2/..",
+            "v2;reboot",
+            ";rm",
+            "v 2",
+            "v2\nv3",
+            "$(x)",
+            "`x`",
+        ),
         *("{service}", "%s", "ü", "v2\0", "v" * 129),
     ],
 )

@@ -1,7 +1,7 @@
 """Deployments by `docker compose`, which a small program stands in for."""
 
 import json
-import socket
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -252,7 +252,7 @@ async def test_the_container_that_lycatra_runs_in_is_not_for_compose(
     program: ComposeProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program.set(id="a1b2c3d4e5f6" + "0" * 52)
-    monkeypatch.setattr(socket, "gethostname", lambda: "a1b2c3d4e5f6")
+    monkeypatch.setattr(platform, "node", lambda: "a1b2c3d4e5f6")
     async with desk(tmp_path, compose(program)) as at:
         said = await at.refusal("2.0")
 
