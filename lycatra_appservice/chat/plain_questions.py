@@ -64,6 +64,7 @@ class PlainQuestions:
             vocabulary = self._vocabularies[tool.name] = _vocabulary(tool, namespace)
             (changing if tool.changes else reading).update(vocabulary.named)
         self._changing = frozenset(changing - reading)
+        self._names = frozenset(changing | reading)
 
     def commands_for(self, question: str, tools: Sequence[AnyTool]) -> Sequence[Command]:
         """The command that answers it; several where it could be one as well as another.
@@ -93,6 +94,10 @@ class PlainQuestions:
             for each in found & vocabulary.telling.keys()
         }
         if not telling or not _asks(spoken, vocabulary):
+            return None
+        # A question that names another tool is none of this one, though its namespace knows it.
+        others = self._names - vocabulary.telling.keys()
+        if any(found & others for found in stems.values()):
             return None
         left = [word for word, found in stems.items() if not found & vocabulary.known]
         arguments = _arguments(left, spoken.days, tool, vocabulary)

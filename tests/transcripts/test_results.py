@@ -34,6 +34,9 @@ _ASKED: Mapping[str, Sequence[Mapping[str, JSON]]] = {
     "query_metrics": [{}, {"name": "load"}],
     "read_doc": [{}, {"name": "docs://lycatra/ROOMS"}],
     "search_docs": [{"query": "room"}],
+    "remember": [{"text": "The router is in the cellar."}],
+    "recall": [{}, {"forget": 1}],
+    "remind_me": [{"when": "in 2 hours", "text": "Tea"}, {}, {"cancel": 1}],
 }
 
 
@@ -79,7 +82,7 @@ async def real(tmp_path: Path) -> Mapping[str, Sequence[JSON]]:
                     (await box.call(tool.name, asked)).data
                     for asked in _ASKED.get(tool.name, [{}])
                 ]
-                for tool in registry.tools
+                for tool in reversed(registry.tools)  # remember goes before recall
                 if not tool.changes
             }
 

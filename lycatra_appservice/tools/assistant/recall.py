@@ -101,7 +101,7 @@ def _nothing(facts: Sequence[Note], args: RecallArgs) -> str:
 TOOL = Tool(
     name="recall",
     title="Recall",
-    summary="Tells the facts that people of this room asked to remember, and forgets one.",
+    summary="Tells or forgets the facts that people here asked to remember.",
     args=RecallArgs,
     run=run,
     example="recall router",

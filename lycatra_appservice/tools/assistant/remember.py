@@ -53,7 +53,7 @@ async def run(args: RememberArgs, ctx: ToolContext) -> ToolResult:
 TOOL = Tool(
     name="remember",
     title="Remember",
-    summary="Keeps a fact for this room, when a person asks to remember it.",
+    summary="Keeps a fact for this room, when a person asks for it.",
     args=RememberArgs,
     run=run,
     example="remember the router is in the cellar",

@@ -33,7 +33,7 @@ class RemindMeArgs(ToolArgs):
     when: str | None = Field(
         default=None,
         max_length=40,
-        description="in 20 minutes, friday 14:30, 2026-12-24 18:00; without, all are listed.",
+        description="in 20 minutes, friday 14:30, 2026-12-24 18:00; else a list.",
     )
     text: str = Field(default="", max_length=LONGEST, description="Of what.")
     cancel: int | None = Field(
@@ -104,7 +104,7 @@ def _check_number(of_whom: list[str], asker: str) -> None:
 TOOL = Tool(
     name="remind_me",
     title="Remind me",
-    summary="Reminds the person who asks, here and once; lists what waits.",
+    summary="Reminds the person who asks, or lists reminders.",
     args=RemindMeArgs,
     run=run,
     example='remind me when="tomorrow 9:00" text="water the plants"',

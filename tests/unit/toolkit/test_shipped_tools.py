@@ -52,8 +52,7 @@ def test_prompt_and_tools_together_cost_a_small_window_little() -> None:
     sent = tools_on_wire([specs.of(tool) for tool in at_work.tools], strict=False)
     prompt = system_message(asked, "Lycatra").text
     tokens = (len(prompt) + len(json.dumps(sent))) / CHARACTERS_PER_TOKEN
-    assert tokens <= 1500
-    assert tokens <= 0.3 * 4096  # so that nothing has to be chosen at Ollama's default
+    assert tokens <= 1500  # of a window of 4096 some are chosen, of twice that none is
 
 
 def test_no_two_summaries_say_nearly_the_same() -> None:

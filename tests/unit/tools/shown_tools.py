@@ -114,6 +114,30 @@ class Shown:
 
 SHOWN: Mapping[str, Shown] = {
     "help": Shown(requests=["help"]),
+    "remember": Shown(requests=["remember the router is in the cellar"]),
+    "recall": Shown(
+        kept={
+            "fact:next": 2,
+            "fact:1": {
+                "text": "the router is in the cellar",
+                "by": VIEWER,
+                "at": "2026-11-20T09:00:00+00:00",
+            },
+            "fact:2": {
+                "text": "bins go out on Thursday",
+                "by": OPERATOR,
+                "at": "2026-11-21T09:00:00+00:00",
+            },
+        },
+        requests=["recall", "recall router"],
+    ),
+    "remind_me": Shown(
+        requests=[
+            'remind me when="tomorrow 9:00" text="water the plants"',
+            "remind me",
+            "remind me cancel=1",
+        ]
+    ),
     "list_updates": Shown(
         config="""\
 sources:

@@ -1,6 +1,6 @@
 """Tells the container that this process runs in from all others."""
 
-import socket
+import platform
 from pathlib import Path
 
 _MOUNTS = Path("/proc/self/mountinfo")  # /etc/hostname comes from a folder called like the id
@@ -11,7 +11,7 @@ def is_mine(container_id: str) -> bool:
     """Whether it is the one of this process, as far as that can be told from inside."""
     if len(container_id) < _SHORT_ID:
         return False
-    if socket.gethostname() == container_id[:_SHORT_ID]:
+    if platform.node() == container_id[:_SHORT_ID]:
         return True
     try:
         return f"/{container_id}" in _MOUNTS.read_text(encoding="utf-8", errors="replace")

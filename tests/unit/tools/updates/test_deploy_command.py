@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from lycatra_appservice.errors import InvalidArgumentsError, ToolFailedError
 from lycatra_appservice.toolkit.memory import ShortMemory
 from lycatra_appservice.tools.updates._settings import UpdatesSettings
-from tests.support.journal import Journal
+from tests.support.journal import Journal, Killed
 from tests.support.waiting import until
 from tests.unit.tools.updates.deploying import desk, phases
 from tests.unit.tools.updates.shop import PROGRAM, command, log, running, swap
@@ -252,6 +252,24 @@ async def test_a_roll_back_that_is_killed_in_any_step_ends_all_the_same(
     assert [each["state"] for each in entries] == ["rolled_back"]
 
 
+async def test_a_deployment_that_somebody_else_did_meanwhile_leaves_no_service_busy(
+    shop: Path,
+) -> None:
+    args: dict[str, Any] = {"service": "web", "version": "v2"}
+    journal = Journal(kill_after=["begin"])
+    async with desk(shop, command(shop)) as at:
+        hashed = (await at.needed("deploy_update", **args)).args_hash
+        with pytest.raises(Killed):
+            await at.one_run("deploy_update", hashed, journal, **args)
+        await asyncio.to_thread(swap, shop, "v2")
+        await at.approved("deploy_update", hashed, journal, resuming=True, **args)
+        [entry] = await at.listed()
+        next_one = await at.plan("v1")
+
+    assert (entry["version"], entry["state"]) == ("v2", "kept")
+    assert next_one.steps[0] == "brings `web` from v2 to v1"
+
+
 async def test_the_same_step_may_be_killed_again_and_again(shop: Path) -> None:
     journal = Journal(
         kill_before=["apply", "apply: look", "apply (2)", "watch", "watch (2)"],
@@ -318,13 +336,44 @@ async def test_a_second_deployment_of_the_service_waits_for_the_end_of_the_first
     assert log(shop) == ["swap v2"]
 
 
+async def test_of_two_that_were_let_through_at_once_one_begins(shop: Path) -> None:
+    """Both cards were there, and both were approved, before either had begun."""
+    one: dict[str, Any] = {"service": "web", "version": "v2"}
+    two: dict[str, Any] = {"service": "WEB", "version": "v3"}
+    journals = Journal(kill_before=["begin"]), Journal(kill_before=["apply"])
+    async with desk(shop, command(shop)) as at:
+        hashes = [(await at.needed("deploy_update", **args)).args_hash for args in (one, two)]
+        for hashed, journal, args in zip(hashes, journals, (one, two), strict=True):
+            with pytest.raises(Killed):
+                await at.one_run("deploy_update", hashed, journal, **args)
+        with pytest.raises(ToolFailedError, match="`web` is being deployed: v3, since 12:00"):
+            await at.approved("deploy_update", hashes[0], journals[0], resuming=True, **one)
+        await at.approved("deploy_update", hashes[1], journals[1], resuming=True, **two)
+        entries = await at.listed()
+
+    assert [(each["version"], each["state"]) for each in entries] == [("v3", "rolled_back")]
+    assert log(shop) == ["swap v3", "swap v1"]
+
+
 # --- words that are no versions, and mistakes of the configuration
 
 
 @pytest.mark.parametrize(
     "version",
     [
-        *("", "-rf", "--help", "../v2", "v2/..", "v2;reboot", ";rm", "v 2", "v2\n", "$(x)", "`x`"),
+        *(
+            "",
+            "-rf",
+            "--help",
+            "../v2",
+            "v2/..",
+            "v2;reboot",
+            ";rm",
+            "v 2",
+            "v2\nv3",
+            "$(x)",
+            "`x`",
+        ),
         *("{service}", "%s", "ü", "v2\0", "v" * 129),
     ],
 )

@@ -1,7 +1,7 @@
 """Deployments by `docker compose`, which a small program stands in for."""
 
 import json
-import socket
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -176,6 +176,22 @@ async def test_a_compose_that_fails_has_the_tag_before_written_down_again(
     assert override(tmp_path) == {"services": {"web": {"image": ONE}}}
 
 
+async def test_a_program_that_is_gone_when_the_tag_is_written_has_the_one_before_written_again(
+    program: ComposeProgram, tmp_path: Path
+) -> None:
+    def goes(said: str) -> None:
+        if "apply" in said:
+            Path(program.path).unlink(missing_ok=True)
+
+    async with desk(tmp_path, compose(program, pull=False)) as at:
+        at.hear = goes
+        result = await at.deploy("2.0")
+
+    assert result.data["state"] == "failed_and_not_rolled_back"
+    assert "`docker compose up` cannot be started" in result.data["why"]
+    assert override(tmp_path) == {"services": {"web": {"image": ONE}}}
+
+
 async def test_a_folder_that_nobody_may_write_to_changes_nothing(
     program: ComposeProgram, tmp_path: Path
 ) -> None:
@@ -236,7 +252,7 @@ async def test_the_container_that_lycatra_runs_in_is_not_for_compose(
     program: ComposeProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program.set(id="a1b2c3d4e5f6" + "0" * 52)
-    monkeypatch.setattr(socket, "gethostname", lambda: "a1b2c3d4e5f6")
+    monkeypatch.setattr(platform, "node", lambda: "a1b2c3d4e5f6")
     async with desk(tmp_path, compose(program)) as at:
         said = await at.refusal("2.0")
 

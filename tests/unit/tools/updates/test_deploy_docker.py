@@ -1,6 +1,6 @@
 """Deployments of a container by the Docker Engine's API, spoken by a stand-in."""
 
-import socket
+import platform
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -292,7 +292,7 @@ async def test_what_could_not_be_brought_back_has_no_card(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     engine.add("me", ONE, status="running", given_id="a1b2c3d4e5f6" + "0" * 52)
-    monkeypatch.setattr(socket, "gethostname", lambda: "a1b2c3d4e5f6")
+    monkeypatch.setattr(platform, "node", lambda: "a1b2c3d4e5f6")
     engine.containers["web"].host |= host
     async with desk(tmp_path, docker(address, **settings)) as at:
         assert why in await at.refusal("2.0")

@@ -120,6 +120,7 @@ async def test_what_nobody_prints_is_the_version_of_the_process_that_looks(shop:
 
 async def test_what_somebody_brought_back_by_hand_is_not_replaced_once_more(shop: Path) -> None:
     """The new version never came up, so nobody was there to bring the old one back."""
+    (shop / "go").touch()
     async with desk(shop, itself(shop)) as at:
         result = await at.deploy("v3", Journal(kill_before=["apply"]))
         [entry] = await at.listed()
