@@ -130,17 +130,22 @@ class Welcome:
 
     def _best(self, tools: Sequence[AnyTool]) -> Sequence[AnyTool]:
         """First one of each namespace, those first that tell most; nothing that changes."""
-        looking = sorted((tool for tool in tools if tool.effect is Effect.READ), key=_rank)
-        homes = {tool.name: self._registry.namespace_of(tool.name).name for tool in looking}
+        homes = {tool.name: self._registry.namespace_of(tool.name).name for tool in tools}
+        looking = sorted(
+            (tool for tool in tools if tool.effect is Effect.READ),
+            key=lambda tool: _rank(tool, homes[tool.name]),
+        )
         useful = [tool for tool in looking if homes[tool.name] != _ASSISTANT]
         firsts = {homes[tool.name]: tool for tool in reversed(useful)}
         first = [tool for tool in useful if firsts[homes[tool.name]] is tool]
         return [*first, *(tool for tool in useful if tool not in first)]
 
 
-def _rank(tool: AnyTool) -> tuple[int, str]:
-    verb = tool.name.partition("_")[0]
-    return (_VERBS.index(verb) if verb in _VERBS else len(_VERBS), tool.name)
+def _rank(tool: AnyTool, namespace: str) -> tuple[int, bool, str]:
+    """By its verb; what is called like its namespace is what that is about."""
+    verb, _, noun = tool.name.partition("_")
+    by_verb = _VERBS.index(verb) if verb in _VERBS else len(_VERBS)
+    return by_verb, noun != namespace, tool.name
 
 
 def _shortest(tool: AnyTool) -> str:
