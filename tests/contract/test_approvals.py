@@ -879,7 +879,7 @@ async def test_the_same_words_leave_the_card_as_it_is(database: UpgradableDataba
 
 
 async def insisting(work: Callable[[], Awaitable[object]]) -> object:
-    """As all who call do: what was broken off, because two waited for each other, is done again."""
+    """As all who call do: what was broken off, as two waited for each other, is done again."""
     for _ in range(2):
         try:
             return await work()
