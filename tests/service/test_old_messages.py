@@ -45,10 +45,11 @@ async def test_old_questions_get_one_line_in_each_room_and_no_answer(live: Live)
 async def test_a_command_that_only_reads_is_answered_a_quarter_of_an_hour_late(
     live: Live,
 ) -> None:
-    room = await live.stage.room()
+    updates = live.users.of("updates")
+    room = await live.stage.room(invite=[live.users.main, updates])
     await push(live, asked_ago(room, "!list updates", 15))
     (answer,) = await room.answers()
-    assert answer["sender"] == live.users.of("updates")
+    assert answer["sender"] == updates
 
 
 async def test_a_command_of_two_hours_ago_is_not_run_any_more(live: Live) -> None:

@@ -50,7 +50,8 @@ class Gate:
             "url": str(self._server.make_url("/")),
             "timeout_seconds": 20,
         }
-        return {"services": {"checks": [check]}}
+        # Only who asks comes here, and nobody who looks by himself.
+        return {"services": {"checks": [check], "watch": False}}
 
     async def _answer(self, _: web.Request) -> web.Response:
         async with self._came:
