@@ -92,6 +92,21 @@ class Book:
             return [replace(way.entry, why=f"phase: {way.phase}"), *self.entries]
         return [_left_lying(way), *self.entries]
 
+    def settled(self, now: datetime) -> "Book":
+        """With what was left lying among the entries, where it would else be overlooked."""
+        way = self.under_way
+        if way is None or self.current(now) is not None:
+            return self
+        return replace(self._with(_left_lying(way)), under_way=None)
+
+    @property
+    def failing(self) -> str | None:
+        """The version that was left where it is although it was not well, or nobody knows."""
+        changes = (each for each in self.entries if each.ended is not Ended.NOT_DEPLOYED)
+        last = next(changes, None)
+        is_bad = last is not None and last.ended in (Ended.NOT_ROLLED_BACK, Ended.UNFINISHED)
+        return last.version if last is not None and is_bad else None
+
     def begun(self, entry: Entry, until: datetime) -> "Book":
         """With this one under way; what was left lying becomes an entry that nobody ended."""
         left = self.under_way

@@ -23,7 +23,7 @@ async def planned(wish: Wish, ctx: ToolContext) -> Plan:
     """What would be done. Raises ToolFailedError where there is nothing to do, or no way to."""
     deployer = deployer_of(wish.deploy, ctx)
     history = history_of(wish.service, ctx)
-    book = await history.book()
+    book = (await history.book()).settled(ctx.now())
     busy = book.current(ctx.now())
     if busy is not None:
         raise history.busy(busy)
@@ -89,7 +89,7 @@ async def _begun(wish: Wish, deployer: Deployer, ctx: ToolContext) -> Mapping[st
 
 async def _begin(wish: Wish, deployer: Deployer, deployment_id: str, ctx: ToolContext) -> JSON:
     history = history_of(wish.service, ctx)
-    book = await history.book()
+    book = (await history.book()).settled(ctx.now())
     ours = book.under_way
     if ours is not None and ours.entry.deployment_id == deployment_id:
         return {"entry": ours.entry.to_json()}  # begun, and cut off before that was written down

@@ -40,7 +40,7 @@ def wish_of(service: str, version: str | None, ctx: ToolContext) -> Wish:
 
 def change_for(wish: Wish, book: Book, running: Running) -> Change:
     """From what runs to what is wanted. Raises ToolFailedError where no way back is known."""
-    now = running.version or book.good
+    now = running.version or book.failing or book.good
     if wish.version is not None:
         return Change(version=wish.version, previous=_good(wish.version, now, book))
     before = book.version_before(now)
@@ -58,7 +58,7 @@ def is_there(wish: Wish, book: Book, seen: Running) -> bool:
         return False
     if seen.version is not None:
         return True  # well is only the version that was looked for
-    return book.good == wish.version and not _has_failed(book, wish.version)
+    return book.good == wish.version and book.failing is None
 
 
 def nothing_to_do(wish: Wish, book: Book) -> str:
@@ -73,12 +73,5 @@ def nothing_to_do(wish: Wish, book: Book) -> str:
 
 def _good(version: str, now: str | None, book: Book) -> str | None:
     """What to go back to: what runs, unless that has failed or is the same again."""
-    back = book.good if now is None or now == version or _has_failed(book, now) else now
+    back = book.good if now is None or now in (version, book.failing) else now
     return back if back != version else None
-
-
-def _has_failed(book: Book, version: str) -> bool:
-    """Whether it was left where it is although it was not well."""
-    last = book.entries[0] if book.entries else None
-    failed = (Ended.NOT_ROLLED_BACK, Ended.UNFINISHED)
-    return last is not None and last.version == version and last.ended in failed
