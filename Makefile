@@ -11,8 +11,9 @@ VENV := .venv
 SYNAPSE := .synapse
 BIN := $(VENV)/bin
 SYNAPSE_PYTHON := $(SYNAPSE)/bin/python
-# More files of tests at a time than cores, as most of them wait; each has servers of its own.
-AT_ONCE := -n 4 --dist loadfile
+# Files of tests at a time, each with servers of its own. The quick ones mostly wait.
+QUICK := -n 4 --dist loadfile
+SLOW := -n 2 --dist loadfile
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header
@@ -26,10 +27,10 @@ demo: $(VENV)/.demo $(SYNAPSE)/.ready ## Talk to @lycatra on a real Synapse; SCR
 	@$(BIN)/lycatra demo --synapse-python $(SYNAPSE_PYTHON) $${SCRIPT:+--script "$$SCRIPT"}
 
 test: lint $(SYNAPSE)/.ready ## Lint, types, contracts, and every test that is not slow
-	@LYCATRA_SYNAPSE_PYTHON="$(CURDIR)/$(SYNAPSE_PYTHON)" $(BIN)/python -m pytest $(AT_ONCE) -m "not slow" tests
+	@LYCATRA_SYNAPSE_PYTHON="$(CURDIR)/$(SYNAPSE_PYTHON)" $(BIN)/python -m pytest $(QUICK) -m "not slow" tests
 
 check: $(VENV)/.dev $(SYNAPSE)/.ready ## The slow tests
-	@LYCATRA_SYNAPSE_PYTHON="$(CURDIR)/$(SYNAPSE_PYTHON)" $(BIN)/python -m pytest $(AT_ONCE) -m slow tests
+	@LYCATRA_SYNAPSE_PYTHON="$(CURDIR)/$(SYNAPSE_PYTHON)" $(BIN)/python -m pytest $(SLOW) -m slow tests
 
 lint: $(VENV)/.dev ## Style, types and import contracts
 	@$(BIN)/ruff check .
@@ -50,7 +51,7 @@ measure: $(VENV)/.dev ## How often a model is right: URL=http://localhost:11434/
 lock: $(VENV)/.tools ## Write requirements/*.txt anew from pyproject.toml; UPGRADE=1 takes newer versions
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements/base.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra demo -c requirements/base.txt -o requirements/demo.txt
-	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra charts --extra docker --extra kubernetes --extra otlp -c requirements/base.txt -o requirements/extras.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra docker --extra kubernetes --extra otlp -c requirements/base.txt -o requirements/extras.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra demo --group dev -c requirements/demo.txt -c requirements/extras.txt -o requirements/dev.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra demo --group dev --group bench -c requirements/dev.txt -o requirements/bench.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --group synapse -o requirements/synapse.txt
