@@ -88,7 +88,7 @@ async def test_who_replaces_itself_is_followed_by_the_new_version_which_reports(
     async with opened(stage, installed, url, replicas=replicas) as upgrade:
         request = await upgrade.deploy(NEXT)
         report = await upgrade.report_on(request)
-        assert f"`lycatra` runs {NEXT}**, before {FIRST}" in report
+        assert f"`lycatra` runs {NEXT}, before {FIRST}" in report
         assert installed.brought() == [NEXT]
         assert upgrade.reported_by(request) == {NEXT}
         for each in upgrade.replicas:
