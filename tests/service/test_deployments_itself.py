@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from lycatra_appservice.model import JSON, EventID
@@ -13,6 +14,7 @@ from tests.support.lycatra import Lycatra
 from tests.support.reading import Reading
 from tests.support.stage import Stage, sqlite_in
 from tests.support.tables import Tables
+from tests.support.waiting import until
 
 NEXT = "99.0.0"
 
@@ -29,6 +31,18 @@ class Upgrade(Reading):
         card = await self.card_of(request)
         await self.room.person.react(self.room.room_id, EventID(card["event_id"]), "✅")
         return request
+
+    async def until_all_run(self, version: str) -> None:
+        """Return when every process is this version."""
+
+        async def all_run() -> bool:
+            try:
+                said = [(await each.get("/healthz"))[1] for each in self.replicas]
+            except aiohttp.ClientError:
+                return False
+            return all(f'"version": "{version}"' in each for each in said)
+
+        await until(all_run, f"{version} everywhere")
 
     def reported_by(self, request: EventID) -> set[str]:
         """The versions of the processes that have ended the request's turn."""
@@ -91,8 +105,7 @@ async def test_who_replaces_itself_is_followed_by_the_new_version_which_reports(
         assert f"`lycatra` runs {NEXT}, before {FIRST}" in report
         assert installed.brought() == [NEXT]
         assert upgrade.reported_by(request) == {NEXT}
-        for each in upgrade.replicas:
-            assert f'"version": "{NEXT}"' in (await each.get("/healthz"))[1]
+        await upgrade.until_all_run(NEXT)
         assert (await upgrade.room.settled(upgrade.tables)).clean
 
 
@@ -111,6 +124,5 @@ async def test_a_version_that_does_not_start_is_taken_back_by_the_replica_that_s
         report = await upgrade.report_on(request)
         assert f"`lycatra` was rolled back to {FIRST}" in report
         assert installed.brought() == [NEXT, FIRST]
-        for each in upgrade.replicas:
-            assert f'"version": "{FIRST}"' in (await each.get("/healthz"))[1]
+        await upgrade.until_all_run(FIRST)
         assert (await upgrade.room.settled(upgrade.tables)).clean

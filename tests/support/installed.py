@@ -94,6 +94,7 @@ class Installed:
             for each in replicas:
                 if each.child.is_running:
                     continue
+                each.kill()  # closes what is left of it
                 release = self._started[each.name]
                 if each.child.exit_code != 0:
                     broken.add(release)
