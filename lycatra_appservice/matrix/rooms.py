@@ -171,13 +171,17 @@ class RoomStore:
         return any(not self._users.is_ours(row["user_id"]) for row in rows)
 
     async def joined(self, room_id: RoomID) -> frozenset[UserID]:
-        """The people who are in a room now, none of ours and nobody who is only invited."""
-        members = await self._database.fetch(self._sql["get_members"], room=room_id)
-        return frozenset(
-            UserID(member["user_id"])
-            for member in members
-            if member["membership"] == "join" and not self._users.is_ours(member["user_id"])
-        )
+        """The people who are in a room now, none of ours and nobody who is only invited.
+
+        Nobody, where none of us is. Raises MatrixError when it cannot be read for now.
+        """
+        try:
+            room = await self.view(room_id)
+        except MatrixError as error:
+            if error.outlasted:
+                raise
+            return frozenset()
+        return frozenset(room.people) - room.invited
 
     async def rooms_upgraded_to(self, successor: RoomID) -> Sequence[RoomID]:
         """The rooms of ours that name this one as the room that continues them."""

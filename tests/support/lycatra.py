@@ -23,6 +23,7 @@ class Lycatra:
     """One replica. `start` and `kill` may alternate; `async with` starts and stops it."""
 
     def __init__(self, folder: Path, config: Mapping[str, JSON], name: str = "lycatra") -> None:
+        self.name = name
         self.port = config["appservice"]["listen"]["port"]
         self.config_path = folder / f"{name}.yaml"
         self._folder = folder
@@ -48,6 +49,11 @@ class Lycatra:
 
     async def __aexit__(self, *error: object) -> None:
         await self.stop()
+
+    def configure(self, more: Mapping[str, JSON]) -> None:
+        """Give it these sections from its next start on."""
+        written = json.loads(self.config_path.read_text(encoding="utf-8"))
+        self.config_path.write_text(json.dumps({**written, **more}), encoding="utf-8")
 
     def launch(self) -> None:
         """Start the process without waiting for anything."""

@@ -1,12 +1,10 @@
 """A room beside a real process with versions, whose deployments can be held in every phase."""
 
 import asyncio
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,37 +12,27 @@ import aiohttp
 
 from lycatra_appservice.demo.homeserver import free_port
 from lycatra_appservice.demo.people import PersonClient
-from lycatra_appservice.model import JSON, EventID
+from lycatra_appservice.model import JSON, EventID, RoomID
 from tests.support import swapping
+from tests.support.gates import Gates, HealthGate, end, health_gate
 from tests.support.lycatra import Lycatra
+from tests.support.reading import Reading
 from tests.support.stage import Room, Stage, sqlite_in
 from tests.support.tables import Tables
 from tests.support.waiting import until
 
-# Runs a program between two gates: at each it says that it has come, and waits while it is held.
-_GATED = """
-import os, pathlib, subprocess, sys, time
-folder, before, after, *program = sys.argv[1:]
-def gate(name):
-    with (pathlib.Path(folder) / f"came-{name}").open("a") as came:
-        print(os.getpid(), os.getppid(), file=came)
-    while (pathlib.Path(folder) / f"hold-{name}").exists():
-        time.sleep(0.02)
-gate(before)
-subprocess.run(program, check=True)
-gate(after)
-"""
-Change = Mapping[str, JSON]
+Settings = Mapping[str, JSON]
+CURRENT = [sys.executable, swapping.__file__, "current"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rollout:
+class Rollout(Reading):
     """Somebody who asks, somebody who may approve, and the service `web` with its versions."""
 
-    room: Room
     operator: PersonClient
     replicas: Sequence[Lycatra]
-    tables: Tables
+    gates: Gates
+    health: HealthGate
     folder: Path
     port: int
 
@@ -52,29 +40,6 @@ class Rollout:
     def replica(self) -> Lycatra:
         """The first."""
         return self.replicas[0]
-
-    def hold(self, name: str) -> None:
-        """Let whoever comes to this gate wait there."""
-        (self.folder / f"hold-{name}").touch()
-
-    def let_go(self, name: str) -> None:
-        """Open a gate again."""
-        (self.folder / f"hold-{name}").unlink()
-
-    def visits(self, name: str) -> Sequence[tuple[int, int]]:
-        """Who came to a gate: the ids of the process and of the one that had started it."""
-        came = self.folder / f"came-{name}"
-        lines = came.read_text().splitlines() if came.exists() else []
-        return [(int(pid), int(parent)) for pid, parent in map(str.split, lines)]
-
-    async def reached(self, name: str, times: int = 1) -> int:
-        """Return when a gate was reached so often; the process that stands there."""
-
-        async def came() -> bool:
-            return len(self.visits(name)) >= times
-
-        await until(came, f"somebody at the gate {name}")
-        return self.visits(name)[-1][0]
 
     def swaps(self) -> Sequence[str]:
         """Which versions were brought, in order: the proof."""
@@ -94,10 +59,6 @@ class Rollout:
         """From now on the health check of this version fails."""
         (self.folder / f"ill-{version}").touch()
 
-    def recover(self, version: str) -> None:
-        """And now no more."""
-        (self.folder / f"ill-{version}").unlink()
-
     def crash(self, *programs: int) -> None:
         """End the service at once, and with it these programs, as when a machine does."""
         self.replica.kill()
@@ -106,32 +67,23 @@ class Rollout:
 
     def at_work(self, gate: str) -> Lycatra:
         """The replica that has started the program at a gate."""
-        parent = self.visits(gate)[-1][1]
+        parent = self.gates.visits(gate)[-1][1]
         return next(each for each in self.replicas if each.child.pid == parent)
 
-    async def card_of(self, request: EventID) -> JSON:
-        """Wait for the card of a request."""
-        return (await self._marked(request, "card"))[-1]
+    async def is_begun(self, step: str) -> bool:
+        """Whether a step of a deployment is begun, and has not ended."""
+        open_steps = await self.tables.rows("SELECT name FROM step WHERE state = 'started'")
+        return any(row["name"].endswith(f":{step}") for row in open_steps)
 
-    async def last_card(self) -> JSON:
-        """The newest card in the room, as it was sent."""
-        cards = [
-            event
-            for event in await self.room.events()
-            if event["content"].get("org.lycatra.reply", {}).get("kind") == "card"
-            and "m.new_content" not in event["content"]
-        ]
-        return cards[-1]
+    async def until_done(self) -> None:
+        """Return when a deployment has ended, whoever knows of it."""
 
-    async def report_on(self, request: EventID) -> str:
-        """Wait for what came of it; it is said once."""
-        said = await self._marked(request, "message")
-        await self.tables.until_idle()
-        said = await self._marked(request, "message")
-        assert len(said) == 1, said
-        return str(said[0]["content"]["body"])
+        async def done() -> bool:
+            return bool(await self.tables.rows("SELECT 1 FROM approval WHERE outcome = 'done'"))
 
-    async def approve(self, card: JSON, key: str = "\N{WHITE HEAVY CHECK MARK}") -> None:
+        await until(done, "the end of the deployment")
+
+    async def approve(self, card: JSON, key: str = "✅") -> None:
         """React as the operator."""
         await self.operator.react(self.room.room_id, EventID(card["event_id"]), key)
 
@@ -141,39 +93,17 @@ class Rollout:
         await self.approve(await self.card_of(request))
         return request
 
-    async def until_told(self, words: str) -> None:
-        """Wait until anybody says this, in an edit, too."""
+    async def ended_well(self, request: EventID, version: str) -> None:
+        """One report says so, and so does the service."""
+        assert f"`web` runs {version}" in await self.report_on(request)
+        assert await self.version() == version
+        assert (await self.room.findings()).clean
 
-        async def told() -> bool:
-            return any(
-                words in str(said.get("body"))
-                for event in await self.room.events()
-                for said in (event["content"], event["content"].get("m.new_content", {}))
-            )
-
-        await until(told, f"the words {words!r}")
-
-    async def _marked(self, request: EventID, kind: str) -> Sequence[JSON]:
-        found: list[JSON] = []
-
-        async def came() -> bool:
-            found[:] = [
-                event
-                for event in await self.room.events()
-                if (mark := event["content"].get("org.lycatra.reply"))
-                and (mark["to"], mark["kind"]) == (request, kind)
-                and "m.new_content" not in event["content"]
-            ]
-            return bool(found)
-
-        await until(came, f"a {kind} for {request}")
-        return found
-
-
-def end(program: int) -> None:
-    """End a program, if it has not ended."""
-    with suppress(ProcessLookupError):
-        os.kill(program, signal.SIGKILL)
+    async def went_back(self, request: EventID, version: str) -> None:
+        """One report says so, and so does the service."""
+        assert f"`web` was rolled back to {version}" in await self.report_on(request)
+        assert await self.version() == version
+        assert (await self.room.findings()).clean
 
 
 @asynccontextmanager
@@ -181,68 +111,90 @@ async def open_rollout(
     stage: Stage,
     folder: Path,
     *,
-    change: Change | None = None,
-    approvals: Change | None = None,
+    change: Settings | None = None,
+    updates: Settings | None = None,
+    approvals: Settings | None = None,
+    is_announced: bool = False,
     homeserver_url: str | None = None,
     database_url: str | None = None,
     replicas: int = 1,
 ) -> AsyncIterator[Rollout]:
-    """Everything is started, and v1 runs; `change` is about how `web` is deployed."""
+    """Everything is started, and v1 runs.
+
+    `change` is about how `web` is deployed (None takes a key away), `updates` about what is
+    watched; with `is_announced` the configuration says that the room is told of `web`.
+    """
     port = free_port()
     (folder / "port").write_text(str(port))
     url = database_url or sqlite_in(folder)
     operator, asker = await stage.person(), await stage.person()
-    more = {
-        "access": {
-            "viewer": [f"*:{stage.site.homeserver.server_name}"],
-            "operator": [operator.user_id, asker.user_id],
-        },
-        "approvals": {"people": [operator.user_id], **(approvals or {})},
-        "turns": {"lease": "2s", "drain": "0.5s"},
-        "tools": {"updates": {"deploy": [{**deploy_of(folder, port), **(change or {})}]}},
-    }
-    ours = [
-        await stage.replica(url, homeserver_url=homeserver_url, more=more) for _ in range(replicas)
-    ]
-    # By a process of its own, which leaves it behind as those of a deployment do.
-    first = [sys.executable, swapping.__file__, "swap", str(folder), "v1"]
-    await asyncio.to_thread(subprocess.run, first, check=True)
-    (folder / "log").unlink()
-    try:
+    room_id = await asker.create_room("a room")
+    async with AsyncExitStack() as stack:
+        health = await stack.enter_async_context(health_gate(f"http://127.0.0.1:{port}/"))
+        gates = Gates(folder)
+        stack.callback(swapping.stop, folder)
+        stack.callback(gates.close_down)
+        deploy = {**deploy_of(folder, gates, health), **(change or {})}
+        deploy = {key: value for key, value in deploy.items() if value is not None}
+        told = [{"room": room_id, "about": "updates", "only": "web"}] if is_announced else []
+        more = {
+            "access": {
+                "viewer": [f"*:{stage.site.homeserver.server_name}"],
+                "operator": [operator.user_id, asker.user_id],
+            },
+            "announcements": told,
+            "approvals": {"people": [operator.user_id], **(approvals or {})},
+            "turns": {"lease": "2s", "drain": "0.5s"},
+            "tools": {"updates": {"deploy": [deploy], **(updates or {})}},
+        }
+        ours = [
+            await stage.replica(url, homeserver_url=homeserver_url, more=more)
+            for _ in range(replicas)
+        ]
+        await _bring_the_first(folder)
         for each in ours:
             await each.start()
-        room = await stage.room(asker)
-        await asker.invite(room.room_id, operator.user_id)
-        await operator.join(room.room_id)
+        await _gather(stage, room_id, asker, operator)
         yield Rollout(
-            room=room,
+            room=Room(room_id, asker),
             operator=operator,
             replicas=ours,
             tables=Tables(url),
+            gates=gates,
+            health=health,
             folder=folder,
             port=port,
         )
-    finally:
-        swapping.stop(folder)
 
 
-def deploy_of(folder: Path, port: int) -> Change:
+def deploy_of(folder: Path, gates: Gates, health: HealthGate) -> Settings:
     """How `web` is deployed, with gates around all that is done."""
     swap = [sys.executable, swapping.__file__, "swap", str(folder), "{version}"]
     return {
         "service": "web",
         "kind": "command",
-        "apply": gated(folder, "apply", "applied", swap),
-        "rollback": gated(folder, "rollback", "rolled-back", swap),
-        "current": [sys.executable, swapping.__file__, "current", str(folder)],
+        "apply": gates.around("apply", "applied", swap),
+        "rollback": gates.around("rollback", "rolled-back", swap),
+        "current": [*CURRENT, str(folder)],
         "shown": "bring web",
-        "health": {"kind": "http", "url": f"http://127.0.0.1:{port}/"},
-        "health_seconds": 2,
+        "health": {"kind": "http", "url": health.url, "timeout_seconds": 20},
+        "health_seconds": 4,
         "watch_seconds": 0.3,
         "look_seconds": 0.1,
     }
 
 
-def gated(folder: Path, before: str, after: str, program: Sequence[str]) -> Sequence[str]:
-    """A program between two gates."""
-    return [sys.executable, "-c", _GATED, str(folder), before, after, *program]
+async def _bring_the_first(folder: Path) -> None:
+    # By a process of its own, which leaves it behind as those of a deployment do.
+    first = [sys.executable, swapping.__file__, "swap", str(folder), "v1"]
+    await asyncio.to_thread(subprocess.run, first, check=True)
+    (folder / "log").unlink()
+
+
+async def _gather(
+    stage: Stage, room_id: RoomID, asker: PersonClient, operator: PersonClient
+) -> None:
+    await asker.invite(room_id, operator.user_id)
+    await operator.join(room_id)
+    await asker.invite(room_id, stage.users.main)
+    await asker.wait_for_member(room_id, stage.users.main)

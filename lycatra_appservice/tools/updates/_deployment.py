@@ -124,7 +124,8 @@ class _Deployment:
         """Whether somebody else has brought it back, as nobody was there to do it."""
 
         async def look() -> JSON:
-            running = await running_now(self._deployer, self._deploy)
+            # Well, too: who looks may be the old version only as nobody has replaced it yet.
+            running = await self._around.look(back.version)
             return running.ok and is_running(running, back.version, self._deploy)
 
         return bool(await done_again(self._around.step, f"{_BACK}: is there", look))
@@ -157,7 +158,9 @@ class _Deployment:
         version, deploy = change.version, self._deploy
         if deploy.itself:
             # What was begun may just now be replacing this process, or another replica.
-            await well(self._around.look, version, deploy, self._phases.telling(name))
+            seen = await well(self._around.look, version, deploy, self._phases.telling(name))
+            if change.is_back and not seen.ok:
+                return _ONCE_MORE
         # Whether it is well, too, is found out later.
         running = await running_now(self._deployer, deploy)
         is_there = is_running(running, version, deploy)

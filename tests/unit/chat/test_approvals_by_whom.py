@@ -94,6 +94,29 @@ async def test_a_right_that_was_lost_since_the_card_does_not_count(
     assert services.restarted == []
 
 
+async def test_a_room_that_is_not_known_just_now_is_read_before_a_vote_is_judged(
+    scene: Scene, services: Services
+) -> None:
+    """Rooms are forgotten when an event was missed, for example; their people are still there."""
+    await ask_restart(scene)
+    await scene.rooms.drop(ROOM)
+
+    await vote(scene)
+
+    assert services.restarted == ["web"]
+
+
+async def test_nobody_who_is_only_invited_has_a_vote(scene: Scene, services: Services) -> None:
+    await ask_restart(scene)
+    await scene.hear(scene.member(OPERATOR, "leave", sender=OPERATOR))
+    await scene.hear(scene.member(OPERATOR, "invite", sender=PERSON))
+
+    [said] = await vote(scene)
+
+    assert "does not count" in said
+    assert services.restarted == []
+
+
 async def test_a_vote_of_somebody_who_has_lost_the_right_since_does_not_count_any_more(
     tmp_path: Path,
 ) -> None:

@@ -12,14 +12,17 @@ from lycatra_appservice.toolkit.memory import ShortMemory
 from tests.support.journal import Journal
 from tests.support.waiting import until
 from tests.unit.tools.updates.deploying import Desk, desk, phases
-from tests.unit.tools.updates.shop import PROGRAM, command, log, running
+from tests.unit.tools.updates.shop import PROGRAM, command, log, running, swap
 
-# Brings a version once it is let, whoever has started it.
+# Brings a version once it is let, whoever has started it; not for ever, should the test be gone.
 SLOW = """
 import pathlib, subprocess, sys, time
 folder, version, *swap = sys.argv[1:]
 pathlib.Path(folder, f"begun-{version}").touch()
+patience = time.monotonic() + 60
 while not pathlib.Path(folder, "go").exists():
+    if time.monotonic() > patience:
+        sys.exit("nobody lets it go")
     time.sleep(0.01)
 sys.exit(subprocess.run([*swap, version]).returncode)
 """
@@ -116,6 +119,21 @@ async def test_what_nobody_prints_is_the_version_of_the_process_that_looks(shop:
     assert same == f"`web` runs v{__version__} already: nothing to do."
     assert result.data["state"] == "rolled_back"
     assert f"{__version__} runs" in result.data["why"]
+
+
+@pytest.mark.parametrize("killed", [[], ["roll back"]])
+async def test_a_process_that_was_never_replaced_is_no_proof_that_the_old_version_is_back(
+    shop: Path, killed: list[str]
+) -> None:
+    """Of two replicas the other one was, and does not come up."""
+    (shop / "go").touch()
+    swap(shop, __version__)
+    async with desk(shop, itself(shop, current=None)) as at:
+        result = await at.deploy("v4", Journal(kill_before=list(killed)))
+
+    assert result.data["state"] == "rolled_back", result.markdown
+    assert running(shop) == __version__
+    assert log(shop)[1:] == ["swap v4", f"swap {__version__}"]
 
 
 async def test_what_somebody_brought_back_by_hand_is_not_replaced_once_more(shop: Path) -> None:
