@@ -11,8 +11,8 @@ VENV := .venv
 SYNAPSE := .synapse
 BIN := $(VENV)/bin
 SYNAPSE_PYTHON := $(SYNAPSE)/bin/python
-# Three files of tests at a time, as most of them wait; each third has servers of its own.
-AT_ONCE := -n 3 --dist loadfile
+# More files of tests at a time than cores, as most of them wait; each has servers of its own.
+AT_ONCE := -n 4 --dist loadfile
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header

@@ -14,6 +14,7 @@ from lycatra_appservice.chat.commands import (
 )
 from lycatra_appservice.chat.control import ControlWord
 from lycatra_appservice.chat.ready_questions import ReadyQuestions, usage
+from lycatra_appservice.chat.telling import telling_rank
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON, Caller, Face, UserID
@@ -40,8 +41,9 @@ class _Topic:
     @property
     def example(self) -> str:
         """A command to begin with: one that only looks."""
-        looking = (tool for tool in self.tools if tool.effect is Effect.READ)
-        return next(looking, self.tools[0]).example
+        looking = [tool for tool in self.tools if tool.effect is Effect.READ]
+        best = min(looking or self.tools, key=lambda tool: telling_rank(tool, self.namespace.name))
+        return best.example
 
 
 class HelpPage:

@@ -7,6 +7,7 @@ from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.language import Tongue
 from lycatra_appservice.chat.model_host import ModelAddress, asked_in, where_questions_go
 from lycatra_appservice.chat.room_settings import RoomDefaults, RoomSettings
+from lycatra_appservice.chat.telling import telling_rank
 from lycatra_appservice.matrix.render import MARKER, render_message
 from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.matrix.users import VirtualUsers
@@ -30,7 +31,6 @@ CHOICES: Final = "org.lycatra.choices"  # in the content: what each reaction ask
 _KEYS: Final = ("1️⃣", "2️⃣", "3️⃣")
 _HELP: Final = "!help"
 _ASSISTANT: Final = "assistant"  # its tools are about the assistant itself
-_VERBS: Final = ("list", "get", "show", "search")  # what begins so tells most without arguments
 
 
 class Welcome:
@@ -133,19 +133,12 @@ class Welcome:
         homes = {tool.name: self._registry.namespace_of(tool.name).name for tool in tools}
         looking = sorted(
             (tool for tool in tools if tool.effect is Effect.READ),
-            key=lambda tool: _rank(tool, homes[tool.name]),
+            key=lambda tool: telling_rank(tool, homes[tool.name]),
         )
         useful = [tool for tool in looking if homes[tool.name] != _ASSISTANT]
         firsts = {homes[tool.name]: tool for tool in reversed(useful)}
         first = [tool for tool in useful if firsts[homes[tool.name]] is tool]
         return [*first, *(tool for tool in useful if tool not in first)]
-
-
-def _rank(tool: AnyTool, namespace: str) -> tuple[int, bool, str]:
-    """By its verb; what is called like its namespace is what that is about."""
-    verb, _, noun = tool.name.partition("_")
-    by_verb = _VERBS.index(verb) if verb in _VERBS else len(_VERBS)
-    return by_verb, noun != namespace, tool.name
 
 
 def _shortest(tool: AnyTool) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +16,9 @@ from lycatra_appservice.demo.homeserver import Homeserver, free_port
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON
 from lycatra_appservice.registration import read_registration, render
+from lycatra_appservice.toolkit.base import Namespace
 from lycatra_appservice.toolkit.discovery import discover
+from lycatra_appservice.toolkit.own.found import FoundTools
 from tests.support.lycatra import lycatra_config
 from tests.support.synapse import SERVER_NAME, synapse_settings
 
@@ -66,10 +68,16 @@ def running_site(
                 registration=registration,
                 registration_config=config,
                 appservice_port=port,
-                users=VirtualUsers(server_name=SERVER_NAME, namespaces=discover().namespaces),
+                users=VirtualUsers(server_name=SERVER_NAME, namespaces=_at_work()),
             )
         finally:
             _run(homeserver.stop)
+
+
+def _at_work() -> Sequence[Namespace]:
+    """Those that have work without any configuration; the others have no users."""
+    sections = {each.name: each.settings() for each in discover().namespaces}
+    return FoundTools(registry=discover()).at_work(sections).registry.namespaces
 
 
 def _write_config(folder: Path, port: int) -> Path:

@@ -49,7 +49,7 @@ async def test_help_fits_a_phone_and_names_what_this_person_may_do_here(group: S
     assert len(lines) <= 10
     assert "assistant" not in said  # help itself is nothing to be told about
     assert any("updates" in line and "!list updates" in line for line in lines)
-    assert any("services" in line and "!crash hard" in line for line in lines)
+    assert any("services" in line and "!get status" in line for line in lines), said
     assert "!settings" in said
     assert "!whoami" in said
 

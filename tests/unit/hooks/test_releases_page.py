@@ -59,7 +59,7 @@ def test_the_configuration_of_the_page_is_right_and_its_secrets_are_known(tmp_pa
 
 def test_what_the_example_has_for_it_is_right_too(tmp_path: Path) -> None:
     text = EXAMPLE.read_text("utf-8")
-    part = text[text.index("#tools:\n") : text.index("  #services:\n")]
+    part = text[text.index("#tools:\n") : text.index("  #logs:\n")]
     lines = [re.sub(r"^(\s*)#(?! )", r"\1", line) for line in part.splitlines()]
     settings = settings_of(tmp_path, "\n".join(lines) + "\n")
 
