@@ -1,5 +1,6 @@
 """Reminders: said once, at their time, in their room, to who asked."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from lycatra_appservice.model import JSON, Caller, Face, RoomID
 from lycatra_appservice.toolkit.discovery import discover
 from lycatra_appservice.toolkit.steps import RunStep
 from lycatra_appservice.tools.assistant._reminders import MOST
-from tests.support.scene import ASSISTANT, OTHER, PERSON, ROOM, Scene
+from tests.support.scene import ASSISTANT, OTHER, PERSON, Scene
 from tests.support.toolbench import NOW, VIEWER, bench
 from tests.support.turns import query
 from tests.unit.chat.revising import all_texts, hurry, redaction
@@ -107,13 +108,13 @@ async def test_a_replica_says_what_another_one_was_told_and_both_say_it_once(
     async with open_remembering(tmp_path, database_url=url) as one:
         await said(one, WATER)
         async with open_remembering(tmp_path, database_url=url, beside=one, owner="two") as other:
-            assert "water the *plants*" in await said(other, "!remind me")
+            await one.push(one.message("!remind me"))
+            await other.work()
+            assert "water the *plants*" in one.said()[-1].body
             before = len(one.said())
-            await hurry(other)
-            await hurry(one)
+            await asyncio.gather(hurry(other), hurry(one))
 
             assert [each.body for each in one.said()[before:]] == ["⏰ water the *plants*"]
-            assert await said(one, "!remind me cancel=1") != ""
 
 
 class OnceDone:
@@ -154,7 +155,7 @@ async def test_the_list_goes_on_and_an_end_of_it_says_what_to_do(scene: Scene) -
     await said(scene, "!remind me in 90 minutes tea", OTHER)
 
     assert "1 later ones left out; ask with offset=20" in await said(scene, "!remind me")
-    assert OTHER in await said(scene, "!remind me offset=20")
+    assert "other:hs.test: tea" in await said(scene, "!remind me offset=20")
 
 
 @pytest.mark.parametrize(
@@ -183,5 +184,4 @@ async def test_a_room_is_not_told_of_the_reminders_of_another(scene: Scene) -> N
     scene.seat(PERSON, ASSISTANT, room_id=elsewhere)
     await said(scene, WATER)
 
-    assert "No reminder" in await said(scene, "!assistant remind me", room_id=elsewhere)
-    assert elsewhere != ROOM
+    assert "No reminder" in await said(scene, "!remind me", room_id=elsewhere)
