@@ -17,7 +17,7 @@ SCHEME: Final = "docs://"
 _MOST_BYTES: Final = 1024 * 1024  # of a document; what stands behind is not read
 _MOST_TOGETHER: Final = 16 * 1024 * 1024  # of all of them
 _OF_HEADING: Final = 3  # how often a word of a heading counts
-_OF_TITLE: Final = 2
+_OF_TITLE: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
