@@ -16,6 +16,7 @@ from lycatra_appservice.chat.handlers.state import EncryptedRooms, OnLeft, State
 from lycatra_appservice.chat.handlers.upgrade import Upgrades
 from lycatra_appservice.chat.leaving import Leaving
 from lycatra_appservice.chat.room_jobs import FOLLOW, TIDY, RoomJobs
+from lycatra_appservice.chat.room_memory import RoomMemory
 from lycatra_appservice.chat.room_settings import RoomDefaults
 from lycatra_appservice.db.connection import Database
 from lycatra_appservice.matrix.client import MatrixClient
@@ -23,8 +24,10 @@ from lycatra_appservice.matrix.functional_members import FunctionalMembers
 from lycatra_appservice.matrix.invitations import InvitationStore, Limits
 from lycatra_appservice.matrix.rooms import RoomStore
 from lycatra_appservice.matrix.users import VirtualUsers
+from lycatra_appservice.model import RoomID
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.toolkit.rights import Rights
+from lycatra_appservice.toolkit.state import StateStore
 from lycatra_appservice.toolkit.toolbox import Gate
 from lycatra_appservice.turns.inbox import Inbox
 
@@ -66,7 +69,8 @@ def build_coming_and_going(
     """Put them together."""
     users, rooms = ground.users, ground.rooms
     functional = FunctionalMembers(ground.client, users.main)
-    upgrades = Upgrades(users, rooms, functional)
+    memory = RoomMemory(StateStore(ground.database), rooms)
+    upgrades = Upgrades(users, rooms, functional, memory.moved)
     leaving = Leaving(users, rooms, ground.client)
     store = InvitationStore(ground.database, ground.limits, users.server_name)
     invitation = InvitationHandler(
@@ -82,6 +86,11 @@ def build_coming_and_going(
         observer,
         on_joined,
     )
+
+    async def left(room_id: RoomID) -> None:
+        await on_left(room_id)
+        await memory.left(room_id)
+
     state = StateHandler(
         users,
         rooms,
@@ -89,7 +98,7 @@ def build_coming_and_going(
         leaving,
         functional,
         encrypted,
-        on_left,
+        left,
     )
     return ComingAndGoing(
         invitation=invitation,

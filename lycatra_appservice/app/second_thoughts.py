@@ -26,6 +26,7 @@ from lycatra_appservice.chat.stopping import Stopping
 from lycatra_appservice.chat.unasked import NoticeStore
 from lycatra_appservice.intake.sorter import EventSorter
 from lycatra_appservice.model import JSON, Inbound
+from lycatra_appservice.toolkit.state import StateStore
 from lycatra_appservice.turns.forgetting import Forgetting
 from lycatra_appservice.turns.known import KnownTurns
 from lycatra_appservice.turns.records import Trigger
@@ -75,6 +76,7 @@ def build_second_thoughts(
         conversations,
         AuditStore(database),
         TimerTable(database),
+        StateStore(database),
     ]
     revisions = Revisions(database, memories)
     originals = Originals(ground.client, ground.rooms, ground.users)

@@ -11,6 +11,7 @@ from typing import Final
 
 from lycatra_appservice.model import JSON
 from lycatra_appservice.toolkit.arguments import shortened
+from lycatra_appservice.toolkit.base import ONLY_BY_NAME
 from lycatra_appservice.words.text import Text
 
 # A quotation mark counts only where a word begins, and its partner only where one ends: an
@@ -61,7 +62,11 @@ def read_arguments(text: str, schema: Mapping[str, JSON]) -> Mapping[str, JSON]:
         else:
             positional.append(part.written if part.key else part.value)
     required = frozenset(schema.get("required", ()))
-    free = {name: field for name, field in fields.items() if name not in keyed}
+    free = {
+        name: field
+        for name, field in fields.items()
+        if name not in keyed and not ONLY_BY_NAME.items() <= field.items()
+    }
     return {**_placed(positional, free, required), **keyed}
 
 

@@ -33,7 +33,7 @@ from lycatra_appservice.toolkit.guard.outbound import Outbound
 from lycatra_appservice.toolkit.guard.session import GuardedSession
 from lycatra_appservice.toolkit.library import Document, Library
 from lycatra_appservice.toolkit.looks_secret import without_secrets
-from lycatra_appservice.toolkit.memory import KeyValues, State
+from lycatra_appservice.toolkit.memory import KeyValues, State, with_question
 from lycatra_appservice.toolkit.news import (
     Accepted,
     Hook,
@@ -50,6 +50,7 @@ from lycatra_appservice.words.text import Said
 
 __all__ = [
     "JSON",
+    "ONLY_BY_NAME",
     "TOLD_LATER",
     "Accepted",
     "AnswerTooLargeError",
@@ -101,12 +102,16 @@ __all__ = [
     "UserID",
     "Watcher",
     "first_sentence",
+    "with_question",
     "without_secrets",
 ]
 
 # For an argument's Field(json_schema_extra=…): it costs no prompt anything, because the note of a
 # result tells a model of it when it is needed ("ask with offset=10"). People may use it always.
 TOLD_LATER: Final[dict[str, JSON]] = {"x-told-later": True}
+# The same for an argument that a command takes as `forget=3` only: no word or number that
+# somebody just writes is taken for it.
+ONLY_BY_NAME: Final[dict[str, JSON]] = {"x-only-by-name": True}
 
 _SENTENCE_END: Final = re.compile(r"[.:;](?=\s|$)")
 

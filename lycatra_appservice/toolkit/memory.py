@@ -1,5 +1,6 @@
 """What a tool may remember between two calls: small JSON values by key."""
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -66,6 +67,20 @@ def state_of(memory: Memory, namespace: str, caller: Caller) -> State:
 def place_of(caller: Caller) -> str:
     """The room, else the person; both begin with a sign of their own."""
     return caller.room_id or caller.user_id
+
+
+def with_question(key: str, caller: Caller) -> str:
+    """The key, so marked that its value is erased when the question of this call is deleted.
+
+    It stays the same when that question is asked again by a later run. Up to 160 characters.
+    """
+    question = caller.on_behalf_of_turn
+    return key if question is None else f"{key}{mark_of(question)}"
+
+
+def mark_of(trigger_id: str) -> str:
+    """The end of the keys of what a question has left."""
+    return f"#{hashlib.sha256(trigger_id.encode()).hexdigest()[:32]}"
 
 
 def checked_key(key: str) -> str:

@@ -9,7 +9,13 @@ from lycatra_appservice.db.connection import Connection, Database
 from lycatra_appservice.db.statements import Statements
 from lycatra_appservice.errors import StoreUnavailableError, ToolFailedError
 from lycatra_appservice.model import JSON
-from lycatra_appservice.toolkit.memory import MAX_KEYS, checked_key, encoded, too_many_keys
+from lycatra_appservice.toolkit.memory import (
+    MAX_KEYS,
+    checked_key,
+    encoded,
+    mark_of,
+    too_many_keys,
+)
 
 
 class StateStore:
@@ -27,6 +33,23 @@ class StateStore:
         """Erase what nobody has changed for so long, but for what is of the whole deployment."""
         keep_ms = kept // timedelta(milliseconds=1)
         await self._database.execute(self._sql["forget_places"], keep_ms=keep_ms)
+
+    async def forget_place(self, place: str) -> None:
+        """Erase all of one place."""
+        await self._database.execute(self._sql["forget_place"], place=place)
+
+    async def carry_over(self, place: str, successor: str) -> None:
+        """Let a place know what another one knew; what it knows by itself already goes before."""
+        await self._database.execute(self._sql["carry_over"], place=place, successor=successor)
+
+    async def remembers(self, trigger_id: str) -> bool:
+        """Whether a question has left anything that a later one may have read."""
+        mark = mark_of(trigger_id)
+        return await self._database.fetch_one(self._sql["of_question"], mark=mark) is not None
+
+    async def forget_turn(self, connection: Connection, trigger_id: str) -> None:
+        """Erase what a question has left here."""
+        await connection.execute(self._sql["forget_question"], mark=mark_of(trigger_id))
 
 
 class StoredKeyValues:

@@ -23,3 +23,21 @@ DELETE FROM tool_state WHERE namespace = :namespace AND place = :place AND key =
 
 -- name: forget_places
 DELETE FROM tool_state WHERE place <> '' AND at < lycatra_now() - :keep_ms
+
+-- name: forget_place
+DELETE FROM tool_state WHERE place = :place
+
+-- name: carry_over
+-- A namespace that knows something there has its own numbers, and is left alone.
+INSERT INTO tool_state (namespace, place, key, value, at)
+SELECT namespace, :successor, key, value, at FROM tool_state old
+WHERE old.place = :place AND NOT EXISTS (
+  SELECT 1 FROM tool_state new WHERE new.place = :successor AND new.namespace = old.namespace)
+ON CONFLICT (namespace, place, key) DO NOTHING
+
+-- name: of_question
+-- Looks at all keys, which are few and short; nobody deletes questions by the second.
+SELECT 1 AS yes FROM tool_state WHERE key LIKE '%' || CAST(:mark AS text) LIMIT 1
+
+-- name: forget_question
+DELETE FROM tool_state WHERE key LIKE '%' || CAST(:mark AS text)

@@ -7,8 +7,8 @@ import pytest
 
 from lycatra_appservice.db.migrate import UpgradableDatabase
 from lycatra_appservice.errors import ToolFailedError
-from lycatra_appservice.model import JSON
-from lycatra_appservice.toolkit.memory import MAX_KEYS, MAX_VALUE_BYTES
+from lycatra_appservice.model import JSON, Caller, Face, UserID
+from lycatra_appservice.toolkit.memory import MAX_KEYS, MAX_VALUE_BYTES, with_question
 from lycatra_appservice.toolkit.state import StateStore, StoredKeyValues
 from tests.support.turns import query
 
@@ -98,6 +98,63 @@ async def test_what_nobody_changed_for_long_is_forgotten_but_for_the_deployments
 
     assert await pots(database).keys() == ["new"]
     assert await pots(database, "").get("old") == 2
+
+
+async def test_a_place_that_is_left_is_forgotten_and_no_other(
+    database: UpgradableDatabase,
+) -> None:
+    await pots(database).put("key", 1)
+    await StateStore(database).of("lids", ROOM).put("key", 2)
+    await pots(database, "!other").put("key", 3)
+    await pots(database, "").put("key", 4)
+
+    await StateStore(database).forget_place(ROOM)
+
+    assert await pots(database).keys() == []
+    assert await StateStore(database).of("lids", ROOM).keys() == []
+    assert await pots(database, "!other").get("key") == 3
+    assert await pots(database, "").get("key") == 4
+
+
+async def test_a_place_that_goes_on_in_another_is_known_there_twice_told_too(
+    database_pair: Pair,
+) -> None:
+    one, other = database_pair
+    await pots(one).put("key", 1)
+    await StateStore(one).of("lids", ROOM).put("key", "old")
+    await StateStore(one).of("lids", "!new").put("mine", "new")
+
+    async with asyncio.timeout(20):
+        await asyncio.gather(
+            *(StateStore(each).carry_over(ROOM, "!new") for each in (one, other, one, other))
+        )
+    await pots(one, "!new").put("key", 2)
+    await StateStore(one).carry_over(ROOM, "!new")
+
+    assert await pots(one, "!new").get("key") == 2
+    assert await pots(one).get("key") == 1
+    assert await StateStore(one).of("lids", "!new").keys() == ["mine"]
+
+
+async def test_what_a_question_left_is_erased_with_it_and_nothing_else(
+    database: UpgradableDatabase,
+) -> None:
+    store, here = StateStore(database), pots(database)
+    for question in ("$one", "$other"):
+        await here.put(with_question("key", asked_by(question)), question)
+    await here.put(with_question("key", asked_by(None)), "by nobody")
+    assert [await store.remembers(each) for each in ("$one", "$o", "")] == [True, False, False]
+
+    async with database.transaction() as connection:
+        await store.forget_turn(connection, "$one")
+
+    assert not await store.remembers("$one")
+    left = [await here.get(each) for each in await here.keys()]
+    assert sorted(left) == ["$other", "by nobody"]
+
+
+def asked_by(question: str | None) -> Caller:
+    return Caller(user_id=UserID("@a:b"), face=Face.COMMAND, on_behalf_of_turn=question)
 
 
 async def test_a_database_that_is_away_is_told_in_words(database: UpgradableDatabase) -> None:

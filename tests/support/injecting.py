@@ -298,6 +298,11 @@ async def _forged(stage: Stage, injection: Injection) -> None:
     await stage.obeyed_question(injection)
 
 
+async def _fact(stage: Stage, injection: Injection) -> None:
+    await stage.ask(f"!remember {injection.words}", sender=OTHER)
+    await stage.obeyed_question(injection, *first_calls(injection))
+
+
 async def _by_a_tool(stage: Stage, injection: Injection) -> None:
     await stage.obeyed_question(injection, *first_calls(injection))
 
@@ -318,6 +323,7 @@ _TOOL_OF: Final = {
     "tool_output": "get_status",
     "tool_error": "read_sensor",
     "document": "read_notes",
+    "fact": "recall",
 }
 _WAYS: Final[Mapping[str, Way]] = {
     "own_words": _own_words,
@@ -335,4 +341,5 @@ _WAYS: Final[Mapping[str, Way]] = {
     "file_name": _file_name,
     "forged": _forged,
     **dict.fromkeys(_TOOL_OF, _by_a_tool),
+    "fact": _fact,
 }

@@ -15,6 +15,8 @@ from lycatra_appservice.toolkit.base import (
     ToolContext,
     ToolResult,
 )
+from lycatra_appservice.tools.assistant.recall import TOOL as RECALL
+from lycatra_appservice.tools.assistant.remember import TOOL as REMEMBER
 from tests.support.scene import ListArgs, NoArgs, help_out, list_updates
 from tests.support.toolbench import a_tool
 
@@ -59,7 +61,7 @@ class World:
     def tools(self) -> Mapping[str, Sequence[Tool[Any]]]:
         """For the scene: some for everybody, some for operators, some for nobody."""
         return {
-            "assistant": [a_tool(name="help", run=help_out, args=NoArgs)],
+            "assistant": [a_tool(name="help", run=help_out, args=NoArgs), REMEMBER, RECALL],
             "services": [
                 a_tool(name="get_status", run=self.get_status, args=NoArgs),
                 a_tool(name="read_sensor", run=self.read_sensor, args=NoArgs),

@@ -1,9 +1,9 @@
 """Following rooms that were upgraded: everybody of ours moves on with the people."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.leaving import leave
@@ -17,6 +17,8 @@ from lycatra_appservice.turns.turn import Turn
 
 logger = logging.getLogger(__name__)
 
+OnMoved: TypeAlias = Callable[[RoomID, RoomID], Awaitable[None]]
+
 _SERVERS: Final = 5  # of the old room's people, any of which may know the new one
 
 
@@ -28,11 +30,17 @@ class Upgrades:
     """
 
     def __init__(
-        self, users: VirtualUsers, rooms: RoomStore, functional: FunctionalMembers
+        self,
+        users: VirtualUsers,
+        rooms: RoomStore,
+        functional: FunctionalMembers,
+        on_moved: OnMoved,
     ) -> None:
+        """`on_moved` is told of the old room and the new one, perhaps more than once."""
         self._users = users
         self._rooms = rooms
         self._functional = functional
+        self._on_moved = on_moved
 
     async def leading_to(self, room_id: RoomID, claimed: RoomID | None = None) -> Sequence[RoomID]:
         """The rooms of ours that were upgraded to this one.
@@ -67,6 +75,7 @@ class Upgrades:
         if found["is"] != "followed":
             return ()
         await self._rooms.carry_settings_over(old, new)
+        await self._on_moved(old, new)
         room = await self._rooms.view(new)
         movers = [UserID(user) for user in found["movers"]]
         await self._functional.add(room, room.ours | set(movers))

@@ -17,11 +17,21 @@ def facts_of(ctx: ToolContext) -> Notes:
 
 def fact_line(note: Note, ctx: ToolContext) -> str:
     """One of a list."""
-    day = note.at.astimezone(ctx.zone).date().isoformat()
-    return f"- {note.number}: {plain_text(note.text)} *({note.by}, {day})*"
+    teller = f"{note.by}, in my words" if note.by_model else note.by
+    return f"- {note.number}: {plain_text(note.text)} *({teller}, {_day(note, ctx)})*"
 
 
 def fact_as_json(note: Note, ctx: ToolContext) -> JSON:
     """The same for a program or a model."""
-    day = note.at.astimezone(ctx.zone).date().isoformat()
-    return {"number": note.number, "text": note.text, "told_by": note.by, "told_on": day}
+    told: dict[str, JSON] = {
+        "number": note.number,
+        "text": note.text,
+        "told_by": note.by,
+        "told_on": _day(note, ctx),
+    }
+    # Whoever asked need not have meant to tell it: a model can be talked into a call.
+    return {**told, "in_words_of": "a model"} if note.by_model else told
+
+
+def _day(note: Note, ctx: ToolContext) -> str:
+    return note.at.astimezone(ctx.zone).date().isoformat()

@@ -2,108 +2,87 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from lycatra_appservice.tools.assistant._days import DAY, days_meant
+from lycatra_appservice.tools.assistant._spans import span_of
+
 EXAMPLES: Final = "`in 20 minutes`, `tomorrow 9:00`, `friday 14:30` or `2026-12-24 18:00`"
 
-_UNITS: Final[Mapping[str, timedelta]] = {
-    **dict.fromkeys(("m", "min", "mins", "minute", "minutes", "minuten"), timedelta(minutes=1)),
-    **dict.fromkeys(("h", "hour", "hours", "stunde", "stunden"), timedelta(hours=1)),
-    **dict.fromkeys(("d", "day", "days", "tag", "tage", "tagen"), timedelta(days=1)),
-    **dict.fromkeys(("w", "week", "weeks", "woche", "wochen"), timedelta(weeks=1)),
-}
-_NUMBERS: Final[Mapping[str, int]] = dict.fromkeys(
-    ("a", "an", "one", "ein", "eine", "einer", "einem", "einen"), 1
+_ON: Final = rf"(?:(?:on|am) )?(?P<day>{DAY})"
+_AT: Final = (
+    r"(?P<at>at |um )?(?P<hour>[0-9]{1,2})(?:(?P<colon>[:.h])(?P<minute>[0-9]{2}))?"
+    r"(?: ?(?P<half>am|pm|uhr))?"
 )
-_DAYS: Final[Mapping[str, int]] = {
-    "today": 0,
-    "heute": 0,
-    "tomorrow": 1,
-    "morgen": 1,
-    "übermorgen": 2,
-}
-_WEEKDAYS: Final = (
-    ("monday", "mon", "montag", "mo"),
-    ("tuesday", "tue", "dienstag", "di"),
-    ("wednesday", "wed", "mittwoch", "mi"),
-    ("thursday", "thu", "donnerstag", "do"),
-    ("friday", "fri", "freitag", "fr"),
-    ("saturday", "sat", "samstag", "sonnabend", "sa"),
-    ("sunday", "sun", "sonntag", "so"),
-)
-_IN: Final = re.compile(r"in (?P<number>[0-9]{1,4}|[a-z]+) ?(?P<unit>[a-zäöü]+)")
-_OF_DAY: Final = re.compile(
-    r"(?:(?P<day>[a-zäöü]+|[0-9]{4}-[0-9]{2}-[0-9]{2})(?: |$))?(?:at |um |t)?"
-    r"(?:(?P<hour>[0-9]{1,2})(?:[:.h](?P<minute>[0-9]{2}))?(?: ?(?P<half>am|pm|uhr))?)?"
-)
+_FORMS: Final = tuple(map(re.compile, (_AT, rf"{_ON} {_AT}", rf"{_AT} {_ON}")))
+_DAY_ALONE: Final = len("2026-12-24")
 
 
 def read_when(words: str, now: datetime, zone: ZoneInfo) -> datetime:
-    """The moment that somebody means; a time without a zone is one of `zone`.
+    """The moment that somebody means, in `zone`; so is what is said without a zone.
 
-    Raises ValueError for what is none. The moment may be over already.
+    Raises ValueError or OverflowError for what is none. The moment may be over already.
     """
-    said = " ".join(words.casefold().replace(",", " ").split()).removeprefix("on ")
-    said = said.removeprefix("am ") if said[3:4].isalpha() else said
-    if found := _IN.fullmatch(said):
-        return now + _number(found["number"]) * _unit(found["unit"])
-    try:
-        exact = datetime.fromisoformat(words.strip())
-    except ValueError:
-        return _of_day(said, now.astimezone(zone), zone)
-    if len(words.strip()) <= len("2026-12-24"):
+    said = _plain(words)
+    if (span := span_of(said.removeprefix("in "))) is not None:
+        return _after(span, now, zone)
+    if (parts := _parts(said)) is not None:
+        return _of_day(parts, now, zone)
+    exact = datetime.fromisoformat(words.strip())
+    if len(words.strip()) <= _DAY_ALONE:
         raise ValueError("a day alone is no time")
-    return exact if exact.tzinfo else exact.replace(tzinfo=zone)
+    return exact.astimezone(zone) if exact.tzinfo else _instant(exact, now, zone)
 
 
-def _number(word: str) -> int:
-    if word.isdecimal():
-        return int(word)
-    if word not in _NUMBERS:
-        raise ValueError(f"{word} is no number")
-    return _NUMBERS[word]
+def can_be_a_number(words: str) -> bool:
+    """Whether words that say a time could as well say how many: `9`, `tomorrow 9`."""
+    parts = _parts(_plain(words))
+    return parts is not None and not (parts["at"] or parts["colon"] or parts["half"])
 
 
-def _unit(word: str) -> timedelta:
-    if word not in _UNITS:
-        raise ValueError(f"{word} is no unit of time")
-    return _UNITS[word]
+def _plain(words: str) -> str:
+    return " ".join(re.sub(r",(?=\s|$)", " ", words.casefold()).split())
 
 
-def _of_day(said: str, local: datetime, zone: ZoneInfo) -> datetime:
-    found = _OF_DAY.fullmatch(said)
-    if found is None or found["hour"] is None:
-        raise ValueError("no time of the day is said")
-    at = _time(int(found["hour"]), int(found["minute"] or 0), found["half"])
-    if found["day"] is None:
-        moment = datetime.combine(local.date(), at, zone)
-        if moment <= local:  # the next time that the clock shows it
-            moment = datetime.combine(local.date() + timedelta(days=1), at, zone)
+def _parts(said: str) -> Mapping[str, str | None] | None:
+    found = (form.fullmatch(said) for form in _FORMS)
+    return next((each.groupdict() for each in found if each is not None), None)
+
+
+def _after(span: timedelta, now: datetime, zone: ZoneInfo) -> datetime:
+    """Whole days later the clock shows the same, also when it was changed meanwhile."""
+    days, rest = divmod(span, timedelta(days=1))
+    wall = now.astimezone(zone).replace(tzinfo=None) + timedelta(days=days)
+    begin = _instant(wall, now, zone) if days else now
+    return (begin.astimezone(UTC) + rest).astimezone(zone)
+
+
+def _of_day(said: Mapping[str, str | None], now: datetime, zone: ZoneInfo) -> datetime:
+    at = _time(int(said["hour"] or 0), int(said["minute"] or 0), said["half"])
+    today = now.astimezone(zone).date()
+    named = said.get("day")  # without it, the next time that the clock shows it
+    day, otherwise = days_meant(named, today) if named else (today, today + timedelta(days=1))
+    moment = _instant(datetime.combine(day, at), now, zone)
+    if moment > now or otherwise is None:
         return moment
-    moment = datetime.combine(_day(found["day"], local.date()), at, zone)
-    if moment <= local and _weekday(found["day"]) is not None:
-        return datetime.combine(moment.date() + timedelta(days=7), at, zone)
-    return moment
+    return _instant(datetime.combine(otherwise, at), now, zone)
 
 
 def _time(hour: int, minute: int, half: str | None) -> time:
-    if half in ("am", "pm"):
+    if half == "pm" or (half == "am" and hour <= 12):  # "15:00 am Freitag" is no morning
         if not 1 <= hour <= 12:
             raise ValueError("there is no such hour")
         hour = hour % 12 + (12 if half == "pm" else 0)
     return time(hour, minute)
 
 
-def _day(word: str, today: date) -> date:
-    if word in _DAYS:
-        return today + timedelta(days=_DAYS[word])
-    weekday = _weekday(word)
-    if weekday is not None:
-        return today + timedelta(days=(weekday - today.weekday()) % 7)
-    return date.fromisoformat(word)
+def _instant(wall: datetime, now: datetime, zone: ZoneInfo) -> datetime:
+    """When a clock of the zone shows it.
 
-
-def _weekday(word: str) -> int | None:
-    return next((n for n, names in enumerate(_WEEKDAYS) if word in names), None)
+    What it shows twice in autumn is the first one still to come; what it leaves out in spring is
+    as much later.
+    """
+    first, second = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return (first if first > now else max(first, second)).astimezone(zone)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from lycatra_appservice.toolkit.base import (
+    ONLY_BY_NAME,
     TOLD_LATER,
     Field,
     Tool,
@@ -29,14 +30,14 @@ class RecallArgs(ToolArgs):
         ge=1,
         le=1_000_000,
         description="The number of one to forget.",
-        json_schema_extra=TOLD_LATER,
+        json_schema_extra={**TOLD_LATER, **ONLY_BY_NAME},
     )
     offset: int = Field(
         default=0,
         ge=0,
         le=1000,
         description="How many newest ones to skip.",
-        json_schema_extra=TOLD_LATER,
+        json_schema_extra={**TOLD_LATER, **ONLY_BY_NAME},
     )
 
 
@@ -74,7 +75,7 @@ async def _forgotten(number: int, ctx: ToolContext) -> ToolResult:
         raise ToolFailedError(
             f"There is no fact {number} that I remember here. `!recall` lists them."
         )
-    await facts.drop(number)
+    await facts.drop(note)
     return ToolResult(
         data={"forgotten": fact_as_json(note, ctx)},
         markdown=f"🗑️ Forgotten: {plain_text(note.text)} *(told by {note.by})*",

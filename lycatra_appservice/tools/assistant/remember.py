@@ -9,9 +9,9 @@ from lycatra_appservice.toolkit.base import (
     ToolContext,
     ToolFailedError,
     ToolResult,
-    without_secrets,
 )
 from lycatra_appservice.tools._plain import plain_text
+from lycatra_appservice.tools.assistant._discreet import check_discreet
 from lycatra_appservice.tools.assistant._facts import LONGEST, MOST, fact_as_json, facts_of
 
 
@@ -27,11 +27,7 @@ async def run(args: RememberArgs, ctx: ToolContext) -> ToolResult:
     Raises ToolFailedError for what looks like a secret, and when there is no room for more.
     """
     text = " ".join(args.text.split())
-    if without_secrets(text) != text:
-        raise ToolFailedError(
-            "That looks like a password or a key, and everybody in this room could read it from "
-            "me later. Keep it in a password manager, and tell me where it is instead."
-        )
+    check_discreet(text)
     facts = facts_of(ctx)
     known = await facts.all()
     note = next((each for each in known if each.text.casefold() == text.casefold()), None)
@@ -42,7 +38,9 @@ async def run(args: RememberArgs, ctx: ToolContext) -> ToolResult:
         )
     is_new = note is None
     if note is None:
-        note = await facts.add(text, ctx.caller.user_id, ctx.now())
+        note = await facts.add(text, ctx.caller, ctx.now())
+    else:
+        await facts.keep(note)
     said = "I remember for this room" if is_new else "I know that already"
     return ToolResult(
         data={"fact": fact_as_json(note, ctx), "is_new": is_new},

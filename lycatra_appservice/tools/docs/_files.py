@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +12,9 @@ _MOST_LOOKED_AT: Final = 50_000
 _OF_HOME: Final = frozenset({"README", "CHANGELOG", "CONTRIBUTING"})
 # The catalogue of all messages explains nothing, and would be found for every question.
 _NOT_ABOUT_IT: Final = frozenset({"MESSAGES"})
+# They name what other pages explain.
+_REFERENCE: Final = frozenset({"TOOLS", "CHANGELOG", "CONTRIBUTING"})
+_OF_REFERENCE: Final = 0.6
 _LEFT_OUT: Final = frozenset({"node_modules", "__pycache__", "site-packages", "venv"})
 
 
@@ -22,6 +25,7 @@ class DocFile:
     name: str
     path: Path
     version: tuple[int, int]  # nanoseconds of its last change, and bytes
+    weight: float = 1.0  # what its words count
 
 
 def files_below(folder: Path, *, deep: bool = True) -> Iterator[DocFile]:
@@ -57,7 +61,11 @@ def own_files() -> Iterator[DocFile]:
             continue  # not shipped with this installation
         if folder == home:
             found = [each for each in found if each.name in _OF_HOME]
-        yield from (each for each in found if each.name not in _NOT_ABOUT_IT)
+        yield from (_weighed(each) for each in found if each.name not in _NOT_ABOUT_IT)
+
+
+def _weighed(file: DocFile) -> DocFile:
+    return replace(file, weight=_OF_REFERENCE) if file.name in _REFERENCE else file
 
 
 def _is_looked_into(folder: str) -> bool:

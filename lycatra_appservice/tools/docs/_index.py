@@ -17,7 +17,7 @@ SCHEME: Final = "docs://"
 _MOST_BYTES: Final = 1024 * 1024  # of a document; what stands behind is not read
 _MOST_TOGETHER: Final = 16 * 1024 * 1024  # of all of them
 _OF_HEADING: Final = 3  # how often a word of a heading counts
-_OF_TITLE: Final = 2
+_OF_TITLE: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,7 @@ class Doc:
     text: str
     size_bytes: int
     version: tuple[int, int]
+    weight: float
     sections: Sequence[Section]
     counts: Sequence[Mapping[str, int]]  # of stems, by section
 
@@ -39,7 +40,7 @@ class Known:
 
     docs: Mapping[str, Doc] = field(default_factory=dict)
     places: Sequence[tuple[Doc, int]] = ()  # each section, by its document and position
-    ranking: Ranking = field(default_factory=lambda: Ranking(()))
+    ranking: Ranking = field(default_factory=lambda: Ranking((), ()))
     notes: Sequence[str] = ()
 
 
@@ -60,7 +61,8 @@ class Index:
                 return known
             places = [(doc, at) for doc in docs.values() for at in range(len(doc.sections))]
             counts = [count for doc in docs.values() for count in doc.counts]
-            self._known = Known(docs=docs, places=places, ranking=Ranking(counts), notes=said)
+            ranking = Ranking(counts, [doc.weight for doc, _ in places])
+            self._known = Known(docs=docs, places=places, ranking=ranking, notes=said)
             return self._known
 
     def _read(
@@ -102,6 +104,7 @@ def _doc(uri: str, file: DocFile) -> Doc | None:
         text=text,
         size_bytes=len(raw),
         version=file.version,
+        weight=file.weight,
         sections=sections,
         counts=[_counted(each, f"{file.name} {title}") for each in sections],
     )

@@ -14,8 +14,9 @@ _AS_BEGINNING: Final = 0.4  # what a word counts that only begins like one that 
 class Ranking:
     """Made of the counted stems of all sections; changes no more."""
 
-    def __init__(self, sections: Sequence[Mapping[str, int]]) -> None:
-        """Sections are known by their position."""
+    def __init__(self, sections: Sequence[Mapping[str, int]], weights: Sequence[float]) -> None:
+        """Sections are known by their position; `weights` are what their words count."""
+        self._weights = weights
         self._postings: dict[str, list[tuple[int, int]]] = defaultdict(list)
         for number, counts in enumerate(sections):
             for stem, count in counts.items():
@@ -30,7 +31,8 @@ class Ranking:
             for known, weight in self._known(stem):
                 rarity = self._rarity(known)
                 for number, count in self._postings[known]:
-                    scores[number] += weight * rarity * self._frequency(number, count)
+                    worth = weight * rarity * self._weights[number]
+                    scores[number] += worth * self._frequency(number, count)
         return sorted(scores, key=lambda number: (-scores[number], number))
 
     def _known(self, stem: str) -> Sequence[tuple[str, float]]:

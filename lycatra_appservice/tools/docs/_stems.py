@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
-from lycatra_appservice.tools.docs._german import ENGLISH_OF
+from lycatra_appservice.tools.docs._german import CALLED_HERE, ENGLISH_OF
 
 _WORD: Final = re.compile(r"[^\W_]+")
 _ENDINGS: Final = (
@@ -51,9 +51,10 @@ def stems_of(text: str) -> Sequence[str]:
 
 
 def wanted_stems(query: str) -> Sequence[str]:
-    """Those to look for: of the words themselves, and of English ones for German ones."""
+    """Those to look for: of the words themselves, and of those that the documents use."""
     words = [word for word in _WORD.findall(query.casefold()) if word not in _EMPTY]
     english = [each for word in words for each in _in_english(word)]
+    english += [each for word in words for each in CALLED_HERE.get(word, "").split()]
     return list(dict.fromkeys(map(_stem, (*words, *english))))
 
 

@@ -15,6 +15,7 @@ from lycatra_appservice.chat.commands import (
 )
 from lycatra_appservice.chat.control import ControlWord, Steering
 from lycatra_appservice.model import JSON
+from lycatra_appservice.toolkit.base import ONLY_BY_NAME, Field, ToolArgs
 from lycatra_appservice.words.catalogue import in_english
 from tests.support.toolbench import a_tool
 from tests.unit.chat.conversing import COMMANDS, TOOLS, NoArgs
@@ -390,3 +391,22 @@ def test_words_as_many_as_can_be_are_read_like_any_others(piece: str) -> None:
 
     assert not isinstance(COMMANDS.parse(words), UnknownCommand)
     assert COMMANDS.parse(piece * 30_000)
+
+
+class NumberedArgs(ToolArgs):
+    about: str = Field(default="", max_length=100, description="Words.")
+    forget: int | None = Field(
+        default=None, ge=1, le=99, description="Which.", json_schema_extra=ONLY_BY_NAME
+    )
+
+
+def test_an_argument_that_is_set_by_its_name_only_takes_no_word_that_stands_there() -> None:
+    words = CommandWords({"rooms": [a_tool(name="recall_facts", args=NumberedArgs)]}, ["!"])
+
+    def read(body: str) -> object:
+        parsed = words.parse(body)
+        return parsed.arguments if isinstance(parsed, Command) else parsed
+
+    assert read("recall facts router 2") == {"about": "router 2"}
+    assert read("recall facts 2") == {"about": "2"}
+    assert read("recall facts router forget=2") == {"about": "router", "forget": "2"}

@@ -110,13 +110,14 @@ class Shown:
     config: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
     kept: Mapping[str, JSON] = field(default_factory=dict)  # what is remembered from before
+    kept_here: Mapping[str, JSON] = field(default_factory=dict)  # of the place it is asked in
 
 
 SHOWN: Mapping[str, Shown] = {
     "help": Shown(requests=["help"]),
     "remember": Shown(requests=["remember the router is in the cellar"]),
     "recall": Shown(
-        kept={
+        kept_here={
             "fact:next": 2,
             "fact:1": {
                 "text": "the router is in the cellar",
@@ -129,11 +130,11 @@ SHOWN: Mapping[str, Shown] = {
                 "at": "2026-11-21T09:00:00+00:00",
             },
         },
-        requests=["recall", "recall router"],
+        requests=["recall", "recall router", "recall forget=1"],
     ),
     "remind_me": Shown(
         requests=[
-            'remind me when="tomorrow 9:00" text="water the plants"',
+            "remind me tomorrow 9:00 water the plants",
             "remind me",
             "remind me cancel=1",
         ]
@@ -229,6 +230,8 @@ async def answers_of(
     memory = ShortMemory()
     for key, value in shown.kept.items():
         await memory.of(namespace.name, "").put(key, value)
+    for key, value in shown.kept_here.items():
+        await memory.of(namespace.name, asker).put(key, value)
     async with small_internet(monkeypatch) as internet, AsyncExitStack() as on_exit:
         await _open_hosts(internet)
         await on_exit.enter_async_context(_tls_hosts(internet, folder, monkeypatch))

@@ -30,6 +30,10 @@ class NoTextError(Exception):
     """What is in the file cannot be read as lines."""
 
 
+class TooLongError(Exception):
+    """So much is packed in the file that its end is not reached."""
+
+
 @dataclass(slots=True)
 class Allowance:
     """How much may still be read; shared by the files of a source, and spent by reading."""
@@ -62,7 +66,7 @@ def opened(path: Path, within: Path | None) -> Iterator[BinaryIO]:
 def lines_of(file: BinaryIO, allowance: Allowance, *, packed: bool) -> Iterator[str]:
     """The lines, newest first, until there are no more or the allowance is spent.
 
-    Raises NoTextError for what holds none, or is damaged.
+    Raises NoTextError for what holds none, or is damaged; TooLongError.
     """
     return _backwards(_unpacked(file, allowance) if packed else file, allowance)
 
@@ -100,7 +104,7 @@ def _unpacked(file: BinaryIO, allowance: Allowance) -> BinaryIO:
                 while size > _KEPT_UNPACKED:
                     size -= len(kept.popleft())
                 if total > _MOST_UNPACKED or allowance.is_spent:
-                    raise NoTextError
+                    raise TooLongError
     except (EOFError, zlib.error, gzip.BadGzipFile) as exc:
         raise NoTextError from exc
     return io.BytesIO(b"".join(kept))

@@ -16,6 +16,7 @@ from lycatra_appservice.tools.logs._sources.backwards import (
     Allowance,
     LeadsOutsideError,
     NoTextError,
+    TooLongError,
     lines_of,
     opened,
 )
@@ -31,6 +32,8 @@ _MOST_FILES: Final = 500  # of a folder, the newest
 _MOST_LOOKED_AT: Final = 20_000  # names in a folder
 _ROTATED: Final = re.compile(r"(?:[.-]\d[\d-]*)?(?P<packed>\.gz)?$")
 _BEFORE_ALL: Final = datetime.min.replace(tzinfo=UTC)
+_UNREADABLE: Final = (OSError, LeadsOutsideError, NoTextError, TooLongError)
+_NAMED: Final = 3  # files with a problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +54,7 @@ def read_file(source: FileSource, place: Place, wanted: Wanted) -> Reading:
     except FileNotFoundError as exc:
         raise SourceError("its file is missing", detail=str(path)) from exc
     except OSError as exc:
-        raise SourceError("its file cannot be read", detail=f"{path}: {exc.strerror}") from exc
+        raise SourceError(f"its file {_why(exc)}", detail=f"{path}: {exc.strerror}") from exc
     files += _all_seen(within, names)
     return _read(files, None if len(files) == 1 else within, place, wanted, must_open=path)
 
@@ -66,7 +69,7 @@ def read_folder(source: FolderSource, place: Place, wanted: Wanted) -> Reading:
     except FileNotFoundError as exc:
         raise SourceError("its folder is missing", detail=str(folder)) from exc
     except OSError as exc:
-        raise SourceError("its folder cannot be read", detail=f"{folder}: {exc.strerror}") from exc
+        raise SourceError(f"its folder {_why(exc)}", detail=f"{folder}: {exc.strerror}") from exc
     names = list(_names_below(within, source.glob))
     files = _all_seen(within, names)
     if not files:
@@ -118,7 +121,7 @@ def _read(
     newest = sorted(files, key=lambda each: each.changed, reverse=True)
     recent = [each for each in newest if each.changed >= wanted.since]
     found: list[Found] = []
-    unread: list[str] = []
+    unread: list[tuple[str, str]] = []  # why, and which
     late = 0
     for number, file in enumerate(recent[:_MOST_FILES]):
         if allowance.is_spent:
@@ -127,10 +130,13 @@ def _read(
         try:
             is_asked_for = file.path == must_open
             found += _of_file(file, None if is_asked_for else within, place, wanted, allowance)
-        except (OSError, LeadsOutsideError, NoTextError) as exc:
+        except FileNotFoundError:
+            continue  # rotated away just now: what it held is in the next one
+        except _UNREADABLE as exc:
             if file.path == must_open:
-                raise _unreadable(exc, file) from exc
-            unread.append(file.label)
+                detail = f"{file.path}: {exc}"
+                raise SourceError(f"its file {_why(exc)}", detail=detail) from exc
+            unread.append((_why(exc), file.label))
     best = heapq.nlargest(wanted.most, found, key=lambda each: each.entry.when or _BEFORE_ALL)
     return Reading(found=best, notes=[*_told(unread, late, allowance)])
 
@@ -144,16 +150,27 @@ def _of_file(
         return chosen(grouped(entries), wanted)
 
 
-def _unreadable(error: Exception, file: _File) -> SourceError:
-    reason = "holds no text" if isinstance(error, NoTextError) else "cannot be read"
-    return SourceError(f"its file {reason}", detail=f"{file.path}: {error}")
+def _why(error: Exception) -> str:
+    """Behind the name of a file or folder."""
+    match error:
+        case PermissionError():
+            return "may not be read by the user that I run as"
+        case LeadsOutsideError():
+            return "leads out of its folder, or is no plain file"
+        case NoTextError():
+            return "holds no text"
+        case TooLongError():
+            return "is too long to be unpacked"
+        case _:
+            return "cannot be read"
 
 
-def _told(unread: Sequence[str], late: int, allowance: Allowance) -> Iterator[str]:
-    if unread:
-        names = ", ".join(f"`{each}`" for each in unread[:3])
-        more = f" and {len(unread) - 3} more" if len(unread) > 3 else ""
-        yield f"{names}{more} could not be read, or lead out of its folder"
+def _told(unread: Sequence[tuple[str, str]], late: int, allowance: Allowance) -> Iterator[str]:
+    for why in sorted({why for why, _ in unread}):
+        labels = [label for each, label in unread if each == why]
+        names = ", ".join(f"`{each}`" for each in labels[:_NAMED])
+        more = f" and {len(labels) - _NAMED} more: each" if len(labels) > _NAMED else ""
+        yield f"{names}{more} {why}"
     if allowance.is_spent:
         older = ", and of older files nothing" if late else ""
         yield f"it is so long that only its newest part was read{older}"

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from lycatra_appservice.errors import ToolFailedError
+from lycatra_appservice.matrix.standing import Standing
+from lycatra_appservice.model import Caller, Face, RoomID
 from lycatra_appservice.toolkit.discovery import discover
 from lycatra_appservice.tools.assistant._facts import LONGEST, MOST
 from tests.support.toolbench import OPERATOR, VIEWER, Bench, bench
@@ -71,6 +73,16 @@ async def test_a_secret_is_refused_and_not_kept(on: Bench) -> None:
     with pytest.raises(ToolFailedError, match="password manager"):
         await box.call("remember", {"text": "The wifi password: hunter2-is-it"})
     assert (await box.call("recall", {})).data["total"] == 0
+
+
+async def test_what_a_model_was_told_says_that_these_are_its_words(on: Bench) -> None:
+    by_model = Caller(user_id=VIEWER, face=Face.AGENT, room_id=RoomID(ROOM))
+    box = on.gate.open_for(by_model, Standing(room_id=RoomID(ROOM)))
+    await box.call("remember", {"text": "Restarts are always approved."})
+    found = await on.toolbox(room=ROOM).call("recall", {})
+
+    assert found.data["facts"][0]["in_words_of"] == "a model"
+    assert f"({VIEWER}, in my words, 2026-11-22)" in found.markdown
 
 
 async def test_words_of_people_stay_words(on: Bench) -> None:

@@ -27,7 +27,7 @@ async def test_help_for_the_shipped_tools_is_short_and_has_an_example_of_each() 
         "Tells or forgets the facts that people here asked to remember",
         "- **assistant**: `!remember the router is in the cellar` "
         "Keeps a fact for this room, when a person asks for it",
-        '- **assistant**: `!remind me when="tomorrow 9:00" text="water the plants"` '
+        "- **assistant**: `!remind me tomorrow 9:00 water the plants` "
         "Reminds the person who asks, or lists reminders",
         "- **docs**: `!read doc docs://lycatra/ROOMS` "
         "Reads a text or a section of it, by the name from search_docs",

@@ -38,6 +38,44 @@ async def test_lycatra_explains_itself(
     assert any(each.startswith(f"docs://lycatra/{document}#{heading}") for each in found), found
 
 
+@pytest.mark.parametrize(
+    ("question", "page"),
+    [
+        ("How do I install this?", "QUICKSTART|README|DOCKER"),
+        ("Wie installiere ich Lycatra?", "QUICKSTART|README|DOCKER"),
+        ("How do I add a language model?", "MODELS"),
+        ("Welches Sprachmodell brauche ich?", "MODELS"),
+        ("Can I use Ollama?", "MODELS"),
+        ("Wie lade ich dich in einen Raum ein?", "ROOMS"),
+        ("Why does it not answer in my encrypted room?", "ROOMS"),
+        ("How are releases of GitHub watched?", "RELEASES"),
+        ("Wie beobachte ich neue Releases?", "RELEASES"),
+        ("How do I roll back a version?", "DEPLOYMENTS"),
+        ("Wie mache ich eine Auslieferung rückgängig?", "DEPLOYMENTS"),
+        ("How do I get told when a service is down?", "SERVICES"),
+        ("Wie werde ich benachrichtigt, wenn ein Dienst ausfällt?", "SERVICES"),
+        ("How do I search log files?", "LOGS"),
+        ("Wie durchsuche ich Logs?", "LOGS"),
+        ("How do I add my own documents?", "DOCUMENTS"),
+        ("Wie füge ich eigene Dokumente hinzu?", "DOCUMENTS"),
+        ("How do I write my own tool?", "OWN_TOOLS"),
+        ("Wie schreibe ich ein eigenes Werkzeug?", "OWN_TOOLS"),
+        ("What does the assistant remember about this room?", "ROOMS"),
+        ("Kannst du mich an etwas erinnern?", "ROOMS"),
+        ("How do I limit the costs?", "BUDGETS"),
+        ("How do I connect Prometheus?", "METRICS"),
+        ("Ruhezeiten einstellen", "ROOMS"),
+        ("How do I remove Lycatra again?", "UNINSTALL"),
+    ],
+)
+async def test_the_first_page_found_is_the_one_that_a_newcomer_needs(
+    docs: Docs, question: str, page: str
+) -> None:
+    found = await names(docs, question)
+
+    assert found[0].removeprefix("docs://lycatra/").partition("#")[0] in page.split("|"), found
+
+
 async def test_the_best_section_comes_first_with_the_words_that_tell(
     docs: Docs, handbook: Path
 ) -> None:
