@@ -159,7 +159,12 @@ def book_to_json(book: Book) -> JSON:
 
 
 def book_from_json(kept: JSON) -> Book:
-    """What was kept; an empty one for what cannot be read, of a version to come for example."""
+    """What was kept; an empty one for None.
+
+    Raises ValueError for what this version cannot read, a newer one has written it for example.
+    """
+    if kept is None:
+        return Book()
     try:
         way = kept["under_way"]
         return Book(
@@ -172,5 +177,5 @@ def book_from_json(kept: JSON) -> Book:
             ),
             entries=[Entry.from_json(each) for each in kept["entries"]],
         )
-    except (LookupError, TypeError, ValueError, AttributeError):
-        return Book()
+    except (LookupError, TypeError, AttributeError) as exc:
+        raise ValueError(f"not what this version remembers of deployments: {exc!r}") from exc

@@ -1,6 +1,7 @@
 """Deployments as they are remembered for all replicas, and the one that may be under way."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
@@ -30,6 +31,10 @@ class TakenOverError(ToolFailedError):
     """This deployment was left lying for so long that another one has begun."""
 
 
+class UnreadableError(ToolFailedError):
+    """What is remembered was written by a version of Lycatra that this one does not know."""
+
+
 @dataclass(frozen=True, slots=True)
 class History:
     """That of one service."""
@@ -39,25 +44,37 @@ class History:
     ctx: ToolContext
 
     async def book(self) -> Book:
-        """All that is remembered. Raises ToolFailedError when the database is away."""
-        return book_from_json(await self.values.get(self._key))
+        """All that is remembered.
+
+        Raises UnreadableError, and ToolFailedError when the database is away.
+        """
+        return self._read(await self.values.get(self._key))
+
+    async def readable_book(self) -> Book:
+        """The same to be shown only: an empty one for what this version cannot read."""
+        try:
+            return await self.book()
+        except UnreadableError as exc:
+            self.ctx.log.warning("deployments_unreadable", extra={"reason": str(exc.__cause__)})
+            return Book()
 
     async def begin(self, entry: Entry, deploy: Deploy) -> Book:
         """Take the service for this deployment; gives what was before.
 
-        The same again after a crash is no other one. Raises BusyError, ToolFailedError.
+        The same again is no other one: after a crash, or where nobody knows whether the database
+        took it. Raises BusyError, ToolFailedError.
         """
         now, before = self.ctx.now(), Book()
 
         def begun(kept: JSON) -> JSON:
             nonlocal before
-            before = book_from_json(kept)
+            before = self._read(kept)
             other = before.current(now)
             if other is not None and other.entry.deployment_id != entry.deployment_id:
                 raise self.busy(other)
             return book_to_json(before.begun(entry, now + longest(deploy)))
 
-        await self.values.change(self._key, begun)
+        await self._insist(begun)
         return before
 
     async def hold(self, deployment_id: str, phase: str, deploy: Deploy) -> None:
@@ -65,7 +82,7 @@ class History:
         until = self.ctx.now() + longest(deploy)
 
         def held(kept: JSON) -> JSON:
-            book = book_from_json(kept)
+            book = self._read(kept)
             way = book.under_way
             if way is None or way.entry.deployment_id != deployment_id:
                 raise TakenOverError(
@@ -83,17 +100,36 @@ class History:
 
     async def end(self, entry: Entry) -> bool:
         """Write down how it ended; whether the database took it."""
-        for _ in range(_TRIES):
+        try:
+            await self._insist(lambda kept: book_to_json(self._read(kept).ended(entry)))
+        except ToolFailedError as exc:
+            self.ctx.log.warning("deployment_not_noted", extra={"reason": exc.user_message})
+            return False
+        return True
+
+    async def _insist(self, change: Callable[[JSON], JSON]) -> None:
+        """Change it, which may be done twice, through a short absence of the database."""
+        for number in range(1, _TRIES + 1):
             try:
-                await self.values.change(
-                    self._key, lambda kept: book_to_json(book_from_json(kept).ended(entry))
-                )
+                await self.values.change(self._key, change)
+            except (BusyError, UnreadableError):
+                raise
             except ToolFailedError as exc:
-                self.ctx.log.warning("deployment_not_noted", extra={"reason": exc.user_message})
+                if number == _TRIES:
+                    raise
+                self.ctx.log.info("deployment_not_noted_yet", extra={"reason": exc.user_message})
                 await asyncio.sleep(_PAUSE_SECONDS)
             else:
-                return True
-        return False
+                return
+
+    def _read(self, kept: JSON) -> Book:
+        try:
+            return book_from_json(kept)
+        except ValueError as exc:
+            raise UnreadableError(
+                f"This version of Lycatra cannot read what is remembered of the deployments of "
+                f"`{self.service}`, so it begins none. Bring back the newer version that wrote it."
+            ) from exc
 
     @property
     def _key(self) -> str:

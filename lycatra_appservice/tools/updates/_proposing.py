@@ -50,7 +50,7 @@ def deploy_of(service: str, ctx: ToolContext) -> Deploy | None:
 
 async def _version_now(deploy: Deploy, ctx: ToolContext) -> str | None:
     """What is being deployed, what runs, or what was kept last."""
-    book = await history_of(deploy.service, ctx).book()
+    book = await history_of(deploy.service, ctx).readable_book()
     way = book.current(ctx.now())
     if way is not None:
         return way.entry.version

@@ -95,7 +95,7 @@ def _what_became(entry: Entry) -> str:
 
 
 async def _entries(service: str, ctx: ToolContext) -> Sequence[Entry]:
-    book = await history_of(service, ctx).book()
+    book = await history_of(service, ctx).readable_book()
     current = book.current(ctx.now())
     return [*([current.entry] if current else []), *book.entries]
 

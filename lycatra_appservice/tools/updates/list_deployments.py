@@ -13,7 +13,7 @@ from lycatra_appservice.toolkit.base import (
     ToolContext,
     ToolResult,
 )
-from lycatra_appservice.tools.updates._book import Entry
+from lycatra_appservice.tools.updates._book import Book, Entry
 from lycatra_appservice.tools.updates._deployed import entries_table, entry_as_json
 from lycatra_appservice.tools.updates._history import history_of
 from lycatra_appservice.tools.updates._settings import UpdatesSettings
@@ -41,12 +41,15 @@ class ListDeploymentsArgs(ToolArgs):
 async def run(args: ListDeploymentsArgs, ctx: ToolContext) -> ToolResult:
     """The newest first, what is under way before all.
 
-    Raises InvalidArgumentsError for a service that is not configured.
+    Raises InvalidArgumentsError for a service that is not configured, and ToolFailedError for one
+    of which this version cannot read what is remembered.
     """
     services = [each.service for each in ctx.settings(UpdatesSettings).deploy]
     if args.service:
         services = [wish_of(args.service, None, ctx).service]
-    found = [(name, entry) for name in services for entry in await _entries(name, ctx)]
+    is_asked = args.service is not None
+    books = [(name, await _book(name, ctx, is_asked=is_asked)) for name in services]
+    found = [(name, entry) for name, book in books for entry in book.all(ctx.now())]
     found.sort(key=lambda each: (each[1].ended is None, each[1].began_at), reverse=True)
     page = _fitting(found[args.offset : args.offset + args.limit], ctx)
     following = args.offset + len(page)
@@ -68,8 +71,10 @@ async def run(args: ListDeploymentsArgs, ctx: ToolContext) -> ToolResult:
     )
 
 
-async def _entries(service: str, ctx: ToolContext) -> Sequence[Entry]:
-    return (await history_of(service, ctx).book()).all(ctx.now())
+async def _book(service: str, ctx: ToolContext, *, is_asked: bool) -> Book:
+    """That of one service, which hides no other one where it cannot be read."""
+    history = history_of(service, ctx)
+    return await history.book() if is_asked else await history.readable_book()
 
 
 def _fitting(found: Sequence[tuple[str, Entry]], ctx: ToolContext) -> Sequence[tuple[str, Entry]]:
