@@ -399,7 +399,7 @@ def _contexts(parts: Parts, board: HealthBoard) -> Contexts:
         settings=parts.settings.tool_settings,
         components=board.components,
         clock=utc_now,
-        memory=StateStore(parts.database),
+        memory=StateStore(parts.database, parts.conceal),
         databases=parts.tool_databases,
         timers=StoredTimers(TimerTable(parts.database)),
         conceal=parts.conceal,

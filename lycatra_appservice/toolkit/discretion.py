@@ -15,7 +15,7 @@ def discreet_result(result: ToolResult, mask: Mask) -> ToolResult:
     """The result for people and models; its files, too."""
     return replace(
         result,
-        data=_discreet(result.data, mask),
+        data=discreet_value(result.data, mask),
         markdown=mask(result.markdown),
         note=None if result.note is None else _said(result.note, mask),
         files=[_file(file, mask) for file in result.files],
@@ -34,7 +34,23 @@ def make_discreet(error: ToolError, mask: Mask) -> None:
         error.problems = tuple(mask(each) for each in error.problems)
     if isinstance(error, NeedsApprovalError):
         error.plan = _plan(error.plan, mask)
-        error.shown = {name: _discreet(value, mask) for name, value in error.shown.items()}
+        error.shown = {name: discreet_value(value, mask) for name, value in error.shown.items()}
+
+
+def discreet_value(value: JSON, mask: Mask) -> JSON:
+    """A value with all its names and texts, however deep."""
+    match value:
+        case str():
+            return mask(value)
+        case Mapping():
+            return {
+                discreet_value(name, mask): discreet_value(below, mask)
+                for name, below in value.items()
+            }
+        case list() | tuple():
+            return [discreet_value(below, mask) for below in value]
+        case _:
+            return value
 
 
 def _plan(plan: Plan, mask: Mask) -> Plan:
@@ -44,18 +60,6 @@ def _plan(plan: Plan, mask: Mask) -> Plan:
         now=[mask(line) for line in plan.now],
         look=None if plan.look is None else mask(plan.look),
     )
-
-
-def _discreet(value: JSON, mask: Mask) -> JSON:
-    match value:
-        case str():
-            return mask(value)
-        case Mapping():
-            return {_discreet(name, mask): _discreet(below, mask) for name, below in value.items()}
-        case list() | tuple():
-            return [_discreet(below, mask) for below in value]
-        case _:
-            return value
 
 
 def _said(said: Value, mask: Mask) -> Said:

@@ -9,6 +9,7 @@ from lycatra_appservice.db.connection import Connection, Database
 from lycatra_appservice.db.statements import Statements
 from lycatra_appservice.errors import StoreUnavailableError, ToolFailedError
 from lycatra_appservice.model import JSON
+from lycatra_appservice.toolkit.discretion import discreet_value
 from lycatra_appservice.toolkit.memory import (
     MAX_KEYS,
     checked_key,
@@ -16,18 +17,21 @@ from lycatra_appservice.toolkit.memory import (
     mark_of,
     too_many_keys,
 )
+from lycatra_appservice.toolkit.redaction import Mask
 
 
 class StateStore:
     """The `Memory` of the service."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, conceal: Mask = str) -> None:
+        """`conceal` takes the secrets of the configuration out of what tools were told back."""
         self._database = database
         self._sql = Statements.load(__package__, "state", database.dialect)
+        self._conceal = conceal
 
     def of(self, namespace: str, place: str) -> "StoredKeyValues":
         """The values of one place."""
-        return StoredKeyValues(self._database, self._sql, namespace, place)
+        return StoredKeyValues(self._database, self._sql, namespace, place, self._conceal)
 
     async def forget(self, kept: timedelta) -> None:
         """Erase what nobody has changed for so long, but for what is of the whole deployment."""
@@ -56,8 +60,14 @@ class StoredKeyValues:
     """The values of one namespace in one place."""
 
     def __init__(
-        self, database: Database, statements: Statements, namespace: str, place: str
+        self,
+        database: Database,
+        statements: Statements,
+        namespace: str,
+        place: str,
+        conceal: Mask = str,
     ) -> None:
+        self._conceal = conceal
         self._database = database
         self._sql = statements
         self._place = {"namespace": namespace, "place": place}
@@ -82,7 +92,8 @@ class StoredKeyValues:
                 row = await connection.fetch_one(
                     self._sql["hold"], **self._place, key=checked_key(key)
                 )
-                value = how(json.loads(row["value"]) if row else None)
+                changed = how(json.loads(row["value"]) if row else None)
+                value = discreet_value(changed, self._conceal)
                 await self._write(connection, key, value)
         return value
 

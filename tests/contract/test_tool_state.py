@@ -163,3 +163,16 @@ async def test_a_database_that_is_away_is_told_in_words(database: UpgradableData
     for doing in (pots(database).get("key"), pots(database).put("key", 1)):
         with pytest.raises(ToolFailedError, match="database is not reachable"):
             await doing
+
+
+async def test_no_secret_that_a_tool_was_told_back_is_kept(database: UpgradableDatabase) -> None:
+    def conceal(text: str) -> str:
+        return text.replace("sesame", "***")
+
+    values = StateStore(database, conceal).of("pots", ROOM)
+
+    kept = await values.change("seen", lambda _: {"why": ["refused sesame", 401]})
+
+    assert kept == {"why": ["refused ***", 401]}
+    rows = await query(database, "SELECT value FROM tool_state")
+    assert "sesame" not in str(rows)
