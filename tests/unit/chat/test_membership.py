@@ -114,6 +114,8 @@ async def test_a_room_that_the_last_of_us_has_left_is_forgotten(
     scene.seat(PERSON, MAIN, UPDATES)
     await scene.rooms.view(ROOM)
 
+    for each in (MAIN, UPDATES):
+        scene.stub.state[ROOM, "m.room.member", each] = {"membership": membership}
     await scene.hear(scene.member(MAIN, membership))
     assert len(await query(scene.database, "SELECT * FROM room")) == 1
 

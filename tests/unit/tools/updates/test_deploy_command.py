@@ -219,6 +219,7 @@ def killed(step: str, how: str) -> Journal:
 STEPS = ["id", "begin", "canary", "apply", "health check", "watch", "keep", "end"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("how", ["before", "after"])
 async def test_a_deployment_that_is_killed_in_any_step_ends_all_the_same(
@@ -236,6 +237,7 @@ async def test_a_deployment_that_is_killed_in_any_step_ends_all_the_same(
     assert log(shop) == ["swap v2"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "step", ["apply", "health check", "roll back", "health check after the roll-back", "end"]
 )

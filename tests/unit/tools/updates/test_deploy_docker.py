@@ -168,12 +168,13 @@ async def test_a_container_that_is_not_healthy_gives_way_to_the_old_one(
 async def test_a_container_that_ends_is_not_waited_for(
     engine: SwappingEngine, address: str, tmp_path: Path
 ) -> None:
+    engine.containers["web"].host["RestartPolicy"] = {"Name": "no"}
     engine.ends.add(TWO)
     async with desk(tmp_path, docker(address, health_seconds=60)) as at:
         result = await at.deploy("2.0")
 
     assert result.data["state"] == "rolled_back"
-    assert "exited with code 1" in result.data["why"]
+    assert result.data["why"] == "Health check: exited with code 1."
 
 
 async def test_a_container_that_starts_anew_is_not_kept(

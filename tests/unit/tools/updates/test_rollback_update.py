@@ -86,6 +86,7 @@ async def test_what_does_not_come_back_well_is_told_and_left(shop: Path) -> None
     assert running(shop) == "v3"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["id", "begin", "apply", "health check", "watch", "keep", "end"])
 @pytest.mark.parametrize("how", ["before", "after"])
 async def test_a_roll_back_by_hand_that_is_killed_in_any_step_ends_all_the_same(
