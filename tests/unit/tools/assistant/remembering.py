@@ -1,17 +1,21 @@
 """A room in which facts and reminders are told."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from lycatra_appservice.model import RoomID, UserID
+from lycatra_appservice.toolkit.base import Tool
 from lycatra_appservice.tools.assistant.recall import TOOL as RECALL
 from lycatra_appservice.tools.assistant.remember import TOOL as REMEMBER
 from lycatra_appservice.tools.assistant.remind_me import TOOL as REMIND_ME
 from tests.support.scene import EVERYBODY, PERSON, ROOM, TOOLS, Scene, open_scene
 
-REMEMBERING: Final = {**TOOLS, "assistant": [*TOOLS["assistant"], REMEMBER, RECALL, REMIND_ME]}
+REMEMBERING: Final[Mapping[str, Sequence[Tool[Any]]]] = {
+    **TOOLS,
+    "assistant": [*TOOLS["assistant"], REMEMBER, RECALL, REMIND_ME],
+}
 
 
 @asynccontextmanager
