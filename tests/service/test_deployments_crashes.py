@@ -179,10 +179,7 @@ async def test_a_crash_while_it_is_watched_watches_it_again(
     async with open_rollout(stage, tmp_path, change={"health_seconds": 60}) as rollout:
         rollout.health.hold()
         request = await rollout.ask_and_approve("!deploy web v2")
-        await rollout.health.reached()
-        rollout.health.let_in()
-        await rollout.health.reached()
-        assert await rollout.is_begun("watch")
+        await rollout.asked_within("watch")
         rollout.crash()
         rollout.health.let_go()
         if is_still_well:

@@ -75,6 +75,13 @@ class Rollout(Reading):
         open_steps = await self.tables.rows("SELECT name FROM step WHERE state = 'started'")
         return any(row["name"].endswith(f":{step}") for row in open_steps)
 
+    async def asked_within(self, step: str) -> None:
+        """Return when the health check waits within this step; who asks before is answered."""
+        await self.health.reached()
+        while not await self.is_begun(step):
+            self.health.let_in()
+            await self.health.reached()
+
     async def until_done(self) -> None:
         """Return when a deployment has ended, whoever knows of it."""
 
