@@ -12,7 +12,7 @@ SYNAPSE := .synapse
 BIN := $(VENV)/bin
 SYNAPSE_PYTHON := $(SYNAPSE)/bin/python
 # Files of tests at a time, each with servers of its own. The quick ones mostly wait.
-QUICK := -n 4 --dist loadfile
+QUICK := -n 5 --dist loadfile
 SLOW := -n 2 --dist loadfile
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

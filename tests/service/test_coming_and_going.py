@@ -19,7 +19,7 @@ from tests.support.stage import Room, Stage, open_stage, sqlite_in
 from tests.support.tables import Tables
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 FUNCTIONAL = "io.element.functional_members"
 # Whose invitations are followed; everybody else of this homeserver has no rights.
@@ -219,7 +219,6 @@ async def test_somebody_without_rights_reads_why_once(world: World) -> None:
     assert reasons[1] == ""
 
 
-@pytest.mark.slow
 async def test_one_person_gets_us_into_a_few_rooms_an_hour(world: World) -> None:
     host = await world.host()
     rooms = [await host.create_room(f"{n}", invite=[world.main]) for n in range(PER_PERSON + 4)]
@@ -397,7 +396,6 @@ async def test_a_tombstone_that_points_to_somebody_elses_room_brings_nobody_ther
 # What happens while we are away comes last: it restarts the service.
 
 
-@pytest.mark.slow
 async def test_what_happened_while_we_were_away_is_made_up_for(world: World) -> None:
     opened, closed, left = [await world.group() for _ in range(3)]
     for room in (opened, closed, left):

@@ -16,6 +16,8 @@ from tests.support.stage import Room, Stage, sqlite_in
 from tests.support.tables import Tables
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.slow
+
 CHECK_SERVICES = ("get_service_status", "{}")
 
 
@@ -31,7 +33,6 @@ async def until_drained_away(replica: Lycatra) -> None:
     await until(gone, "the end of the process")
 
 
-@pytest.mark.slow
 async def test_a_kill_between_the_commit_and_the_200_answers_once(
     stage: Stage, tmp_path: Path
 ) -> None:
@@ -49,7 +50,6 @@ async def test_a_kill_between_the_commit_and_the_200_answers_once(
         assert (await room.settled(tables)).clean
 
 
-@pytest.mark.slow
 async def test_a_kill_before_the_tool_runs_it_after_the_restart(
     stage: Stage, tmp_path: Path
 ) -> None:
@@ -78,7 +78,6 @@ async def test_a_kill_before_the_tool_runs_it_after_the_restart(
             assert (await room.settled(tables)).clean
 
 
-@pytest.mark.slow
 async def test_a_kill_inside_the_tool_asks_the_tool_again_and_answers_once(
     stage: Stage, tmp_path: Path
 ) -> None:
@@ -97,7 +96,6 @@ async def test_a_kill_inside_the_tool_asks_the_tool_again_and_answers_once(
             assert (await room.settled(tables)).clean
 
 
-@pytest.mark.slow
 async def test_a_kill_while_the_model_is_silent_asks_it_again_and_answers_once(
     stage: Stage, tmp_path: Path
 ) -> None:
@@ -117,7 +115,6 @@ async def test_a_kill_while_the_model_is_silent_asks_it_again_and_answers_once(
             assert (await room.findings()).clean
 
 
-@pytest.mark.slow
 async def test_a_resumed_question_asks_the_model_nothing_that_it_has_said_already(
     stage: Stage, tmp_path: Path
 ) -> None:
@@ -182,7 +179,6 @@ async def test_a_kill_between_the_send_and_its_mark_sends_nothing_again(
         assert sent == (await room.answer_to(asked))["event_id"]
 
 
-@pytest.mark.slow
 async def test_a_kill_while_it_drains_answers_once(stage: Stage, tmp_path: Path) -> None:
     async with Gate() as gate:
         tables = Tables(sqlite_in(tmp_path))
@@ -230,7 +226,6 @@ async def test_a_replica_that_is_told_to_stop_is_not_ready_and_finishes_what_it_
             assert (await room.findings()).clean
 
 
-@pytest.mark.slow
 async def test_a_turn_that_kills_its_process_every_time_ends_with_an_apology(
     stage: Stage, tmp_path: Path
 ) -> None:

@@ -20,7 +20,7 @@ from tests.support.revising import (
 )
 from tests.support.stage import HELP, Room
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 
 def says_after(event: asyncio.Event, text: str) -> Reply:

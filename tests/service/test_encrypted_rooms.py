@@ -24,7 +24,7 @@ from tests.support.stage import Room, open_stage, sqlite_in
 from tests.support.tables import Tables
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 
 async def test_an_encrypted_direct_chat_leads_to_one_that_answers(live: Live) -> None:
@@ -130,7 +130,6 @@ async def test_who_may_not_ask_is_not_written_to(live: Live) -> None:
     assert await direct_chats(stranger) == []
 
 
-@pytest.mark.slow
 async def test_where_every_room_is_encrypted_the_notice_says_what_to_do(tmp_path: Path) -> None:
     overrides: dict[str, JSON] = {"encryption_enabled_by_default_for_room_type": "invite"}
     tables = Tables(sqlite_in(tmp_path))
@@ -150,7 +149,6 @@ async def test_where_every_room_is_encrypted_the_notice_says_what_to_do(tmp_path
             assert len(control) <= 1  # the heartbeat's
 
 
-@pytest.mark.slow
 async def test_so_many_that_rooms_may_not_be_made_as_fast_get_theirs_later(
     tmp_path: Path,
 ) -> None:

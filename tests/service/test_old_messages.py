@@ -7,7 +7,7 @@ from tests.support.live import Live
 from tests.support.pushes import message
 from tests.support.stage import Room
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 MINUTE_MS = 60_000
 
@@ -25,7 +25,6 @@ async def push(live: Live, *events: JSON) -> None:
     assert answer.status == 200
 
 
-@pytest.mark.slow
 async def test_old_questions_get_one_line_in_each_room_and_no_answer(live: Live) -> None:
     first, second = await live.stage.room(), await live.stage.room()
     # The model has no script: asking it would fail this test.

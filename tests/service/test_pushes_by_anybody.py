@@ -12,7 +12,7 @@ from tests.support.model_server import says
 from tests.support.pushes import Pusher, message, token_of
 from tests.support.stage import Room
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 MEBIBYTE: Final = 1024 * 1024
 

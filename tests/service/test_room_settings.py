@@ -8,7 +8,7 @@ from tests.support.live import Live
 from tests.support.model_server import says
 from tests.support.stage import Room
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 
 async def asked_in(room: Room, question: str) -> tuple[EventID, JSON]:

@@ -12,7 +12,7 @@ from tests.support.site import running_site
 from tests.support.stage import Room, open_stage, sqlite_in
 from tests.support.tables import Tables
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 MEMBER = "m.room.member"
 
@@ -75,7 +75,6 @@ async def test_an_invitation_by_somebody_without_rights_is_refused_once_with_the
     assert memberships(await room.events(), live.users.main) == ["invite", "leave"]
 
 
-@pytest.mark.slow
 async def test_a_rotation_of_the_tokens_loses_no_message(tmp_path: Path) -> None:
     with running_site() as site:
         async with open_stage(site, tmp_path) as stage:

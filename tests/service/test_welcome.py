@@ -10,7 +10,7 @@ from tests.support.model_server import says
 from tests.support.stage import Room
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 WORDS = "Pick one by its number"
 

@@ -14,7 +14,7 @@ from tests.support.stage import Room, open_stage, sqlite_in
 from tests.support.tables import Tables
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 ENCRYPTION: dict[str, JSON] = {"algorithm": "m.megolm.v1.aes-sha2"}
 
@@ -106,7 +106,6 @@ async def test_a_room_encrypted_between_question_and_answer_gets_no_answer_in_cl
     assert "gate" not in str(ours_said(live, await room.events()))
 
 
-@pytest.mark.slow
 async def test_a_homeserver_that_limits_our_rate_gets_every_answer_once_and_later(
     tmp_path: Path,
 ) -> None:

@@ -23,6 +23,8 @@ from tests.support.model_server import (
 from tests.support.scene import MAIN, PERSON, Scene, open_scene
 from tests.support.turns import query, turn_states, until_true
 
+pytestmark = pytest.mark.slow
+
 TIMES: Final = 20
 _CALL: Final = {"index": 0, "id": "c", "function": {"name": "list_updates", "arguments": '{"li'}}
 

@@ -13,6 +13,8 @@ from tests.support.lesson import blocks_of, follow
 from tests.support.own_tools import namespace, write
 from tests.unit.cli.conftest import Lycatra
 
+pytestmark = pytest.mark.slow
+
 LESSON = "The lesson: who has this email address?"
 
 

@@ -11,6 +11,8 @@ import pytest
 from lycatra_appservice.db.mounts import mount_of
 from tests.support.config_folder import SMALLEST, write_config
 
+pytestmark = pytest.mark.slow
+
 # The kernel's own words, replaced for this process tree alone. `exec` keeps the process and with
 # it the file that was covered.
 _PRETEND = 'mount --bind "$1" "/proc/$$/mountinfo" && shift && exec "$@"'
