@@ -189,12 +189,13 @@ async def test_a_missing_program_changes_nothing_and_is_not_told_by_its_path(sho
 async def test_a_program_that_hangs_is_ended_and_what_ran_comes_back(shop: Path) -> None:
     hang = [sys.executable, "-c", "import time; time.sleep(60)", "{version}"]
     swap = [*PROGRAM, "swap", str(shop), "{version}"]
-    settings = command(shop, apply=hang, rollback=swap, apply_seconds=0.3, shown="slow.sh")
+    settings = command(shop, apply=hang, rollback=swap, shown="slow.sh")
+    settings |= {"apply_seconds": 3, "health_seconds": 20}
     async with desk(shop, settings) as at:
         result = await at.deploy("v2")
 
     assert result.data["state"] == "rolled_back"
-    assert "`slow.sh` did not end within 0.3 s." in result.data["why"]
+    assert "`slow.sh` did not end within 3 s." in result.data["why"]
     assert running(shop) == "v1"
 
 
