@@ -8,8 +8,9 @@ from lycatra_appservice.turns.records import Trigger
 
 
 class Later:
-    """Stores such turns. Each should have a lane of its own: a head that waits holds others back.
+    """Stores such turns. A head that waits holds others back.
 
+    So either each has a lane of its own, or those of a lane are due in their order, or nearly.
     Nobody is woken: a worker's next poll after its time finds it.
     """
 

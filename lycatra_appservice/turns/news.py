@@ -18,9 +18,14 @@ NEWS: Final = "news"  # of the trigger id
 EVERYTHING: Final = ""  # as what a subscription is about
 
 
+def subject(about: str) -> str:
+    """What news are about as one word, however it is written, for `Subscription.about`."""
+    return "_".join(about.casefold().replace("_", " ").split())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """What a room wants to be told: all of a namespace's news, or those about one thing."""
+    """What a room wants to be told: all of a namespace's news, or those about one `subject`."""
 
     namespace: str
     about: str
@@ -79,7 +84,9 @@ class NewsTable:
 
     async def rooms(self, namespace: str, about: str) -> Sequence[RoomID]:
         """The rooms that want news about something."""
-        rows = await self._database.fetch(self._sql["rooms"], namespace=namespace, about=about)
+        rows = await self._database.fetch(
+            self._sql["rooms"], namespace=namespace, about=subject(about)
+        )
         return [RoomID(row["room"]) for row in rows]
 
     async def leave(self, room_id: RoomID) -> None:
@@ -120,8 +127,11 @@ class NewsTable:
         self, connection: Connection, item: NewsItem, room_id: RoomID, delay: timedelta
     ) -> None:
         trigger_id = item.trigger_id(room_id)
-        # What waits needs a lane of its own; what does not comes in the order published.
-        lane = f"{NEWS}|{room_id}|{item.namespace}" if not delay else trigger_id
+        # In the order published, so that no older card takes the place of a newer one; what waits
+        # does so apart from what does not.
+        lane = f"{NEWS}|{room_id}|{item.namespace}"
+        if delay:
+            lane = f"{lane}|quiet"
         trigger = Trigger(
             id=trigger_id,
             lane=lane_of_job(lane),

@@ -12,7 +12,7 @@ from lycatra_appservice.matrix.errors import MatrixError
 from lycatra_appservice.matrix.rooms import RoomStore
 from lycatra_appservice.model import JSON, RoomID
 from lycatra_appservice.toolkit.news import LONGEST_KEY, LONGEST_NEWS, News
-from lycatra_appservice.turns.news import NewsItem, NewsTable
+from lycatra_appservice.turns.news import NewsItem, NewsTable, subject
 from lycatra_appservice.words.text import said_to_json
 
 logger = logging.getLogger(__name__)
@@ -79,9 +79,9 @@ class Publisher:
         configured = [
             RoomID(each.room)
             for each in self._announcements
-            if each.about == namespace and each.only.casefold() in ("", news.about.casefold())
+            if each.about == namespace and subject(each.only) in ("", subject(news.about))
         ]
-        subscribed = await self._table.rooms(namespace, news.about.casefold())
+        subscribed = await self._table.rooms(namespace, news.about)
         found = dict.fromkeys([*configured, *subscribed])
         return {room: await self._delay(room) if news.can_wait else _AT_ONCE for room in found}
 

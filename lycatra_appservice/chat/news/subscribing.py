@@ -1,6 +1,7 @@
 """`!subscribe updates shop`, `!unsubscribe updates`: what a room is told unasked."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.compose import Composer
@@ -13,9 +14,11 @@ from lycatra_appservice.matrix.room_view import RoomView
 from lycatra_appservice.model import Inbound, Level, Outgoing, Reply
 from lycatra_appservice.toolkit.arguments import shortened
 from lycatra_appservice.toolkit.rights import Rights
-from lycatra_appservice.turns.news import EVERYTHING, NewsTable, Subscription
+from lycatra_appservice.turns.news import EVERYTHING, NewsTable, Subscription, subject
 from lycatra_appservice.turns.turn import Turn
 from lycatra_appservice.words.text import Said
+
+_QUOTES: Final = "`'\" "
 
 
 class SubscribingHandler:
@@ -52,8 +55,7 @@ class SubscribingHandler:
             return messages.may_not_ask()
         if not self._namespaces:
             return words.no_news_at_all()
-        name, _, about = route.rest.casefold().replace("_", " ").strip("`'\" ").partition(" ")
-        about = about.strip("`'\" ")
+        name, about = self._read(route.rest)
         if not name:
             return await self._shown(room)
         if name not in self._namespaces:
@@ -64,6 +66,14 @@ class SubscribingHandler:
         if route.word is ControlWord.SUBSCRIBE:
             return await self._subscribe(wanted, inbound, room)
         return await self._unsubscribe(wanted, room)
+
+    def _read(self, rest: str) -> tuple[str, str]:
+        """A namespace and a service of it, also as one word: `updates shop`, `updates_shop`."""
+        written = rest.casefold().strip(_QUOTES)
+        name, space, about = written.partition(" ")
+        if not space and name not in self._namespaces:
+            name, _, about = written.partition("_")
+        return name, subject(about.strip(_QUOTES))
 
     async def _subscribe(self, wanted: Subscription, inbound: Inbound, room: RoomView) -> Said:
         if wanted in self._configured(room) or not await self._table.subscribe(
@@ -87,7 +97,7 @@ class SubscribingHandler:
 
     def _configured(self, room: RoomView) -> Sequence[Subscription]:
         return [
-            Subscription(namespace=each.about, about=each.only.casefold())
+            Subscription(namespace=each.about, about=subject(each.only))
             for each in self._announcements
             if each.room == room.room_id
         ]

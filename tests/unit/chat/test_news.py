@@ -149,6 +149,16 @@ async def test_a_subscription_may_be_about_one_service(scene: Scene, feed: Feed)
     assert await look(scene) == ["web 2 is out."]
 
 
+@pytest.mark.parametrize("service", ["my_shop", "My Shop", "MY_shop"])
+@pytest.mark.parametrize("what", ["updates My_Shop", "updates_my_shop", "updates `my_shop`"])
+async def test_a_service_of_several_words_is_written_as_one(
+    scene: Scene, feed: Feed, what: str, service: str
+) -> None:
+    assert "`!unsubscribe updates my_shop` ends it" in await subscribe(scene, what)
+    feed.found = [replace(RELEASE, about=service)]
+    assert await look(scene) == ["web 2 is out."]
+
+
 async def test_what_is_subscribed_is_shown_and_can_be_ended(scene: Scene, feed: Feed) -> None:
     await subscribe(scene, "updates web")
     [shown] = await scene.ask("!subscribe")
@@ -315,6 +325,29 @@ async def test_a_newer_proposal_supersedes_the_older_card(
     assert services.restarted == []
     await vote(scene)
     assert services.restarted == ["web"]
+
+
+async def test_after_quiet_hours_the_card_of_what_was_found_last_stands(
+    scene: Scene, feed: Feed
+) -> None:
+    await subscribe(scene)
+    await scene.ask("!settings quiet_hours 22:00-07:00")
+    for version in range(2, 8):
+        scene.now = datetime(2026, 11, 22, 23, version, tzinfo=UTC)
+        key, text = f"release:web:{version}", f"web {version}"
+        feed.found.append(replace(RELEASE, key=key, markdown=text, proposal=RESTART))
+        await look(scene)
+    # The end of the quiet hours is reckoned for each anew, a few milliseconds off.
+    await query(scene.database, "UPDATE turn SET run_at = -id WHERE trigger_id LIKE 'news:%'")
+    await query(
+        scene.database,
+        "UPDATE lane SET ready_at = (SELECT run_at FROM turn "
+        "WHERE lane = key AND state = 'queued' ORDER BY id) WHERE ready_at > 0",
+    )
+    await scene.work()
+
+    standing = [card for card in cards(scene) if "newer" not in card_now(scene, card["event_id"])]
+    assert [card["content"]["body"].split("\n")[0] for card in standing] == ["web 7"]
 
 
 async def test_news_are_told_also_where_nobody_can_be_asked(
