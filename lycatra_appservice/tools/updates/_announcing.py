@@ -6,6 +6,7 @@ from typing import Final
 
 from lycatra_appservice.toolkit.base import News, ToolContext
 from lycatra_appservice.tools.updates._kept_releases import (
+    TIMES,
     Kept,
     change,
     kept_of,
@@ -17,16 +18,14 @@ from lycatra_appservice.tools.updates._release import Release
 from lycatra_appservice.tools.updates._release_words import told
 from lycatra_appservice.tools.updates._version_order import newest_first
 
-# A look keeps what it finds before anybody is told, and may be cut off in between: so the next
-# ones give it, too, and whoever tells rooms knows it by its key.
-_TIMES: Final = 3
 _SHOWN_WITH_IT: Final = 8
+_LONGEST_WITH_IT: Final = 40  # characters of a title: all of them are kept with the newest
 
 
 async def remember_old(service: str, releases: Sequence[Release], ctx: ToolContext) -> None:
     """Keep what was there at the first look, for lists; nobody is told."""
     now = int(ctx.now().timestamp())
-    old = [Kept(release=each, found_at=now, told=_TIMES, is_old=True) for each in releases]
+    old = [Kept(release=each, found_at=now, told=TIMES, is_old=True) for each in releases]
 
     def changed(kept: Sequence[Kept]) -> Sequence[Kept]:
         there = {each.name for each in kept}
@@ -55,9 +54,7 @@ async def take_in(service: str, releases: Sequence[Release], ctx: ToolContext) -
         with_it=_with_it(rest),
     )
     told_with = [
-        replace(
-            kept, release=each, told_by=newest.name, is_proposed=False, with_it=(), told=_TIMES
-        )
+        replace(kept, release=each, told_by=newest.name, is_proposed=False, with_it=(), told=TIMES)
         for each in rest
     ]
     await change(service, ctx, lambda now: with_new(now, [kept, *told_with]))
@@ -66,10 +63,10 @@ async def take_in(service: str, releases: Sequence[Release], ctx: ToolContext) -
 async def news_of(service: str, ctx: ToolContext) -> Sequence[News]:
     """What is to be told of a service now, the oldest first."""
     kept = await kept_of(service, ctx)
-    due = [each for each in kept if each.told < _TIMES and not each.told_by]
+    due = [each for each in kept if each.is_due]
     if not due:
         return []
-    await change(service, ctx, lambda now: told_once_more(now, _TIMES))
+    await change(service, ctx, told_once_more)
     return [as_news(service, each, ctx) for each in reversed(due)]
 
 
@@ -101,6 +98,10 @@ def _newest_first(releases: Sequence[Release]) -> Sequence[Release]:
 
 
 def _with_it(rest: Sequence[Release]) -> Sequence[str]:
-    names = [each.version or each.title for each in rest]
+    names = [each.version or _cut(each.title) for each in rest]
     more = len(names) - _SHOWN_WITH_IT
     return (*names[:_SHOWN_WITH_IT], *([f"{more} more"] if more > 0 else []))
+
+
+def _cut(title: str) -> str:
+    return title if len(title) <= _LONGEST_WITH_IT else f"{title[:_LONGEST_WITH_IT]}…"

@@ -15,6 +15,7 @@ from lycatra_appservice.tools.updates._update import Update, clipped, read_when
 
 _ATOM = "{http://www.w3.org/2005/Atom}"
 _MOST_ENTRIES = 500
+_LONGEST_HTML = 50_000  # characters; few of its lines are shown, and a parser may be slow
 
 
 class NotAtomError(Exception):
@@ -107,7 +108,10 @@ def _content(entry: Element, name: str) -> str:
     if found is None or found.get("type") != "html":
         return _text(entry, name)
     words = _Words()
-    words.feed("".join(found.itertext()))
+    try:
+        words.feed("".join(found.itertext())[:_LONGEST_HTML])
+    except AssertionError:  # so html.parser of Python 3.11 refuses `<![odd[`
+        return words.text
     return words.text
 
 

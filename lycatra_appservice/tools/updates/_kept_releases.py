@@ -10,6 +10,9 @@ from lycatra_appservice.toolkit.base import JSON, ToolContext
 from lycatra_appservice.tools.updates._release import Release
 
 PREFIX: Final = "releases:"
+# A look keeps what it finds before anybody is told, and may be cut off in between: so the next
+# ones give it, too, and whoever tells rooms knows it by its key.
+TIMES: Final = 3
 
 _MOST: Final = 30
 _MOST_BYTES: Final = 15_000  # a little less than a value may have
@@ -36,6 +39,11 @@ class Kept:
     def name(self) -> str:
         """The release's."""
         return self.release.name
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the next look has to tell it."""
+        return self.told < TIMES and not self.told_by
 
     def to_json(self) -> dict[str, JSON]:
         """As it is kept."""
@@ -97,17 +105,18 @@ def with_new(kept: Sequence[Kept], new: Sequence[Kept]) -> Sequence[Kept]:
     return [*added, *(each for each in kept if each.name not in gone)]
 
 
-def told_once_more(kept: Sequence[Kept], most: int) -> Sequence[Kept]:
+def told_once_more(kept: Sequence[Kept]) -> Sequence[Kept]:
     """The same after a look that told what was to be told."""
-    return [replace(each, told=min(each.told + 1, most)) for each in kept]
+    return [replace(each, told=min(each.told + 1, TIMES)) for each in kept]
 
 
 def _written(kept: Sequence[Kept]) -> JSON:
-    """The oldest ones go where they would be too many, or too large."""
-    records = [each.to_json() for each in kept[:_MOST]]
-    while records and len(json.dumps(records, separators=(",", ":"))) > _MOST_BYTES:
-        records.pop()
-    return records
+    """Where they would be too many, or too large, the oldest go, and last what is to be told."""
+    left = list(kept)
+    sizes = {id(each): len(json.dumps(each.to_json())) for each in left}
+    while len(left) > _MOST or sum(sizes[id(each)] for each in left) > _MOST_BYTES:
+        left.remove(next((each for each in reversed(left) if not each.is_due), left[-1]))
+    return [each.to_json() for each in left]
 
 
 def _read(value: JSON) -> Sequence[Kept]:

@@ -101,6 +101,6 @@ def _read_later(text: str, now: datetime) -> timedelta | None:
         return timedelta(seconds=int(text))
     try:
         end = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return (end if end.tzinfo else end.replace(tzinfo=UTC)) - now

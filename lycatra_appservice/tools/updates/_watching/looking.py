@@ -64,7 +64,7 @@ async def look(ctx: ToolContext) -> Sequence[News]:
 
 async def _in_turn(source: Polled, places: asyncio.Semaphore, ctx: ToolContext) -> None:
     before = await state_of(source, ctx)
-    if before.is_due(_now(ctx)):
+    if before.is_due(source, _now(ctx)):
         async with places:
             await keep(source, await _looked(source, before, ctx), ctx)
 

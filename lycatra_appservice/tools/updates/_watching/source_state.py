@@ -23,7 +23,8 @@ _EARLY: Final = "early:"  # what was passed over, and may become a release
 class SourceState:
     """`of` is the configuration that it was made with: another one begins anew.
 
-    `failing_since` and `why` are of the failures in a row that stand now.
+    `failing_since` and `why` are of the failures in a row that stand now. Before `alone_until` the
+    server wants no question.
     """
 
     of: str
@@ -35,10 +36,15 @@ class SourceState:
     failing_since: int = 0
     why: str = ""
     first_at: int = 0  # the first look that went well
+    alone_until: int = 0
 
-    def is_due(self, now: int) -> bool:
-        """Whether it is time for a look."""
-        return self.next_at <= now + _SLACK_S
+    def is_due(self, source: Polled, now: int) -> bool:
+        """Whether it is time for a look, which may have become more frequent meanwhile."""
+        due = self.next_at
+        if not self.failures:
+            by_configuration = self.looked_at + round(source.every.total_seconds())
+            due = min(due, max(by_configuration, self.alone_until))
+        return due <= now + _SLACK_S
 
     @property
     def fails_for_long(self) -> bool:
@@ -80,15 +86,15 @@ def after_look(
     before: SourceState, listing: Listing | None, source: Polled, now: int
 ) -> SourceState:
     """What is remembered of a look that went well; None is one without anything new."""
-    pause = source.every
     if listing is None:
-        return _well(before, now, pause)
+        return _well(before, now, source.every)
     names = [each.name for each in listing.releases]
     early = [f"{_EARLY}{each}" for each in listing.passed_over]
     return replace(
-        _well(before, now, max(pause, listing.wait)),
+        _well(before, now, max(source.every, listing.wait)),
         seen=before.seen.after([*names, *early]),
         validators=listing.validators,
+        alone_until=now + round(listing.wait.total_seconds()),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from tests.support.release_peers import Peer
+from tests.support.release_peers import Peer, forge
 from tests.unit.tools.updates.watching import watching
 
 ENTRY = """\
@@ -108,3 +108,44 @@ async def test_what_is_no_feed_is_named(tmp_path: Path, feed: Feed, text: str, w
             await here.look(hours=3)
         [note] = (await here.listed()).data["notes"]
         assert words in note
+
+
+async def test_markup_that_nobody_can_read_keeps_no_entry_from_being_told(
+    tmp_path: Path, feed: Feed
+) -> None:
+    async with watching(tmp_path, feed.source()) as here:
+        await here.look()
+        odd = ENTRY.format(id="v1.1.0", title="Odd").replace("Cards", "Cards &lt;![odd[x]]&gt;")
+        feed.entries.insert(0, odd)
+        [news] = await here.look(minutes=1)
+
+    assert "- Cards" in news.markdown
+
+
+async def test_however_much_is_found_at_once_it_is_told(tmp_path: Path, feed: Feed) -> None:
+    async with watching(tmp_path, feed.source()) as here:
+        await here.look()
+        for number in range(30):
+            feed.entries.insert(0, ENTRY.format(id=f"day-{number}", title="🎉" * 300))
+        [news] = await here.look(minutes=1)
+
+    assert "22 more" in news.markdown
+
+
+async def test_what_one_source_finds_pushes_out_nothing_of_another_that_is_not_told_yet(
+    tmp_path: Path, feed: Feed
+) -> None:
+    async with forge("v1.0.0") as there:
+        blog = feed.source(name="blog", service="shop")
+        async with watching(tmp_path, there.source(), blog) as here:
+            await here.look()
+            there.publish("v1.1.0")
+            there.answers = []
+            for number in range(40):
+                feed.entries.insert(0, ENTRY.format(id=f"day-{number}", title=f"Day {number}"))
+            # In whichever order the two are read.
+            told = "\n".join(each.markdown for each in await here.look(minutes=1))
+            again = "\n".join(each.markdown for each in await here.look_cut_off(minutes=1))
+
+    assert "shop v1.1.0" in told
+    assert "shop v1.1.0" in again

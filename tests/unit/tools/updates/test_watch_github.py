@@ -308,12 +308,30 @@ async def test_a_server_that_wants_to_be_left_alone_is(
         assert await asked_after(here, there, timedelta(minutes=3))
 
 
-@pytest.mark.parametrize("later", ["9" * 30, "never", "-5", "99999999999", ""])
+@pytest.mark.parametrize(
+    "later",
+    ["9" * 30, "never", "-5", "99999999999", "", f"Sun, 22 Nov {'9' * 30} 13:00:00 GMT"],
+)
 async def test_no_server_sends_us_away_for_ever(tmp_path: Path, later: str) -> None:
     async with forge("v1") as there, watching(tmp_path, there.source()) as here:
         there.answers = [web.Response(status=429, headers={"Retry-After": later})]
         await here.look()
         assert await asked_after(here, there, timedelta(hours=6, minutes=1))
+
+
+async def test_a_shorter_pause_in_the_configuration_counts_at_once(tmp_path: Path) -> None:
+    clock, memory = Clock(), ShortMemory()
+    async with forge("v1") as there:
+        async with watching(
+            tmp_path, there.source(every="7d"), clock=clock, memory=memory
+        ) as before:
+            await before.look()
+        async with watching(tmp_path, there.source(), clock=clock, memory=memory) as here:
+            there.headers = {"Retry-After": "3600"}
+            there.publish("v2")
+            assert await asked_after(here, there, timedelta(minutes=1))
+            assert not await asked_after(here, there, timedelta(minutes=50))
+            assert await asked_after(here, there, timedelta(minutes=10))
 
 
 async def test_a_limit_that_is_used_up_is_seen_before_it_is_broken(tmp_path: Path) -> None:
