@@ -129,7 +129,7 @@ async def test_however_much_is_found_at_once_it_is_told(tmp_path: Path, feed: Fe
             feed.entries.insert(0, ENTRY.format(id=f"day-{number}", title="🎉" * 300))
         [news] = await here.look(minutes=1)
 
-    assert "22 more" in news.markdown
+    assert "21 more" in news.markdown
 
 
 async def test_what_one_source_finds_pushes_out_nothing_of_another_that_is_not_told_yet(
