@@ -108,6 +108,10 @@ class Asking:
                     found = await answer
             except TimeoutError:
                 raise MCPError(REQUEST_TIMEOUT, f"no answer within {seconds:g} s") from None
+            except asyncio.CancelledError:
+                # The client takes its form away.
+                outbox.put(notification("notifications/cancelled", {"requestId": request_id}))
+                raise
         error = found.get("error")
         if isinstance(error, dict):
             code = error.get("code")

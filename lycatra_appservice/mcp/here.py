@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol, TypeAlias, TypeVar
 
@@ -40,6 +40,14 @@ class Here:
             yield future
         finally:
             del self._questions[key]
+
+    def is_asked(self, nonce: str, request_id: JSON) -> bool:
+        """Whether somebody here waits for this answer."""
+        return _key(nonce, request_id) in self._questions
+
+    def open_questions(self) -> Sequence[tuple[str, str]]:
+        """Nonce and id of all that is waited for here."""
+        return [(nonce, json.loads(request_id)) for nonce, request_id in self._questions]
 
     def answer(self, nonce: str, request_id: JSON, message: JSON) -> bool:
         """Bring a client's answer; False when nobody here waits for it."""

@@ -25,7 +25,7 @@ class Hub(Protocol):
     async def revoke(self, session: Session) -> None:
         """A client has ended its session."""
 
-    def is_revoked(self, session: Session) -> bool:
+    async def is_revoked(self, session: Session) -> bool:
         """Whether that has happened, as far as this replica has heard."""
 
     async def watch(self, session: Session, uri: str, *, on: bool) -> None:
@@ -63,7 +63,7 @@ class LocalHub:
         self._revoked[session.nonce] = session.expires
         self._here.close_streams(session.nonce)
 
-    def is_revoked(self, session: Session) -> bool:
+    async def is_revoked(self, session: Session) -> bool:
         """See Hub."""
         return session.nonce in self._revoked
 

@@ -5,9 +5,10 @@ as if it stood alone, where that is possible.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aiohttp import web
+from mcp.server.context import ServerRequestContext
 from mcp.shared.dispatcher import CallOptions
 from mcp.shared.exceptions import NoBackChannelError
 from mcp.shared.jsonrpc_dispatcher import progress_token_from_params
@@ -33,6 +34,11 @@ _NOT_ALONE: Final = frozenset({"resources/subscribe", "resources/unsubscribe"})
 _CANCELLED: Final = "notifications/cancelled"
 
 
+def session_of(context: ServerRequestContext[Any, Any]) -> Session:
+    """In which session a handler answers; there is one wherever the method needs one."""
+    return cast("web.Request", context.request)[SESSION]
+
+
 class LegacyLeg:
     """Answers their POST requests."""
 
@@ -48,7 +54,7 @@ class LegacyLeg:
             return await self._greet(request, message)
         if SESSION_HEADER not in request.headers:
             return await self._alone(request, message)
-        session = self.session(request)
+        session = await self.session(request)
         if is_answer(message):
             await self._hub.answer(session, message.get("id"), message)
             return web.Response(status=202)
@@ -56,13 +62,13 @@ class LegacyLeg:
             return await self._told(request, message, session)
         return await self._answer(request, message, session)
 
-    def session(self, request: web.Request) -> Session:
+    async def session(self, request: web.Request) -> Session:
         """The session that a request belongs to. Raises RefusedError."""
         text = request.headers.get(SESSION_HEADER)
         if text is None:
             raise RefusedError(400, f"the header {SESSION_HEADER} is missing")
         session = self._ids.read(text, request[BEARER].principal)
-        if session is None or self._hub.is_revoked(session):
+        if session is None or await self._hub.is_revoked(session):
             raise RefusedError(404, "there is no such session (any more); initialize again")
         request[SESSION] = session
         return session

@@ -106,11 +106,11 @@ class McpTransport:
         self._refuse_modern(request)
         if not _accepts(request, _EVENTS):
             raise RefusedError(406, "Accept must have text/event-stream")
-        return await self._listening.stream(request, self._legacy.session(request))
+        return await self._listening.stream(request, await self._legacy.session(request))
 
     async def _delete(self, request: web.Request) -> web.Response:
         self._refuse_modern(request)
-        await self._hub.revoke(self._legacy.session(request))
+        await self._hub.revoke(await self._legacy.session(request))
         return web.Response(status=200)
 
     @staticmethod

@@ -96,6 +96,7 @@ __all__ = [
     "ToolArgs",
     "ToolContext",
     "ToolFailedError",
+    "ToolResource",
     "ToolResult",
     "ToolSettings",
     "ToolSummary",
@@ -202,6 +203,18 @@ class ToolSummary:
     namespace: str
     summary: str
     example: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolResource:
+    """The result of a reading tool as something with an address (`services://status`).
+
+    `uri` stands for the call without arguments. `template` is the same with one argument of the
+    tool as its last part (`services://status/{service}`), for that call.
+    """
+
+    uri: str
+    template: str | None = None
 
 
 def first_sentence(summary: str) -> str:
@@ -356,6 +369,8 @@ class Tool(Generic[ArgsT]):
     # Whether its namespace's settings give it anything to work with. Where they do not, the tool
     # is as if it were not there, and a namespace without tools has no virtual user.
     has_work: Callable[[Any], bool] | None = None
+    # Where MCP clients read what it finds without calling it.
+    resource: ToolResource | None = None
 
     @property
     def changes(self) -> bool:

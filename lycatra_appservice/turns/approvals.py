@@ -216,6 +216,10 @@ class Approvals:
         """The approval of a turn whose call is being made now."""
         return await self._one("begun_of_trigger", trigger_id=trigger_id)
 
+    async def latest(self, trigger_id: str) -> Approval | None:
+        """What a turn has asked people for last."""
+        return await self._one("latest_of_trigger", trigger_id=trigger_id)
+
     async def open_in(self, room_id: RoomID) -> Sequence[Approval]:
         """The approvals that wait for somebody here, or that were asked for here."""
         rows = await self._database.fetch(self._sql["open_in_room"], room=room_id)

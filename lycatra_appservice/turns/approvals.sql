@@ -45,6 +45,11 @@ SELECT a.*, s.event_id AS card, s.sender AS card_sender, a.expires_at <= lycatra
 FROM approval a LEFT JOIN send s ON s.turn_id = a.turn_id AND s.n = a.card_n
 WHERE a.trigger_id = :trigger_id AND a.state = 'used' AND a.outcome IS NULL
 
+-- name: latest_of_trigger
+SELECT a.*, s.event_id AS card, s.sender AS card_sender, a.expires_at <= lycatra_now() AS is_due
+FROM approval a LEFT JOIN send s ON s.turn_id = a.turn_id AND s.n = a.card_n
+WHERE a.trigger_id = :trigger_id ORDER BY a.id DESC LIMIT 1
+
 -- name: open_in_room
 SELECT a.*, s.event_id AS card, s.sender AS card_sender, a.expires_at <= lycatra_now() AS is_due
 FROM approval a LEFT JOIN send s ON s.turn_id = a.turn_id AND s.n = a.card_n

@@ -11,18 +11,26 @@ from lycatra_appservice.toolkit.base import Namespace, ToolResult
 from lycatra_appservice.toolkit.registry import AnyTool
 from lycatra_appservice.toolkit.toolbox import Toolbox
 from lycatra_appservice.turns.call_steps import ReadingSteps
+from lycatra_appservice.words.text import Said
 
 
 class AskingToolbox:
     """Cheap: opened for one turn. Nothing that a model can write is an approval."""
 
     def __init__(
-        self, toolbox: Toolbox, occasion: Occasion, desk: ApprovalDesk, settling: Settling
+        self,
+        toolbox: Toolbox,
+        occasion: Occasion,
+        desk: ApprovalDesk,
+        settling: Settling,
+        news: Said | None = None,
     ) -> None:
+        """`news` stand above what people are asked."""
         self._toolbox = toolbox
         self._occasion = occasion
         self._desk = desk
         self._settling = settling
+        self._news = news
 
     def tools(self) -> Sequence[AnyTool]:
         """The tools that the asker may use."""
@@ -44,4 +52,4 @@ class AskingToolbox:
             steps = ReadingSteps(self._occasion.turn, key)
             return await self._toolbox.call(name, raw_args, steps=steps)
         except NeedsApprovalError as needed:
-            await self._desk.ask(self._occasion, key, needed)
+            await self._desk.ask(self._occasion, key, needed, news=self._news)

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
-from lycatra_appservice.agent.files import file_from_json, file_to_json
 from lycatra_appservice.chat.approvals import wording
 from lycatra_appservice.chat.approvals.card import Shown
+from lycatra_appservice.chat.approvals.keeping import result_from_json, result_to_json
 from lycatra_appservice.errors import LycatraError, OutcomeUnknownError, ToolError
 from lycatra_appservice.model import JSON
 from lycatra_appservice.toolkit.approvals import Approved
@@ -59,7 +59,7 @@ class Settling:
         await self._deciding.conclude(approval.id, _outcome(made))
         if "failed" in made:
             raise ToolError(said_from_json(made["failed"]))
-        return _result(made)
+        return result_from_json(made)
 
     async def _made(self, turn: Turn, approval: Approval, toolbox: Toolbox) -> Mapping[str, JSON]:
         name = f"{_CHANGE}:{approval.step_name}"
@@ -81,7 +81,7 @@ class Settling:
                 )
             except ToolError as error:
                 return {"failed": said_to_json(error.said), "in_doubt": error.in_doubt}
-            return _kept(result)
+            return result_to_json(result)
 
         made: Mapping[str, JSON] = await turn.change(
             name,
@@ -126,21 +126,3 @@ def _outcome(made: Mapping[str, JSON]) -> CallOutcome:
 def _look(approval: Approval) -> str | None:
     shown = Shown.of(approval)
     return shown.look if shown else None
-
-
-def _kept(result: ToolResult) -> dict[str, JSON]:
-    return {
-        "data": result.data,
-        "markdown": result.markdown,
-        "note": None if result.note is None else said_to_json(result.note),
-        "files": [file_to_json(file) for file in result.files],
-    }
-
-
-def _result(made: Mapping[str, JSON]) -> ToolResult:
-    return ToolResult(
-        data=made["data"],
-        markdown=made["markdown"],
-        note=None if made["note"] is None else said_from_json(made["note"]),
-        files=[file_from_json(file) for file in made["files"]],
-    )

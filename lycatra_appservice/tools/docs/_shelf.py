@@ -12,6 +12,7 @@ from lycatra_appservice.tools.docs._index import Known
 from lycatra_appservice.tools.docs._settings import OWN_SET, DocsSettings
 
 _MIME_TYPE: Final = "text/markdown"
+_SCHEME: Final = "docs://"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,10 @@ class Shelf:
         ]
 
     async def text(self, uri: str) -> str:
-        """What a document says. Raises LookupError."""
-        return (await self.known()).docs[uri].text
+        """What a document says; `docs://README` is Lycatra's own. Raises LookupError."""
+        docs = (await self.known()).docs
+        own = uri.replace(_SCHEME, f"{_SCHEME}{OWN_SET}/", 1)
+        return docs[uri if uri in docs else own].text
 
     async def known(self) -> Known:
         """All that there is now."""

@@ -16,6 +16,7 @@ from lycatra_appservice.toolkit.base import (
     Tool,
     ToolArgs,
     ToolContext,
+    ToolResource,
     ToolResult,
 )
 from lycatra_appservice.tools._words import did_you_mean
@@ -114,6 +115,7 @@ TOOL = Tool(
     ),
     args=GetServiceStatusArgs,
     run=run,
+    resource=ToolResource(uri="services://status", template="services://status/{service}"),
     example="get service status",
     timeout=timedelta(seconds=30),
     cache_for=timedelta(seconds=5),

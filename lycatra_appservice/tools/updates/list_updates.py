@@ -17,6 +17,7 @@ from lycatra_appservice.toolkit.base import (
     ToolArgs,
     ToolContext,
     ToolFailedError,
+    ToolResource,
     ToolResult,
 )
 from lycatra_appservice.tools._words import did_you_mean
@@ -177,6 +178,7 @@ TOOL = Tool(
     ),
     args=ListUpdatesArgs,
     run=run,
+    resource=ToolResource(uri="updates://latest", template="updates://latest/{service}"),
     example="list updates since=7",
     timeout=timedelta(seconds=15),
     cache_for=timedelta(seconds=20),
