@@ -33,6 +33,9 @@ class Approving:
     settling: Settling
     voting: Voting
     forsaken: Forsaken
+    votes: VoteStore
+    electorate: Electorate
+    judge: Judge
     jobs: Mapping[str, Job]
 
 
@@ -60,5 +63,8 @@ def build_approving(
         settling=Settling(deciding),
         voting=voting,
         forsaken=Forsaken(approvals, deciding, ground.rooms),
+        votes=votes,
+        electorate=electorate,
+        judge=judge,
         jobs={CARD: CardEnding(approvals, ground.client, tongue).run, JUDGE: voting.read_early},
     )

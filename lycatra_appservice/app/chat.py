@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from lycatra_appservice.agent.loop import Agent
-from lycatra_appservice.app.approving import build_approving
+from lycatra_appservice.app.approving import Approving, build_approving
 from lycatra_appservice.app.budgets import build_budgets
 from lycatra_appservice.app.coming_and_going import (
     ComingAndGoing,
@@ -43,6 +43,7 @@ from lycatra_appservice.chat.handlers.usage import UsageHandler
 from lycatra_appservice.chat.help_page import HelpPage
 from lycatra_appservice.chat.language import Tongue
 from lycatra_appservice.chat.news.looking import LookingAround
+from lycatra_appservice.chat.news.publishing import OnNews, told_to_nobody
 from lycatra_appservice.chat.pacing import Pacing
 from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.chat.progress import ProgressNotices
@@ -69,6 +70,8 @@ from lycatra_appservice.matrix.encrypted_notice import DIRECT_ROOM, ENCRYPTED_RO
 from lycatra_appservice.matrix.rooms import RoomStore
 from lycatra_appservice.matrix.shared_rooms import SharedRooms
 from lycatra_appservice.matrix.standings import Standings
+from lycatra_appservice.mcp.calls import CALL, CallStore
+from lycatra_appservice.mcp.changing import ChangingTurn
 from lycatra_appservice.model import LaneKind
 from lycatra_appservice.ops.health import HealthBoard
 from lycatra_appservice.toolkit.approvals import ConfiguredRules
@@ -101,6 +104,8 @@ class Chat:
     upkeep: Upkeep
     conversations: ConversationStore
     looking: LookingAround
+    ground: Ground
+    approving: Approving
 
 
 async def build_chat(
@@ -111,6 +116,7 @@ async def build_chat(
     trail: AuditTrail,
     schedules: Mapping[str, Job],
     as_trigger: AsTrigger,
+    on_news: OnNews = told_to_nobody,
 ) -> Chat:
     """Build the handlers and the worker that runs them."""
     tongue = Tongue(load_catalogue(), parts.settings.rooms.language)
@@ -181,6 +187,7 @@ async def build_chat(
         contexts,
         parts.settings.tool_settings,
         parts.settings.announcements,
+        on_news,
         page,
         parts.settings.zone,
         utc_now,
@@ -248,11 +255,31 @@ async def build_chat(
             PROGRESS: ProgressEnd(ProgressTable(parts.database), parts.client, tongue).run,
             DRAFT: DraftEnd(DraftTable(parts.database), parts.client, tongue, rooms).run,
             REPAIR: DraftRepair(Echoes(parts.database)).run,
+            CALL: _changing(parts, ground, approving).run,
         },
     )
     dispatcher = Dispatcher(parts.users, handlers)
     worker, upkeep = _worker(parts, rooms, dispatcher, models)
-    return Chat(worker=worker, upkeep=upkeep, conversations=conversations, looking=news.looking)
+    return Chat(
+        worker=worker,
+        upkeep=upkeep,
+        conversations=conversations,
+        looking=news.looking,
+        ground=ground,
+        approving=approving,
+    )
+
+
+def _changing(parts: Parts, ground: Ground, approving: Approving) -> ChangingTurn:
+    return ChangingTurn(
+        CallStore(parts.database),
+        ground.gate,
+        approving.desk,
+        approving.settling,
+        ground.rooms,
+        parts.users,
+        _direct_line(parts, ground.rooms),
+    )
 
 
 def _without_model(

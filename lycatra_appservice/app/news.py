@@ -12,7 +12,7 @@ from lycatra_appservice.chat.handlers.dispatch import Job
 from lycatra_appservice.chat.news.again import AGAIN, AskingAgain
 from lycatra_appservice.chat.news.looking import LookingAround
 from lycatra_appservice.chat.news.proposing import Proposing
-from lycatra_appservice.chat.news.publishing import Announcement, Publisher
+from lycatra_appservice.chat.news.publishing import Announcement, OnNews, Publisher
 from lycatra_appservice.chat.news.subscribing import SubscribingHandler
 from lycatra_appservice.chat.news.telling import NewsTeller
 from lycatra_appservice.chat.progress import ProgressNotices
@@ -41,6 +41,7 @@ def build_news(
     contexts: Contexts,
     settings: Mapping[str, object],
     announcements: Sequence[Announcement],
+    on_news: OnNews,
     page: SettingsPage,
     zone: ZoneInfo,
     now: Callable[[], datetime],
@@ -48,7 +49,7 @@ def build_news(
     """Put it together; `settings` has the checked section of every namespace."""
     table = NewsTable(ground.database)
     namespaces = ground.registry.namespaces
-    publisher = Publisher(table, announcements, ground.rooms, ground.defaults, zone, now)
+    publisher = Publisher(table, announcements, ground.rooms, ground.defaults, zone, now, on_news)
     looking = LookingAround(namespaces, settings, contexts, ground.users, publisher)
     proposing = Proposing(ground.gate, approving.desk, approving.settling, calls, composer)
     teller = NewsTeller(table, ground.users, ground.rooms, proposing)

@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from aiohttp import ClientResponse, ClientSession, web
@@ -24,12 +25,12 @@ HEADERS = {"Content-Type": "application/json", "Accept": "application/json, text
 MODERN = "2026-07-28"
 
 
-async def by_name(request: web.Request) -> Bearer:
+async def by_name(request: web.Request, server_name: str = "example.org") -> Bearer:
     """Whoever says a name is that person; nobody is anna."""
     words = request.headers.get("Authorization", "Bearer anna").split()
     if words[-1] == "revoked":
         raise RefusedError(401, "no", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
-    person = UserID(f"@{words[-1]}:example.org")
+    person = UserID(f"@{words[-1]}:{server_name}")
     caller = Caller(user_id=person, face=Face.MCP)
     return Bearer(caller=caller, token_id=words[-1], name="a test")
 
@@ -102,13 +103,14 @@ async def served(
     keys: Sequence[bytes] = (KEY,),
     bodies: Bodies | None = None,
     hosts: Sequence[str] = (),
+    server_name: str = "example.org",
 ) -> AsyncIterator[Served]:
     """Serve it on loopback."""
     here = here or Here()
     hub = hub or LocalHub(here)
     transport = McpTransport(
         server,
-        identify=by_name,
+        identify=partial(by_name, server_name=server_name),
         addresses=Addresses(hosts),
         sessions=SessionIds(keys, time.time),
         here=here,

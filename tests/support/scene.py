@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from lycatra_appservice.agent.loop import Agent
 from lycatra_appservice.agent.model_wait import WaitStore
 from lycatra_appservice.agent.tracing import NO_TRACES, Tracer
-from lycatra_appservice.app.approving import build_approving
+from lycatra_appservice.app.approving import Approving, build_approving
 from lycatra_appservice.app.coming_and_going import Ground, build_coming_and_going
 from lycatra_appservice.app.models import RunningModels, measured_models, run_models
 from lycatra_appservice.app.news import build_news
@@ -52,6 +52,7 @@ from lycatra_appservice.chat.help_page import HelpPage
 from lycatra_appservice.chat.ignored import Ignored
 from lycatra_appservice.chat.language import Tongue
 from lycatra_appservice.chat.news.looking import LookingAround
+from lycatra_appservice.chat.news.publishing import told_to_nobody
 from lycatra_appservice.chat.pacing import Pacing
 from lycatra_appservice.chat.private_answers import PrivateAnswers
 from lycatra_appservice.chat.progress import ProgressNotices, ProgressTiming
@@ -87,6 +88,8 @@ from lycatra_appservice.matrix.rooms import RoomStore
 from lycatra_appservice.matrix.shared_rooms import SharedRooms
 from lycatra_appservice.matrix.standings import Standings
 from lycatra_appservice.matrix.users import VirtualUsers
+from lycatra_appservice.mcp.calls import CALL, CallStore
+from lycatra_appservice.mcp.changing import ChangingTurn
 from lycatra_appservice.model import JSON, EventID, Face, Level, Outgoing, RoomID, UserID
 from lycatra_appservice.ops.health import Probe
 from lycatra_appservice.ops.metrics import Metrics
@@ -270,6 +273,8 @@ class Scene:
         self.signals: Signals
         self.running: RunningModels | None = None
         self.looking: LookingAround
+        self.ground: Ground
+        self.approving: Approving
         self.announcements: Sequence[AnnouncementSettings] = ()
 
     def build(
@@ -308,6 +313,7 @@ class Scene:
             defaults=RoomDefaults(),
         )
         approving = build_approving(ground, composer, tongue, trail, self.zone, lambda: self.now)
+        self.ground, self.approving = ground, approving
         calls = ProgressNotices(composer, self.progress)
         talking = build_talking(
             ground, ConversationStore(self.database), private, trail.flush, lambda: self.now
@@ -397,6 +403,7 @@ class Scene:
             contexts,
             settings_of_tools,
             self.announcements,
+            told_to_nobody,
             settings,
             self.zone,
             lambda: self.now,
@@ -480,6 +487,15 @@ class Scene:
                 PROGRESS: ProgressEnd(ProgressTable(self.database), self.client, tongue).run,
                 DRAFT: DraftEnd(DraftTable(self.database), self.client, tongue, self.rooms).run,
                 REPAIR: DraftRepair(Echoes(self.database)).run,
+                CALL: ChangingTurn(
+                    CallStore(self.database),
+                    gate,
+                    approving.desk,
+                    approving.settling,
+                    self.rooms,
+                    self.users,
+                    direct_line,
+                ).run,
             },
         )
         dispatcher = Dispatcher(self.users, handlers)

@@ -1,6 +1,6 @@
 """Who may vote: in the room of the card now, with the rights for it now."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from lycatra_appservice.matrix.rooms import RoomStore
 from lycatra_appservice.model import RoomID, UserID
@@ -26,9 +26,12 @@ class Electorate:
     async def eligible(
         self, rule: Rule, requester: UserID, room_id: RoomID, at_most: int
     ) -> Sequence[UserID]:
-        """Some who are there and could approve, others than who asks first."""
+        """Some who are there and could approve, others than who asks first.
+
+        Who was invited into a direct room counts, too: the card may be why they come.
+        """
         found: list[UserID] = []
-        people = await self._rooms.joined(room_id)
+        people = {*await self._rooms.joined(room_id), *await self._invited(room_id)}
         for person in sorted(people, key=lambda each: (each == requester, each)):
             if await self._has_right(rule, person, requester, room_id):
                 found.append(person)
@@ -39,6 +42,10 @@ class Electorate:
     def who_could(self, rule: Rule, room_id: RoomID) -> Said:
         """Who could approve, wherever they are, for somebody in this room."""
         return self._rights.access.who_could(needs_of(rule), room_id)
+
+    async def _invited(self, room_id: RoomID) -> Collection[UserID]:
+        room = await self._rooms.view(room_id)
+        return room.invited if room.is_direct else ()
 
     async def _has_right(
         self, rule: Rule, person: UserID, requester: UserID, room_id: RoomID

@@ -1,9 +1,9 @@
 """From news to the rooms that want them: those of the configuration, and those that subscribed."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 from zoneinfo import ZoneInfo
 
 from lycatra_appservice.chat.room_settings import RoomDefaults, RoomSettings
@@ -18,6 +18,14 @@ from lycatra_appservice.words.text import said_to_json
 logger = logging.getLogger(__name__)
 
 _AT_ONCE: Final = timedelta(0)
+
+
+# Hears that a namespace has something new, by its name.
+OnNews: TypeAlias = Callable[[str], Awaitable[None]]
+
+
+async def told_to_nobody(_: str) -> None:
+    """Where only rooms are told."""
 
 
 class Announcement(Protocol):
@@ -47,7 +55,9 @@ class Publisher:
         defaults: RoomDefaults,
         zone: ZoneInfo,
         now: Callable[[], datetime],
+        on_news: OnNews = told_to_nobody,
     ) -> None:
+        self._on_news = on_news
         self._table = table
         self._announcements = announcements
         self._rooms = rooms
@@ -74,6 +84,8 @@ class Publisher:
                     "news_published",
                     extra={"namespace": namespace, "about": each.about, "rooms": len(rooms)},
                 )
+        if news:
+            await self._on_news(namespace)
 
     async def _rooms_for(self, namespace: str, news: News) -> Mapping[RoomID, timedelta]:
         configured = [

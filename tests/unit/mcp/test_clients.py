@@ -167,6 +167,6 @@ def _text(result: Any) -> str:
 async def _event(response: Any) -> str:
     async with asyncio.timeout(5):
         while True:
-            line = (await response.content.readline()).decode()
+            line: str = (await response.content.readline()).decode()
             if line.startswith("data: "):
                 return line
