@@ -85,6 +85,10 @@ class Caller:
     room_id: RoomID | None = None
     on_behalf_of_turn: str | None = None  # the trigger id, for the audit
     run: int = 0  # of that turn, its first_n: what was asked with other words is another run
+    # What is less than the person may: nothing that changes anything …
+    reads_only: bool = False
+    # … or nobody's account at all, with a viewer's rights; then `user_id` is one of our own.
+    is_guest: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from pydantic import (
 
 from lycatra_appservice.actors import is_server_name
 from lycatra_appservice.settings_http_json import HttpJsonTool
+from lycatra_appservice.settings_mcp import Mcp
 from lycatra_appservice.settings_section import Section
 from lycatra_appservice.settings_types import (
     Accounts,
@@ -385,6 +386,9 @@ class Approvals(ApprovalRule):
     tools: dict[str, ApprovalRule] = Field(
         default_factory=dict, description="a section for each tool, by its name"
     )
+    mcp: Literal["client", "matrix"] = Field(
+        "client", description="matrix: no MCP client asks its person itself"
+    )
 
 
 class Log(Section):
@@ -512,6 +516,7 @@ class WrittenSettings(Section):
     )
     invitations: Invitations = Invitations()
     approvals: Approvals = Approvals()
+    mcp: Mcp = Mcp()
     budgets: Budgets = Budgets()
     log: Log = Log()
     retention: Retention = Retention()

@@ -19,6 +19,10 @@ from lycatra_appservice.matrix.heartbeat import Heartbeat
 from lycatra_appservice.matrix.invitations import InvitationStore
 from lycatra_appservice.matrix.retirement import Retirement
 from lycatra_appservice.matrix.watch import HomeserverWatch
+from lycatra_appservice.mcp.calls import CallStore
+from lycatra_appservice.mcp.here import Here
+from lycatra_appservice.mcp.shared_hub import SharedHub
+from lycatra_appservice.mcp.tokens import TokenStore
 from lycatra_appservice.model import Outgoing
 from lycatra_appservice.toolkit.state import StateStore
 from lycatra_appservice.turns.deciding import Deciding
@@ -50,6 +54,9 @@ class Retention:
         self._threads = ThreadStore(parts.database)
         self._state = StateStore(parts.database)
         self._news = NewsTable(parts.database)
+        self._calls = CallStore(parts.database)
+        self._tokens = TokenStore(parts.database)
+        self._hub = SharedHub(parts.database, Here())
         self._invitations = InvitationStore(
             parts.database, parts.settings.invitations, parts.users.server_name
         )
@@ -68,6 +75,9 @@ class Retention:
         await self._threads.forget(sends)
         await self._state.forget(sends)
         await self._news.forget(_NEWS_KEPT)
+        await self._calls.forget()
+        await self._tokens.forget()
+        await self._hub.forget()
         await self._invitations.forget()
         await self._audit.forget(timedelta(days=self._kept.audit_days))
         await self._budgets.forget(timedelta(days=self._kept.usage_days))

@@ -1,5 +1,6 @@
 """Wiring of `/mcp`: who may come, what is offered, and how replicas share it."""
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 from mcp.server.subscriptions import ListenHandler, ResourceUpdated
+from mcp_types.jsonrpc import INVALID_REQUEST
 
 from lycatra_appservice.app.chat import Chat
 from lycatra_appservice.app.parts import Parts
@@ -19,15 +21,21 @@ from lycatra_appservice.mcp.consent import Consent
 from lycatra_appservice.mcp.documents import Documents
 from lycatra_appservice.mcp.endings import Endings
 from lycatra_appservice.mcp.here import Here
+from lycatra_appservice.mcp.identity import GuestIdentities, TokenIdentities
 from lycatra_appservice.mcp.ladder import ApprovalLadder
+from lycatra_appservice.mcp.pace import Pace
 from lycatra_appservice.mcp.prompts import PromptDesk
 from lycatra_appservice.mcp.resources import ResourceDesk
 from lycatra_appservice.mcp.server import listen_handler, make_server
 from lycatra_appservice.mcp.sessions import SessionIds
 from lycatra_appservice.mcp.shared_hub import HUB_CHANNEL, SharedHub
+from lycatra_appservice.mcp.tokens import ENDED_CHANNEL, TokenStore
 from lycatra_appservice.mcp.tools import ToolDesk
 from lycatra_appservice.mcp.transport import McpTransport
+from lycatra_appservice.settings_mcp import signing_keys
 from lycatra_appservice.turns.approvals import Approvals
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +81,9 @@ def build_mcp(
     parts: Parts,
     chat: Chat,
     ground: McpGround,
-    identify: Callable[[web.Request], Awaitable[Bearer]],
-    keys: Sequence[bytes],
 ) -> McpFace:
-    """Put it together; `identify` tells whose request it is, `keys` sign sessions and states."""
+    """Put it together."""
+    keys = signing_keys(parts.settings.mcp, parts.settings.appservice.as_token)
     settings, gate = parts.settings, chat.ground.gate
     calls = CallStore(parts.database)
     endings = Endings(calls)
@@ -101,7 +108,7 @@ def build_mcp(
     )
     transport = McpTransport(
         server,
-        identify=identify,
+        identify=_identify(parts, chat, ground.here),
         addresses=Addresses(_hosts(parts), settings.mcp.origins),
         sessions=SessionIds(keys, time.time),
         here=ground.here,
@@ -110,9 +117,27 @@ def build_mcp(
     return McpFace(ground=ground, transport=transport, listening=listening, endings=endings)
 
 
+def _identify(parts: Parts, chat: Chat, here: Here) -> Callable[[web.Request], Awaitable[Bearer]]:
+    mcp = parts.settings.mcp
+    pace = Pace(mcp.calls_per_minute)
+    if mcp.auth == "none":
+        logger.warning("mcp_without_tokens", extra={"networks": [*map(str, mcp.networks)]})
+        return GuestIdentities(parts.users.main, mcp.networks, pace).of
+    identities = TokenIdentities(
+        TokenStore(parts.database), chat.ground.rooms, chat.ground.rights, pace
+    )
+
+    def ended(token_id: str) -> None:
+        identities.heard(token_id)
+        here.cut_token(token_id, INVALID_REQUEST, "This token was ended.")
+
+    parts.opened.signals.listen(ENDED_CHANNEL, ended)
+    return identities.of
+
+
 def _hosts(parts: Parts) -> Sequence[str]:
     """By which names it may be called: those of the configuration, and Synapse's name for us."""
     settings = parts.settings
-    urls = [settings.mcp.public_url, settings.appservice.address]
-    named = [urlsplit(str(url)).hostname for url in urls if url]
+    urls = [settings.mcp.public_url, settings.appservice.url]
+    named = [urlsplit(url).hostname for url in urls if url]
     return [*settings.mcp.hosts, *(name for name in named if name)]

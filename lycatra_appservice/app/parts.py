@@ -133,6 +133,7 @@ def secrets_of(settings: Settings) -> list[str]:
         *(model.api_key for model in models),
         *(value for model in models for value in model.headers.values()),
         *traces,
+        *settings.mcp.keys,
     ]
     proxies = [model.proxy for model in models if model.proxy]
     databases = [each.url for each in settings.databases.values()]

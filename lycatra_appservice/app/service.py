@@ -24,6 +24,7 @@ from lycatra_appservice.app.duties import (
     make_withdrawal,
 )
 from lycatra_appservice.app.listeners import Listeners
+from lycatra_appservice.app.mcp import McpFace, build_mcp, open_mcp
 from lycatra_appservice.app.models import RunningModels, run_models
 from lycatra_appservice.app.parts import Parts, build_parts
 from lycatra_appservice.app.probes import make_probes
@@ -139,9 +140,11 @@ class Service:
         parts.opened.signals.listen(ROOM_CHANNEL, rooms.forget_hinted)
         sorter = EventSorter(Classifier(parts.users, parts.reader, parts.ignored), rooms)
         trail = await stack.enter_async_context(AuditTrail(parts.database))
+        shared = open_mcp(parts)
         chat = await build_chat(
-            parts, rooms, models, board, trail, schedules, as_trigger_by(sorter)
+            parts, rooms, models, board, trail, schedules, as_trigger_by(sorter), shared.on_news
         )
+        mcp = build_mcp(parts, chat, shared) if self._settings.mcp.enabled else None
         schedules |= chat.looking.watching()
         schedules["retention"] = Retention(parts, chat.upkeep, chat.conversations).run
         pinger = Pinger(parts.client, self._settings.appservice.id)
@@ -167,8 +170,9 @@ class Service:
             parts.metrics,
             time,
         )
-        await self._listen(listeners, [*intake.routes(), *hooks.routes()], board, readiness, parts)
-        await self._work(parts, chat, leader, readiness, pinger, models)
+        routes = [*intake.routes(), *hooks.routes(), *(mcp.transport.routes() if mcp else ())]
+        await self._listen(listeners, routes, board, readiness, parts)
+        await self._work(parts, chat, mcp, leader, readiness, pinger, models)
 
     def _leader(
         self,
@@ -220,6 +224,7 @@ class Service:
         self,
         parts: Parts,
         chat: Chat,
+        mcp: McpFace | None,
         leader: Leader,
         readiness: Readiness,
         pinger: Pinger,
@@ -233,19 +238,24 @@ class Service:
             logger.info("ready", extra={"port": self.port})
             pinging = group.create_task(_ping(pinger), name="ping")
             leading = group.create_task(leader.run(), name="leader")
+            collecting = group.create_task(mcp.ground.hub.run(), name="mcp") if mcp else None
             if models is not None:
                 group.create_task(models.warm_up(), name="model-warm-up")
             await self._stopping.wait()
-            await self._drain(chat, readiness, parts)
+            await self._drain(chat, mcp, readiness, parts)
             await working
-            for task in (pinging, leading, signals):
-                task.cancel()
+            for task in (pinging, leading, signals, collecting):
+                if task is not None:
+                    task.cancel()
 
-    async def _drain(self, chat: Chat, readiness: Readiness, parts: Parts) -> None:
+    async def _drain(
+        self, chat: Chat, mcp: McpFace | None, readiness: Readiness, parts: Parts
+    ) -> None:
         began = monotonic()
         logger.info("draining")
         readiness.drain()
-        await chat.worker.drain(self._settings.turns.drain)
+        span = self._settings.turns.drain
+        await asyncio.gather(chat.worker.drain(span), *([mcp.drain(span)] if mcp else []))
         parts.metrics.drained(timedelta(seconds=monotonic() - began))
 
 

@@ -28,6 +28,7 @@ class Here:
         self._calls: dict[_Key, Cuttable] = {}
         self._of_token: dict[str, set[Cuttable]] = {}
         self._streams: dict[str, set[Outbox]] = {}
+        self._under_way = 0
         self.idle = asyncio.Event()  # set while no call is under way
         self.idle.set()
 
@@ -66,16 +67,26 @@ class Here:
         key = None if nonce is None else _key(nonce, request_id)
         if key is not None:
             self._calls[key] = exchange
-        self._of_token.setdefault(token_id, set()).add(exchange)
+        self._under_way += 1
         self.idle.clear()
         try:
-            yield
+            with self.held_by(token_id, exchange):
+                yield
         finally:
             if key is not None and self._calls.get(key) is exchange:
                 del self._calls[key]
-            _drop(self._of_token, token_id, exchange)
-            if not self._of_token:
+            self._under_way -= 1
+            if not self._under_way:
                 self.idle.set()
+
+    @contextmanager
+    def held_by(self, token_id: str, held: Cuttable) -> Iterator[None]:
+        """Something that ends with a token."""
+        self._of_token.setdefault(token_id, set()).add(held)
+        try:
+            yield
+        finally:
+            _drop(self._of_token, token_id, held)
 
     def cancel(self, nonce: str, request_id: JSON, code: int, message: str) -> bool:
         """End a call for its client; False when it is not under way here."""
@@ -86,7 +97,7 @@ class Here:
         return True
 
     def cut_token(self, token_id: str, code: int, message: str) -> None:
-        """End all calls of a token."""
+        """End all calls and streams of a token."""
         for exchange in tuple(self._of_token.get(token_id, ())):
             exchange.cut(code, message)
 

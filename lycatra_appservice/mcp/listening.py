@@ -8,6 +8,7 @@ from aiohttp import web
 from mcp.server.subscriptions import ResourceUpdated, ServerEvent
 from mcp.shared.subscriptions import event_to_notification
 
+from lycatra_appservice.mcp.bearer import BEARER
 from lycatra_appservice.mcp.here import Here
 from lycatra_appservice.mcp.hub import Hub
 from lycatra_appservice.mcp.outbox import Outbox
@@ -37,7 +38,8 @@ class Listening:
 
         stop = self._hub.subscribe(hear)
         try:
-            with self._here.stream(session.nonce, outbox):
+            token_id = request[BEARER].token_id
+            with self._here.stream(session.nonce, outbox), self._here.held_by(token_id, outbox):
                 return await _written(request, outbox)
         finally:
             stop()

@@ -35,6 +35,10 @@ class Outbox:
         self.closed = True
         self._wake()
 
+    def cut(self, code: int, message: str) -> None:
+        """The same, when somebody else ends it; a stream has no place for a reason."""
+        self.close()
+
     def drain(self) -> Sequence[Mapping[str, JSON]]:
         """What waits, which then does not any more."""
         messages = tuple(self._waiting)

@@ -108,6 +108,12 @@ class Access:
     def may(self, caller: Caller, tool: AnyTool, standing: Standing) -> Decision:
         """Decide one call, by the same rule for every face."""
         needs = self.requirement(tool, caller.face)
+        if caller.is_guest:
+            return _of_guest(tool, needs)
+        if caller.reads_only and tool.changes:
+            return Decision(
+                allowed=False, needs=needs, hidden=needs.is_secret, why=_only_reads(tool)
+            )
         grant = self.grant(caller.user_id, standing)
         if self._meets(needs, caller.user_id, grant, standing):
             return Decision(allowed=True, needs=needs)
@@ -194,6 +200,20 @@ def _why(tool: AnyTool, needs: Requirement, grant: Grant | None) -> Text:
     if needs.who is not None and not is_denied:
         return Text("needs_listed", tool=tool.name)
     return Text("needs_rights", tool=tool.name, needs=_ROLES[needs.level], has=_ROLES[has])
+
+
+def _of_guest(tool: AnyTool, needs: Requirement) -> Decision:
+    """Nobody's account: what every viewer may, and nothing that a list of people is for."""
+    allowed = (
+        not needs.is_off and needs.who is None and needs.level <= Level.VIEWER and not tool.changes
+    )
+    return Decision(
+        allowed=allowed, needs=needs, hidden=not allowed and needs.is_secret, why=_only_reads(tool)
+    )
+
+
+def _only_reads(tool: AnyTool) -> Text:
+    return Text("token_only_reads", tool=tool.name)
 
 
 def _problems_in(entries: Mapping[Level, Sequence[str]]) -> Iterator[str]:

@@ -264,11 +264,13 @@ async def test_what_the_change_gave_as_an_error_is_one(tmp_path: Path) -> None:
 async def call(
     opened: Desk, by: str = "operator", arguments: Any = None, **params: Any
 ) -> dict[str, Any]:
-    capabilities = {"io.modelcontextprotocol/clientCapabilities": {"elicitation": {"form": {}}}}
+    capabilities: Any = {
+        "io.modelcontextprotocol/clientCapabilities": {"elicitation": {"form": {}}}
+    }
     told = {
         "name": "restart_service",
         "arguments": arguments or ARGUMENTS,
-        "_meta": capabilities,
+        "_meta": {"io.modelcontextprotocol/clientCapabilities": forms},
         **params,
     }
     response = await opened.served.modern("tools/call", told, Authorization=f"Bearer {by}")
