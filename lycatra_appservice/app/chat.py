@@ -72,6 +72,9 @@ from lycatra_appservice.matrix.shared_rooms import SharedRooms
 from lycatra_appservice.matrix.standings import Standings
 from lycatra_appservice.mcp.calls import CALL, CallStore
 from lycatra_appservice.mcp.changing import ChangingTurn
+from lycatra_appservice.mcp.commanding import TokenHandler, TokenShop
+from lycatra_appservice.mcp.tokens import TokenStore
+from lycatra_appservice.mcp.transport import PATH
 from lycatra_appservice.model import LaneKind
 from lycatra_appservice.ops.health import HealthBoard
 from lycatra_appservice.toolkit.approvals import ConfiguredRules
@@ -219,6 +222,7 @@ async def build_chat(
             usage=UsageHandler(
                 UsagePage(budgets, rights, rooms, parts.settings.zone), rights, private, composer
             ),
+            mcp=_tokens(parts, ground, private, composer),
             subscribing=news.subscribing,
             control=control,
         ),
@@ -268,6 +272,24 @@ async def build_chat(
         ground=ground,
         approving=approving,
     )
+
+
+def _tokens(
+    parts: Parts, ground: Ground, private: PrivateAnswers, composer: Composer
+) -> TokenHandler:
+    mcp = parts.settings.mcp
+    public = mcp.public_url or parts.settings.appservice.url
+    shop = TokenShop(
+        database=parts.database,
+        tokens=TokenStore(parts.database),
+        rooms=ground.rooms,
+        rights=ground.rights,
+        private=private,
+        composer=composer,
+        url=f"{public}{PATH}" if mcp.enabled else None,
+        with_tokens=mcp.auth == "token",
+    )
+    return TokenHandler(shop)
 
 
 def _changing(parts: Parts, ground: Ground, approving: Approving) -> ChangingTurn:

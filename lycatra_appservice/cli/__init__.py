@@ -14,6 +14,7 @@ from lycatra_appservice.cli.init import INIT
 from lycatra_appservice.cli.migrate import MIGRATE
 from lycatra_appservice.cli.registration import REGISTRATION
 from lycatra_appservice.cli.run import RUN
+from lycatra_appservice.cli.token import TOKEN
 from lycatra_appservice.cli.tool import TOOL
 from lycatra_appservice.cli.uninstall import UNINSTALL
 from lycatra_appservice.errors import LycatraError, SettingsError
@@ -27,6 +28,7 @@ _COMMANDS = (
     REGISTRATION,
     MIGRATE,
     AUDIT,
+    TOKEN,
     HEALTH,
     DEMO,
     UNINSTALL,

@@ -90,6 +90,8 @@ from lycatra_appservice.matrix.standings import Standings
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.mcp.calls import CALL, CallStore
 from lycatra_appservice.mcp.changing import ChangingTurn
+from lycatra_appservice.mcp.commanding import TokenHandler, TokenShop
+from lycatra_appservice.mcp.tokens import TokenStore
 from lycatra_appservice.model import JSON, EventID, Face, Level, Outgoing, RoomID, UserID
 from lycatra_appservice.ops.health import Probe
 from lycatra_appservice.ops.metrics import Metrics
@@ -430,6 +432,18 @@ class Scene:
                 stop=second.stop,
                 vote=approving.voting,
                 subscribing=news.subscribing,
+                mcp=TokenHandler(
+                    TokenShop(
+                        database=self.database,
+                        tokens=TokenStore(self.database),
+                        rooms=self.rooms,
+                        rights=rights,
+                        private=private,
+                        composer=composer,
+                        url="https://bot.hs.test/mcp",
+                        with_tokens=True,
+                    )
+                ),
                 usage=UsageHandler(
                     UsagePage(budgets, rights, self.rooms, self.zone), rights, private, composer
                 ),

@@ -68,6 +68,7 @@ class Answerers:
     stop: SteeringHandler
     vote: SteeringHandler
     usage: SteeringHandler
+    mcp: SteeringHandler
     subscribing: SteeringHandler
     control: SteeringHandler
 
@@ -179,6 +180,8 @@ class MessageHandler:
                 handler = self._answerers.vote
             case ControlWord.USAGE:
                 handler = self._answerers.usage
+            case ControlWord.MCP:
+                handler = self._answerers.mcp
             case ControlWord.SUBSCRIBE | ControlWord.UNSUBSCRIBE:
                 handler = self._answerers.subscribing
             case _:

@@ -264,9 +264,7 @@ async def test_what_the_change_gave_as_an_error_is_one(tmp_path: Path) -> None:
 async def call(
     opened: Desk, by: str = "operator", arguments: Any = None, **params: Any
 ) -> dict[str, Any]:
-    capabilities: Any = {
-        "io.modelcontextprotocol/clientCapabilities": {"elicitation": {"form": {}}}
-    }
+    forms: Any = {"elicitation": {"form": {}}}
     told = {
         "name": "restart_service",
         "arguments": arguments or ARGUMENTS,
