@@ -16,7 +16,7 @@ from lycatra_appservice.mcp.here import Here
 from lycatra_appservice.mcp.shared_hub import HUB_CHANNEL, SharedHub
 from tests.support.mcp_served import Served, request, served
 from tests.support.mcp_tools import Tools
-from tests.support.migrated import lay_out
+from tests.support.postgres import PostgresServer
 from tests.support.turns import query
 from tests.support.waiting import until
 
@@ -31,10 +31,9 @@ class Replica:
 
 
 @pytest.fixture
-async def replicas(postgres_dsn: str) -> AsyncIterator[tuple[Replica, Replica]]:
-    await lay_out(postgres_dsn)
-    async with AsyncExitStack() as stack:
-        yield (await _replica(postgres_dsn, stack), await _replica(postgres_dsn, stack))
+async def replicas(postgres_server: PostgresServer) -> AsyncIterator[tuple[Replica, Replica]]:
+    async with postgres_server.migrated_database() as dsn, AsyncExitStack() as stack:
+        yield (await _replica(dsn, stack), await _replica(dsn, stack))
 
 
 async def _replica(url: str, stack: AsyncExitStack) -> Replica:
@@ -191,5 +190,6 @@ async def _event(response: ClientResponse) -> Any:
     async with asyncio.timeout(20):
         while True:
             line = (await response.content.readline()).decode()
+            assert line, "the stream has ended"
             if line.startswith("data: "):
                 return json.loads(line[6:])
