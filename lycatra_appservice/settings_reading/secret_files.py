@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from lycatra_appservice.model import JSON
-from lycatra_appservice.settings_reading.model_fields import holds_secret, models_below
+from lycatra_appservice.settings_reading.model_fields import holds_secret, keeps_secrets, models_below
 from lycatra_appservice.settings_reading.yaml_tree import KeyPath
 
 _MAX_SECRET_BYTES = 64 * 1024
@@ -53,8 +53,14 @@ class SecretFiles:
             for name, info in model.model_fields.items():
                 if holds_secret(info.annotation):
                     self._secret(values, name, path, own_file_key=f"{name}_file" in known)
+                elif keeps_secrets(info.annotation):
+                    self._secrets_by_name(values.get(name), (*path, name))
         for name in list(values):
             self.fill(values[name], models_below(models, name), (*path, name))
+
+    def _secrets_by_name(self, values: JSON, path: KeyPath) -> None:
+        for name in list(values) if isinstance(values, dict) else ():
+            self._secret(values, str(name).removesuffix("_file"), path, own_file_key=False)
 
     def _secret(
         self, values: dict[str, JSON], name: str, path: KeyPath, *, own_file_key: bool
