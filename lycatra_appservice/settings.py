@@ -17,7 +17,8 @@ from pydantic import (
 
 from lycatra_appservice.actors import is_server_name
 from lycatra_appservice.settings_http_json import HttpJsonTool
-from lycatra_appservice.settings_mcp_servers import McpServer, ServerName as McpServerName
+from lycatra_appservice.settings_mcp_servers import McpServer
+from lycatra_appservice.settings_mcp_servers import ServerName as McpServerName
 from lycatra_appservice.settings_section import Section
 from lycatra_appservice.settings_types import (
     Accounts,

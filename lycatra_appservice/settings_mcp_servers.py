@@ -8,7 +8,14 @@ from typing import Annotated, Final, Literal, Self, TypeAlias, TypeVar
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 
 from lycatra_appservice.settings_section import Section
-from lycatra_appservice.settings_types import BaseUrl, HeaderName, HeaderValue, OwnPath, Span, Words
+from lycatra_appservice.settings_types import (
+    BaseUrl,
+    HeaderName,
+    HeaderValue,
+    OwnPath,
+    Span,
+    Words,
+)
 
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,100}")
 _NAMESPACE: Final = re.compile(r"[a-z][a-z0-9_]{0,19}")

@@ -27,6 +27,7 @@ from lycatra_appservice.app.listeners import Listeners
 from lycatra_appservice.app.models import RunningModels, run_models
 from lycatra_appservice.app.parts import Parts, build_parts
 from lycatra_appservice.app.probes import make_probes
+from lycatra_appservice.app.remote import build_servers
 from lycatra_appservice.app.second_thoughts import as_trigger_by
 from lycatra_appservice.app.tools_watch import ToolsWatch
 from lycatra_appservice.app.traces import open_traces
@@ -53,6 +54,7 @@ from lycatra_appservice.ops.health import HealthBoard, Readiness
 from lycatra_appservice.ops.routes import ops_routes
 from lycatra_appservice.settings import Settings
 from lycatra_appservice.toolkit.own.found import FoundTools
+from lycatra_appservice.toolkit.remote.servers import RemoteServers
 from lycatra_appservice.turns.leader import Leader
 from lycatra_appservice.turns.replicas import Replicas
 from lycatra_appservice.turns.schedule import ScheduleStore
@@ -167,8 +169,11 @@ class Service:
             parts.metrics,
             time,
         )
+        servers = build_servers(
+            self._settings.mcp_servers, parts.registry, parts.database, parts.opened.signals
+        )
         await self._listen(listeners, [*intake.routes(), *hooks.routes()], board, readiness, parts)
-        await self._work(parts, chat, leader, readiness, pinger, models)
+        await self._work(parts, chat, leader, readiness, pinger, models, servers)
 
     def _leader(
         self,
@@ -224,10 +229,12 @@ class Service:
         readiness: Readiness,
         pinger: Pinger,
         models: RunningModels | None,
+        servers: RemoteServers,
     ) -> None:
         async with asyncio.TaskGroup() as group:
             signals = group.create_task(parts.opened.signals.run(), name="signals")
             working = group.create_task(chat.worker.run(), name="worker")
+            remote = group.create_task(servers.run(), name="remote-servers")
             readiness.start()
             self.started.set()
             logger.info("ready", extra={"port": self.port})
@@ -238,7 +245,7 @@ class Service:
             await self._stopping.wait()
             await self._drain(chat, readiness, parts)
             await working
-            for task in (pinging, leading, signals):
+            for task in (pinging, leading, signals, remote):
                 task.cancel()
 
     async def _drain(self, chat: Chat, readiness: Readiness, parts: Parts) -> None:

@@ -24,11 +24,14 @@ class ControlWord(StrEnum):
     USAGE = "usage"
     SUBSCRIBE = "subscribe"
     UNSUBSCRIBE = "unsubscribe"
+    ANSWER = "answer"
 
 
 _BY_NAME: Final = {word.value: word for word in ControlWord}
 # The others stand alone: "stop nginx" is about nginx.
-_TAKES_WORDS: Final = frozenset({ControlWord.HELP, ControlWord.SETTINGS, ControlWord.AUDIT})
+_TAKES_WORDS: Final = frozenset(
+    {ControlWord.HELP, ControlWord.SETTINGS, ControlWord.AUDIT, ControlWord.ANSWER}
+)
 # A namespace and a service of it; a longer sentence is about something else.
 _TAKES_TWO: Final = frozenset({ControlWord.SUBSCRIBE, ControlWord.UNSUBSCRIBE})
 _TAKES_CODE: Final = frozenset({ControlWord.APPROVE, ControlWord.DENY})

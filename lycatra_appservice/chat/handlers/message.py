@@ -69,6 +69,7 @@ class Answerers:
     vote: SteeringHandler
     usage: SteeringHandler
     subscribing: SteeringHandler
+    answering: SteeringHandler
     control: SteeringHandler
 
 
@@ -177,6 +178,8 @@ class MessageHandler:
                 handler = self._answerers.stop
             case ControlWord.APPROVE | ControlWord.DENY:
                 handler = self._answerers.vote
+            case ControlWord.ANSWER:
+                handler = self._answerers.answering
             case ControlWord.USAGE:
                 handler = self._answerers.usage
             case ControlWord.SUBSCRIBE | ControlWord.UNSUBSCRIBE:

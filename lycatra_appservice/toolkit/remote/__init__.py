@@ -1,6 +1,6 @@
 """MCP servers of others, whose tools join ours under the same gate.
 
-configuration ──► namespaces (at once) ──► servers ──► connection ──► naming, schema, tools ──► registry
-                                              ▲                              │ a call
-                                              └── asking: a question of the server, to the person ◄┘
+configuration ──► namespaces ──► servers ──► connection ──► naming, schema, tools ──► registry
+                                                 │
+                              a question of the server ──► asking ──► the person
 """

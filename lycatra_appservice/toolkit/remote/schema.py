@@ -61,7 +61,7 @@ class _Writing:
             return part
         place = part.get("$ref")
         if not isinstance(place, str):
-            return {key: out for key, out in self._fields(part, inside)}
+            return dict(self._fields(part, inside))
         found = None if f"#{place}" in inside else self._found(place)
         if found is None:
             return {}
