@@ -1,7 +1,6 @@
 """An MCP server of the official SDK, run as a program of its own: `python -m … stdio|PORT`."""
 
 import asyncio
-import base64
 import os
 import sys
 from collections.abc import Callable

@@ -125,7 +125,8 @@ class Connection:
             raise too_slow(self._name) from exc
         except MCPError as exc:
             if exc.code == types.CONNECTION_CLOSED:
-                gone.set()
+                # Of an address it was this one answer alone, perhaps: then the list still comes.
+                (gone if self._server.command else self._look).set()
                 raise lost(self._name, "the connection was closed") from exc
             self._look.set()  # it may be another one behind the same address
             raise nonsense(self._name, f"{exc.code}: {exc}") from exc

@@ -75,7 +75,9 @@ async def _address(server: McpServer, url: str) -> AsyncIterator[Streams]:
             trust_env=False,  # what goes there goes nowhere else
             follow_redirects=False,
         ) as client,
-        streamable_http_client(url, http_client=client) as streams,
+        streamable_http_client(
+            url, http_client=client, max_sse_event_size=MAX_BODY_BYTES
+        ) as streams,
     ):
         yield streams
 
