@@ -18,6 +18,8 @@ from pydantic import (
 from lycatra_appservice.actors import is_server_name
 from lycatra_appservice.settings_http_json import HttpJsonTool
 from lycatra_appservice.settings_mcp import Mcp
+from lycatra_appservice.settings_mcp_servers import McpServer
+from lycatra_appservice.settings_mcp_servers import ServerName as McpServerName
 from lycatra_appservice.settings_section import Section
 from lycatra_appservice.settings_types import (
     Accounts,
@@ -505,6 +507,9 @@ class WrittenSettings(Section):
     tools: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False, exclude=True)
     tools_http: ToolsHttp = ToolsHttp()
     own_tools: OwnTools = OwnTools()
+    mcp_servers: dict[McpServerName, McpServer] = Field(
+        default_factory=dict, description="a section for each, by the name that its user gets"
+    )
     databases: dict[DatabaseName, ToolDatabase] = Field(
         default_factory=dict, description="a section for each, by the name that tools know"
     )

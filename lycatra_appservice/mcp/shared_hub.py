@@ -145,6 +145,10 @@ class SharedHub:
         else:
             await self._tell(_told("list", _KINDS[event]))
 
+    def publish_here(self, event: ServerEvent) -> None:
+        """The same for this replica alone: the others notice by themselves."""
+        self._do(self._bus.publish(event))
+
     def subscribe(self, listener: Callable[[ServerEvent], None]) -> Callable[[], None]:
         """See Hub."""
         return self._bus.subscribe(listener)
