@@ -32,6 +32,7 @@ from lycatra_appservice.mcp.sessions import SessionIds
 from lycatra_appservice.model import JSON
 
 PATH: Final = "/mcp"
+_GONE: Final = 499  # as nginx has it
 _JSON: Final = ("application/json", "application/*", "*/*")
 _EVENTS: Final = ("text/event-stream", "text/*", "*/*")
 
@@ -80,6 +81,8 @@ class McpTransport:
             return await self._answered(request)
         except RefusedError as refused:
             return refused.response()
+        except ConnectionError:
+            return web.Response(status=_GONE)  # nobody reads it; for the log of requests
 
     async def _answered(self, request: web.Request) -> web.StreamResponse:
         match request.method:
