@@ -80,6 +80,10 @@ class McpTransport:
             return await self._answered(request)
         except RefusedError as refused:
             return refused.response()
+        except ConnectionResetError:
+            if not _has_gone(request):
+                raise
+            return web.Response(status=499)  # for the access log; nobody reads it
 
     async def _answered(self, request: web.Request) -> web.StreamResponse:
         match request.method:
@@ -117,6 +121,11 @@ class McpTransport:
     def _refuse_modern(request: web.Request) -> None:
         if _is_modern(request, {}):
             raise RefusedError(405, "this revision has POST only", headers={"Allow": "POST"})
+
+
+def _has_gone(request: web.Request) -> bool:
+    """Whether the client itself is what was lost, not a database or the like."""
+    return request.transport is None or request.transport.is_closing()
 
 
 def _is_modern(request: web.Request, message: dict[str, JSON]) -> bool:
