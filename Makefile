@@ -1,8 +1,9 @@
 # Every task of the project. Needs Python 3.11 to 3.13 with its venv module, git and make.
 #
 # The first run of a task sets up what it needs, from locked requirements with hashes: .venv for
-# us, .synapse for the real Synapse of the demo and the tests. Later runs find a stamp and start
-# at once; a changed lock file sets up again.
+# us, .synapse for the real Synapse of the demo and the tests; the suite that MCP servers are held
+# to lies with its tests. Later runs find a stamp and start at once; a changed lock file sets up
+# again.
 .DEFAULT_GOAL := help
 .SUFFIXES:
 .DELETE_ON_ERROR:
@@ -11,6 +12,8 @@ VENV := .venv
 SYNAPSE := .synapse
 BIN := $(VENV)/bin
 SYNAPSE_PYTHON := $(SYNAPSE)/bin/python
+CONFORMANCE := tests/conformance
+SUITE := $(CONFORMANCE)/node_modules/.ready
 # Files of tests at a time, each with servers of its own. The quick ones mostly wait.
 QUICK := -n 5 --dist loadfile
 SLOW := -n 2 --dist loadfile
@@ -18,7 +21,7 @@ PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header
 
-.PHONY: help demo test check lint format bench measure lock clean
+.PHONY: help demo test check conformance lint format bench measure lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1|/p' Makefile | awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
@@ -26,11 +29,14 @@ help: ## Show this list
 demo: $(VENV)/.demo $(SYNAPSE)/.ready ## Talk to @lycatra on a real Synapse; SCRIPT=file types the file's lines
 	@$(BIN)/lycatra demo --synapse-python $(SYNAPSE_PYTHON) $${SCRIPT:+--script "$$SCRIPT"}
 
-test: lint $(SYNAPSE)/.ready ## Lint, types, contracts, and every test that is not slow
+test: lint $(SYNAPSE)/.ready $(SUITE) ## Lint, types, contracts, and every test that is not slow
 	@LYCATRA_SYNAPSE_PYTHON="$(CURDIR)/$(SYNAPSE_PYTHON)" $(BIN)/python -m pytest $(QUICK) -m "not slow" tests
 
 check: $(VENV)/.dev $(SYNAPSE)/.ready ## The slow tests
 	@LYCATRA_SYNAPSE_PYTHON="$(CURDIR)/$(SYNAPSE_PYTHON)" $(BIN)/python -m pytest $(SLOW) -m slow tests
+
+conformance: $(VENV)/.dev $(SUITE) ## The public MCP suite; a line per leg: leg passed failed
+	@$(BIN)/python -m tests.conformance
 
 lint: $(VENV)/.dev ## Style, types and import contracts
 	@$(BIN)/ruff check .
@@ -59,7 +65,7 @@ lock: $(VENV)/.tools ## Write requirements/*.txt anew from pyproject.toml; UPGRA
 	$(LOCK) $(if $(UPGRADE),--upgrade) --group tools -o requirements/tools.txt
 
 clean: ## Remove the environments and every cache; the next run sets up again
-	rm -rf $(VENV) $(SYNAPSE) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(SYNAPSE) $(CONFORMANCE)/node_modules build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- setting up -----------------------------------------------------------------------------
@@ -113,4 +119,10 @@ $(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
 
 $(SYNAPSE)/.ready: requirements/synapse.txt $(SYNAPSE_PYTHON) $(VENV)/.tools
 	$(call install,$(SYNAPSE_PYTHON),requirements/synapse.txt)
+	@touch $@
+
+# The order-only .dev brings Node and npm; npm refuses what has another hash than the lock file's.
+$(SUITE): $(CONFORMANCE)/package.json $(CONFORMANCE)/package-lock.json | $(VENV)/.dev
+	@echo "Installing the MCP conformance suite. This happens once."
+	@$(BIN)/python -m tests.conformance.install
 	@touch $@
