@@ -21,6 +21,7 @@ from benchmarks import (
     command_over_synapse,
     drain,
     ingest,
+    mcp_calls,
     questions_at_once,
     start,
 )
@@ -42,6 +43,7 @@ QUESTIONS: Final = (
     questions_at_once.QUESTION,
     questions_at_once.FAIRNESS,
     questions_at_once.STOP,
+    mcp_calls.QUESTION,
 )
 
 
