@@ -17,7 +17,9 @@ from pydantic import (
 
 from lycatra_appservice.actors import is_server_name
 from lycatra_appservice.settings_http_json import HttpJsonTool
-from lycatra_appservice.settings_mcp import Mcp
+from lycatra_appservice.settings_mcp import Mcp, is_loopback
+from lycatra_appservice.settings_mcp_servers import McpServer
+from lycatra_appservice.settings_mcp_servers import ServerName as McpServerName
 from lycatra_appservice.settings_section import Section
 from lycatra_appservice.settings_types import (
     Accounts,
@@ -505,6 +507,9 @@ class WrittenSettings(Section):
     tools: dict[str, dict[str, Any]] = Field(default_factory=dict, repr=False, exclude=True)
     tools_http: ToolsHttp = ToolsHttp()
     own_tools: OwnTools = OwnTools()
+    mcp_servers: dict[McpServerName, McpServer] = Field(
+        default_factory=dict, description="a section for each, by the name that its user gets"
+    )
     databases: dict[DatabaseName, ToolDatabase] = Field(
         default_factory=dict, description="a section for each, by the name that tools know"
     )
@@ -561,6 +566,17 @@ class WrittenSettings(Section):
         if twice:
             raise ValueError(f"should have {twice[0]} in the namespaces of one model only")
         return models
+
+    @model_validator(mode="after")
+    def _guests_come_from_somewhere(self) -> Self:
+        listen = getattr(self, "appservice", None)
+        host = listen.listen.host if listen is not None else "127.0.0.1"
+        if self.mcp.auth == "none" and not self.mcp.networks and not is_loopback(host):
+            raise ValueError(
+                "mcp.auth: none should stand beside mcp.networks, the networks of the clients, "
+                f"because Lycatra listens on {host}"
+            )
+        return self
 
     @model_validator(mode="before")
     @classmethod

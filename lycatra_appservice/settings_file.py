@@ -4,9 +4,9 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeAlias, TypeVar
+from typing import Final, Protocol, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from lycatra_appservice.errors import SettingsError
 from lycatra_appservice.foreign_code import ForeignCodeError, foreign_code
@@ -22,6 +22,7 @@ from lycatra_appservice.registration import (
     tokens_in,
 )
 from lycatra_appservice.settings import OwnTools, Settings, WrittenSettings
+from lycatra_appservice.settings_mcp_servers import McpServer
 from lycatra_appservice.settings_reading.gather import Gathered, gather
 from lycatra_appservice.settings_reading.mistakes import (
     Mistake,
@@ -31,6 +32,7 @@ from lycatra_appservice.settings_reading.mistakes import (
 )
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+_SERVERS: Final = TypeAdapter(dict[str, McpServer])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +40,18 @@ class OwnNamespaces:
     """What is known of namespaces that do not ship with us, so that none keeps us from starting.
 
     A wrong section of one of `usable` disables it. The section of one of `broken` is not looked
-    at. When not all of them are `known`, a section of any name may be one's.
+    at. When not all of them are `known`, a section of any name may be one's. Those that are
+    `growing` get their tools only when the program runs.
     """
 
     usable: frozenset[str] = frozenset()
     broken: frozenset[str] = frozenset()
     all_known: bool = True
+    growing: frozenset[str] = frozenset()
+
+    def may_come(self, tool: str | None) -> bool:
+        """Whether a tool of this name may be told of by a server that nobody has asked yet."""
+        return tool is not None and any(tool.startswith(f"{each}_") for each in self.growing)
 
 
 class FurtherMistake(Protocol):
@@ -125,6 +133,17 @@ def load_own_tools(path: Path | None, environ: Mapping[str, str]) -> OwnTools:
         )
     except ValidationError:
         return OwnTools()
+
+
+def load_mcp_servers(path: Path | None, environ: Mapping[str, str]) -> Mapping[str, McpServer]:
+    """The servers whose tools join ours, for their names; none where that section is wrong."""
+    gathered = gather(path, environ, {})
+    try:
+        return _SERVERS.validate_python(
+            gathered.values.get("mcp_servers", {}), context={"base_folder": gathered.base_folder}
+        )
+    except ValidationError:
+        return {}
 
 
 def load_written_settings(path: Path | None, environ: Mapping[str, str]) -> WrittenSettings:
@@ -215,7 +234,9 @@ class _Reading:
             path = ("permissions", problem.rule, "tools")
             mistake = self._origins.mistake(path, problem.sentence + hint)
             all_seen = own.all_known and not own.broken
-            self._add(mistake, is_certain=all_seen or problem.unknown is None)
+            is_certain = all_seen or problem.unknown is None
+            if not own.may_come(problem.unknown):
+                self._add(mistake, is_certain=is_certain)
 
     def check_further(self, mistakes: Iterable[FurtherMistake]) -> None:
         """Find what is wrong between sections that are right in themselves."""

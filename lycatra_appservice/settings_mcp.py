@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Sequence
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
@@ -59,6 +59,14 @@ class Mcp(Section):
         if self.networks and self.auth != "none":
             raise ValueError("networks should stand beside auth: none only")
         return self
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens there."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def signing_keys(mcp: Mcp, as_token: SecretStr) -> Sequence[bytes]:

@@ -16,6 +16,7 @@ from lycatra_appservice.app.coming_and_going import (
 from lycatra_appservice.app.models import RunningModels
 from lycatra_appservice.app.news import build_news
 from lycatra_appservice.app.parts import Parts, utc_now
+from lycatra_appservice.app.remote import build_questions, deadlines_with_servers
 from lycatra_appservice.app.second_thoughts import build_second_thoughts
 from lycatra_appservice.app.talking import build_talking
 from lycatra_appservice.app.timing import both, build_timers
@@ -195,6 +196,7 @@ async def build_chat(
         parts.settings.zone,
         utc_now,
     )
+    questions = build_questions(ground, composer)
     message = MessageHandler(
         parts.users,
         rooms,
@@ -224,6 +226,7 @@ async def build_chat(
             ),
             mcp=_tokens(parts, ground, private, composer),
             subscribing=news.subscribing,
+            answering=questions.answering,
             control=control,
         ),
         unasked,
@@ -253,6 +256,7 @@ async def build_chat(
             **second.jobs,
             **approving.jobs,
             **news.jobs,
+            **questions.jobs,
             ENCRYPTED_ROOM: encrypted.explain,
             DIRECT_ROOM: encrypted.begin,
             TIMER: timers.run,
@@ -481,6 +485,7 @@ def _worker(
     turns = parts.settings.turns
     beside: Sequence[Renewed] = [models.slots] if models else []
     deadlines = deadlines_beyond(models.patience) if models else DEADLINES
+    deadlines = deadlines_with_servers(deadlines, parts.settings.mcp_servers)
     store = TurnStore(parts.database, parts.owner, turns.lease)
     journal = Journal(parts.database, parts.owner)
     deliverer = MatrixDeliverer(parts.client, parts.users, is_encrypted=rooms.is_encrypted)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from aiohttp import web
-from mcp.server.subscriptions import ListenHandler, ResourceUpdated
+from mcp.server.subscriptions import ListenHandler, ResourceUpdated, ToolsListChanged
 from mcp_types.jsonrpc import INVALID_REQUEST
 
 from lycatra_appservice.app.chat import Chat
@@ -68,6 +68,8 @@ def open_mcp(parts: Parts) -> McpGround:
     here = Here()
     hub = SharedHub(parts.database, here)
     parts.opened.signals.listen(HUB_CHANNEL, hub.heard)
+    # Each replica hears by itself of the tools of other servers.
+    parts.registry.follow(lambda: hub.publish_here(ToolsListChanged()))
 
     async def on_news(namespace: str) -> None:
         for tool in parts.registry.tools_of(namespace):

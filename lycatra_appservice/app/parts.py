@@ -29,7 +29,7 @@ from lycatra_appservice.toolkit.databases import Databases
 from lycatra_appservice.toolkit.own.found import FoundTools
 from lycatra_appservice.toolkit.permissions import Permissions
 from lycatra_appservice.toolkit.redaction import Mask
-from lycatra_appservice.toolkit.registry import Registry
+from lycatra_appservice.toolkit.registry import AnyTool, Registry
 from lycatra_appservice.turns.inbox import Inbox
 
 
@@ -83,11 +83,15 @@ async def build_parts(
     session = await stack.enter_async_context(homeserver_session(settings.homeserver.ca_file))
     databases = Databases(settings.databases)
     stack.push_async_callback(databases.close)
-    members = {each.name: registry.tools_of(each.name) for each in registry.namespaces}
     access = Access(settings.access, Permissions(settings.permissions, registry))
     commands = CommandWords(
-        members, settings.commands.prefixes, _prompts(registry) if settings.backends else {}
+        _members(registry),
+        settings.commands.prefixes,
+        _prompts(registry) if settings.backends else {},
     ).without(access.off(Face.COMMAND))
+    registry.follow(
+        lambda: commands.exchange(_members(registry), access.off(Face.COMMAND)),
+    )
     masker = Masker(secrets_of(settings))
     return Parts(
         settings=settings,
@@ -111,6 +115,10 @@ async def build_parts(
         preview=masker.preview,
         tool_databases=databases,
     )
+
+
+def _members(registry: Registry) -> Mapping[str, Sequence[AnyTool]]:
+    return {each.name: registry.tools_of(each.name) for each in registry.namespaces}
 
 
 def _prompts(registry: Registry) -> Mapping[str, Sequence[PromptTemplate]]:
@@ -140,6 +148,10 @@ def secrets_of(settings: Settings) -> list[str]:
     urls = [settings.database.url, *databases, *proxies]
     passwords = [urlsplit(url.get_secret_value()).password for url in urls]
     named = [secret.get_secret_value() for secret in secrets if secret is not None]
-    sections = [*settings.tool_settings.values(), settings.own_tools]
+    sections = [
+        *settings.tool_settings.values(),
+        settings.own_tools,
+        *settings.mcp_servers.values(),
+    ]
     of_tools = [each for section in sections for each in secrets_in(section)]
     return [*named, *(password for password in passwords if password), *of_tools]

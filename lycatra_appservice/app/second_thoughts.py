@@ -29,6 +29,7 @@ from lycatra_appservice.model import JSON, Inbound
 from lycatra_appservice.toolkit.state import StateStore
 from lycatra_appservice.turns.forgetting import Forgetting
 from lycatra_appservice.turns.known import KnownTurns
+from lycatra_appservice.turns.questions import QuestionTable
 from lycatra_appservice.turns.records import Trigger
 from lycatra_appservice.turns.revisions import Memory, Revisions
 from lycatra_appservice.turns.timers import TimerTable
@@ -76,6 +77,7 @@ def build_second_thoughts(
         conversations,
         AuditStore(database),
         TimerTable(database),
+        QuestionTable(database),
         StateStore(database),
     ]
     revisions = Revisions(database, memories)

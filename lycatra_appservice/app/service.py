@@ -28,6 +28,7 @@ from lycatra_appservice.app.mcp import McpFace, build_mcp, open_mcp
 from lycatra_appservice.app.models import RunningModels, run_models
 from lycatra_appservice.app.parts import Parts, build_parts
 from lycatra_appservice.app.probes import make_probes
+from lycatra_appservice.app.remote import build_servers
 from lycatra_appservice.app.second_thoughts import as_trigger_by
 from lycatra_appservice.app.tools_watch import ToolsWatch
 from lycatra_appservice.app.traces import open_traces
@@ -54,6 +55,7 @@ from lycatra_appservice.ops.health import HealthBoard, Readiness
 from lycatra_appservice.ops.routes import ops_routes
 from lycatra_appservice.settings import Settings
 from lycatra_appservice.toolkit.own.found import FoundTools
+from lycatra_appservice.toolkit.remote.servers import RemoteServers
 from lycatra_appservice.turns.leader import Leader
 from lycatra_appservice.turns.replicas import Replicas
 from lycatra_appservice.turns.schedule import ScheduleStore
@@ -170,9 +172,12 @@ class Service:
             parts.metrics,
             time,
         )
+        servers = build_servers(
+            self._settings.mcp_servers, parts.registry, parts.database, parts.opened.signals
+        )
         routes = [*intake.routes(), *hooks.routes(), *(mcp.transport.routes() if mcp else ())]
         await self._listen(listeners, routes, board, readiness, parts)
-        await self._work(parts, chat, mcp, leader, readiness, pinger, models)
+        await self._work(parts, chat, mcp, leader, readiness, pinger, models, servers)
 
     def _leader(
         self,
@@ -229,10 +234,12 @@ class Service:
         readiness: Readiness,
         pinger: Pinger,
         models: RunningModels | None,
+        servers: RemoteServers,
     ) -> None:
         async with asyncio.TaskGroup() as group:
             signals = group.create_task(parts.opened.signals.run(), name="signals")
             working = group.create_task(chat.worker.run(), name="worker")
+            remote = group.create_task(servers.run(), name="remote-servers")
             readiness.start()
             self.started.set()
             logger.info("ready", extra={"port": self.port})
@@ -244,7 +251,7 @@ class Service:
             await self._stopping.wait()
             await self._drain(chat, mcp, readiness, parts)
             await working
-            for task in (pinging, leading, signals, collecting):
+            for task in (pinging, leading, signals, remote, collecting):
                 if task is not None:
                     task.cancel()
 

@@ -98,6 +98,19 @@ class CommandWords:
     ) -> None:
         """`prompts` are the ready-made questions; of none if no model could answer them."""
         self._prefixes = tuple(sorted(prefixes, key=len, reverse=True))
+        self.edition = 0  # another number: what was made of this before is worth nothing
+        self._know(tools, prompts)
+
+    def exchange(self, tools: Mapping[str, Sequence[Tool[Any]]], hidden: Set[str]) -> None:
+        """Know other tools from now on, but for the hidden ones."""
+        self._know(_without(tools, hidden), self._prompts)
+        self.edition += 1
+
+    def _know(
+        self,
+        tools: Mapping[str, Sequence[Tool[Any]]],
+        prompts: Mapping[str, Sequence[PromptTemplate]],
+    ) -> None:
         self._tools = tools
         self._prompts = prompts
         members: dict[str, list[Tool[Any] | PromptTemplate]] = {
@@ -115,10 +128,7 @@ class CommandWords:
 
         A namespace without any tool left has no questions either.
         """
-        left = {
-            namespace: [tool for tool in members if tool.name not in hidden]
-            for namespace, members in self._tools.items()
-        }
+        left = _without(self._tools, hidden)
         asked = {name: prompts for name, prompts in self._prompts.items() if left.get(name)}
         return CommandWords(left, self._prefixes, asked)
 
@@ -199,6 +209,15 @@ class CommandWords:
             for match in difflib.get_close_matches(" ".join(written[:count]), names, n=_NEAR)
         ]
         return tuple(dict.fromkeys([*begun, *near]))[:_NEAR]
+
+
+def _without(
+    tools: Mapping[str, Sequence[Tool[Any]]], hidden: Set[str]
+) -> Mapping[str, Sequence[Tool[Any]]]:
+    return {
+        namespace: [tool for tool in members if tool.name not in hidden]
+        for namespace, members in tools.items()
+    }
 
 
 def _question(prompt: PromptTemplate, rest: str) -> ReadyQuestion | UnclearQuestion:

@@ -25,12 +25,19 @@ class ControlWord(StrEnum):
     SUBSCRIBE = "subscribe"
     UNSUBSCRIBE = "unsubscribe"
     MCP = "mcp"
+    ANSWER = "answer"
 
 
 _BY_NAME: Final = {word.value: word for word in ControlWord}
 # The others stand alone: "stop nginx" is about nginx.
 _TAKES_WORDS: Final = frozenset(
-    {ControlWord.HELP, ControlWord.SETTINGS, ControlWord.AUDIT, ControlWord.MCP}
+    {
+        ControlWord.HELP,
+        ControlWord.SETTINGS,
+        ControlWord.AUDIT,
+        ControlWord.MCP,
+        ControlWord.ANSWER,
+    }
 )
 # A namespace and a service of it; a longer sentence is about something else.
 _TAKES_TWO: Final = frozenset({ControlWord.SUBSCRIBE, ControlWord.UNSUBSCRIBE})

@@ -711,3 +711,49 @@ def sources_gone() -> Text:
 def sources_which() -> Text:
     """For `!sources` where there is no answer that could be meant."""
     return Text("sources_which")
+
+
+def question_asked(
+    server: str, tool: str, message: str, fields: Said, example: str, patience: timedelta
+) -> Text:
+    """A server wants to know something; `message` is its own."""
+    return Text(
+        "question_asked",
+        server=server,
+        tool=tool,
+        message=message.replace("](", "] ("),  # no link that says another thing
+        fields=fields,
+        example=example,
+        span=at_least(patience),
+    )
+
+
+def question_none() -> Text:
+    """For an answer to nothing."""
+    return Text("question_none")
+
+
+def question_of_another(person: UserID) -> Text:
+    """For an answer by somebody else."""
+    return Text("question_of_another", person=person)
+
+
+def question_which(codes: Sequence[str]) -> Text:
+    """For an answer to one of several questions."""
+    return Text("question_which", codes=", ".join(codes), code=codes[0])
+
+
+def question_unfit(fields: Sequence[str], example: str) -> Text:
+    """For an answer that the form does not take."""
+    names = ", ".join(f"`{shortened(each)}`" for each in fields)
+    return Text("question_unfit", fields=names, example=example)
+
+
+def question_passed_on(server: str) -> Text:
+    """For an answer that was taken."""
+    return Text("question_passed_on", server=server)
+
+
+def question_declined(server: str) -> Text:
+    """For who would rather not."""
+    return Text("question_declined", server=server)

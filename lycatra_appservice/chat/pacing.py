@@ -20,7 +20,9 @@ from lycatra_appservice.turns.turn import Turn
 _STEP: Final = "budget"
 _LATER: Final = "\u23f3"  # an hourglass
 # What ends or decides something is never too much.
-_FREE: Final = frozenset({ControlWord.STOP, ControlWord.APPROVE, ControlWord.DENY})
+_FREE: Final = frozenset(
+    {ControlWord.STOP, ControlWord.APPROVE, ControlWord.DENY, ControlWord.ANSWER}
+)
 # How long the line is not said again to the same person, or in the same room.
 _SILENT_FOR: Final[Mapping[Kind, timedelta]] = {
     Kind.PERSON_TURNS: timedelta(minutes=1),

@@ -14,7 +14,9 @@ from lycatra_appservice.model import Inbound, LaneKind, UserID
 from lycatra_appservice.words.catalogue import load_catalogue
 
 _MOST_COMMANDS: Final = 6  # in one message
-_OVERTAKING: Final = frozenset({ControlWord.STOP, ControlWord.APPROVE, ControlWord.DENY})
+_OVERTAKING: Final = frozenset(
+    {ControlWord.STOP, ControlWord.APPROVE, ControlWord.DENY, ControlWord.ANSWER}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

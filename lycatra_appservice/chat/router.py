@@ -79,6 +79,7 @@ class Router:
         self._talk = reader.talk
         self._has_model = has_model
         self._knowing_less: dict[frozenset[str], Router] = {}
+        self._edition = self._commands.edition
 
     def route(self, situation: Situation) -> Route:
         """Decide. An unknown `!word` in a group may be another bot's, so it is not answered."""
@@ -109,6 +110,9 @@ class Router:
         return self._speaker(self._reader.read(situation.inbound), situation)
 
     def _without(self, hidden: frozenset[str]) -> "Router":
+        if self._edition != self._commands.edition:
+            self._edition = self._commands.edition
+            self._knowing_less.clear()
         found = self._knowing_less.get(hidden)
         if found is None:
             if len(self._knowing_less) >= _MAX_REMEMBERED:

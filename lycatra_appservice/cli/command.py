@@ -68,12 +68,22 @@ def read_installation(arguments: Namespace, *, needs_tokens: bool = True) -> Ins
 
     Without `needs_tokens` there need be no registration yet: nothing is said to Synapse.
     """
-    from lycatra_appservice.settings_file import OwnNamespaces, load_own_tools, load_settings
+    from lycatra_appservice.settings_file import (
+        OwnNamespaces,
+        load_mcp_servers,
+        load_own_tools,
+        load_settings,
+    )
     from lycatra_appservice.toolkit.own.search import find_tools
 
     path = config_path(arguments)
-    found = find_tools(load_own_tools(path, os.environ))
-    own = OwnNamespaces(usable=found.own, broken=found.disabled, all_known=found.all_known)
+    found = find_tools(load_own_tools(path, os.environ), load_mcp_servers(path, os.environ))
+    own = OwnNamespaces(
+        usable=found.own,
+        broken=found.disabled,
+        all_known=found.all_known,
+        growing=found.growing,
+    )
     models = {each.name: each.settings for each in found.registry.namespaces}
     settings = load_settings(
         path,

@@ -33,6 +33,7 @@ def concerns_about(settings: Settings) -> list[Concern]:
         *_budgets(settings),
         *_rooms_of_their_own(settings),
         *_addresses(settings),
+        *_mcp(settings),
         *_models(settings),
         *_traces(settings.otlp),
         *_tokens(settings),
@@ -134,6 +135,17 @@ def _addresses(settings: Settings) -> Iterator[Concern]:
             f"appservice.ops and appservice.listen have the same port {appservice.listen.port}",
             "appservice.ops.port: another one",
         )
+
+
+def _mcp(settings: Settings) -> Iterator[Concern]:
+    mcp = settings.mcp
+    if not mcp.enabled or mcp.auth != "none":
+        return
+    who = ", ".join(map(str, mcp.networks)) or "this machine"
+    yield Concern(
+        f"mcp.auth is none: everybody of {who} may use what viewers may, without any account",
+        "mcp.auth: token",
+    )
 
 
 def _models(settings: Settings) -> Iterator[Concern]:

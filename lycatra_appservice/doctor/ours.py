@@ -8,7 +8,7 @@ from lycatra_appservice.toolkit.own.search import find_tools
 
 def our_users(settings: WrittenSettings) -> VirtualUsers:
     """The same users that the service would have."""
-    return users_with(settings, find_tools(settings.own_tools))
+    return users_with(settings, find_tools(settings.own_tools, settings.mcp_servers))
 
 
 def users_with(settings: WrittenSettings, tools: FoundTools) -> VirtualUsers:

@@ -17,15 +17,15 @@ class Endings:
         self.is_hurried = False
 
     def heard(self, call_id: str) -> None:
-        """A call has ended."""
-        for event in self._waiting.get(call_id, ()):
-            event.set()
+        """A call has ended; an empty id says that some may have."""
+        for each in [call_id] if call_id else [*self._waiting]:
+            for event in self._waiting.get(each, ()):
+                event.set()
 
     def hurry(self) -> None:
         """Nobody may wait here any longer: this replica stops."""
         self.is_hurried = True
-        for call_id in tuple(self._waiting):
-            self.heard(call_id)
+        self.heard("")
 
     async def wait(self, call: Call, seconds: float) -> Call:
         """The call as it stands when it has ended, or after so many seconds."""

@@ -73,9 +73,9 @@ class TokenIdentities:
         return known.bearer
 
     def heard(self, token_id: str) -> None:
-        """A token has ended somewhere: it is looked at anew."""
+        """A token has ended somewhere: it is looked at anew; all of them for an empty id."""
         for key, known in tuple(self._believed.items()):
-            if known.bearer.token_id == token_id:
+            if token_id in ("", known.bearer.token_id):
                 del self._believed[key]
 
     async def _looked_up(self, secret: str, key: str) -> _Believed:

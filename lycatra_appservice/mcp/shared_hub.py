@@ -56,11 +56,14 @@ class SharedHub:
         """Collect answers whose hint was lost, until cancelled."""
         while True:
             await asyncio.sleep(_COLLECT_SECONDS)
-            for nonce, request_id in self._here.open_questions():
-                await self._collect(nonce, request_id)
+            await self._collect_all()
 
     def heard(self, payload: str) -> None:
-        """A notification of HUB_CHANNEL."""
+        """A notification of HUB_CHANNEL; an empty one says that some may have been missed."""
+        if not payload:
+            self._believed.clear()
+            self._do(self._collect_all())
+            return
         what, *told = json.loads(payload)
         match what:
             case "answer":
@@ -142,6 +145,10 @@ class SharedHub:
         else:
             await self._tell(_told("list", _KINDS[event]))
 
+    def publish_here(self, event: ServerEvent) -> None:
+        """The same for this replica alone: the others notice by themselves."""
+        self._do(self._bus.publish(event))
+
     def subscribe(self, listener: Callable[[ServerEvent], None]) -> Callable[[], None]:
         """See Hub."""
         return self._bus.subscribe(listener)
@@ -156,6 +163,10 @@ class SharedHub:
     def _ended(self, nonce: str) -> None:
         self._revoked.add(nonce)
         self._here.close_streams(nonce)
+
+    async def _collect_all(self) -> None:
+        for nonce, request_id in self._here.open_questions():
+            await self._collect(nonce, request_id)
 
     async def _collect(self, nonce: str, request_id: JSON) -> None:
         if not self._here.is_asked(nonce, request_id):

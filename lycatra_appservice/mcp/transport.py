@@ -32,6 +32,7 @@ from lycatra_appservice.mcp.sessions import SessionIds
 from lycatra_appservice.model import JSON
 
 PATH: Final = "/mcp"
+_GONE: Final = 499  # as nginx has it
 _JSON: Final = ("application/json", "application/*", "*/*")
 _EVENTS: Final = ("text/event-stream", "text/*", "*/*")
 
@@ -80,10 +81,10 @@ class McpTransport:
             return await self._answered(request)
         except RefusedError as refused:
             return refused.response()
-        except ConnectionResetError:
+        except ConnectionError:
             if not _has_gone(request):
                 raise
-            return web.Response(status=499)  # for the access log; nobody reads it
+            return web.Response(status=_GONE)  # nobody reads it; for the log of requests
 
     async def _answered(self, request: web.Request) -> web.StreamResponse:
         match request.method:

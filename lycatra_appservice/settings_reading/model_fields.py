@@ -24,6 +24,12 @@ def holds_secret(annotation: object) -> bool:
     return annotation in (SecretStr, SecretBytes)
 
 
+def keeps_secrets(annotation: object) -> bool:
+    """Whether it is a section of free names, each with a secret."""
+    inner = get_args(annotation)
+    return get_origin(annotation) is dict and holds_secret(inner[1])
+
+
 def may_be_null(annotation: object) -> bool:
     """Whether `key:` without a value means something."""
     return annotation is NoneType or NoneType in get_args(annotation)

@@ -7,7 +7,11 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from lycatra_appservice.model import JSON
-from lycatra_appservice.settings_reading.model_fields import holds_secret, models_below
+from lycatra_appservice.settings_reading.model_fields import (
+    holds_secret,
+    keeps_secrets,
+    models_below,
+)
 from lycatra_appservice.settings_reading.yaml_tree import KeyPath
 
 _MAX_SECRET_BYTES = 64 * 1024
@@ -48,13 +52,24 @@ class SecretFiles:
                 self.fill(item, models, (*path, index))
         if not isinstance(values, dict):
             return
+        self._fill_fields(values, models, path)
+        for name in list(values):
+            self.fill(values[name], models_below(models, name), (*path, name))
+
+    def _fill_fields(
+        self, values: dict[str, JSON], models: Sequence[type[BaseModel]], path: KeyPath
+    ) -> None:
         known = {name for model in models for name in model.model_fields}
         for model in models:
             for name, info in model.model_fields.items():
                 if holds_secret(info.annotation):
                     self._secret(values, name, path, own_file_key=f"{name}_file" in known)
-        for name in list(values):
-            self.fill(values[name], models_below(models, name), (*path, name))
+                elif keeps_secrets(info.annotation):
+                    self._secrets_by_name(values.get(name), (*path, name))
+
+    def _secrets_by_name(self, values: JSON, path: KeyPath) -> None:
+        for name in list(values) if isinstance(values, dict) else ():
+            self._secret(values, str(name).removesuffix("_file"), path, own_file_key=False)
 
     def _secret(
         self, values: dict[str, JSON], name: str, path: KeyPath, *, own_file_key: bool

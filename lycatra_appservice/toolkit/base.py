@@ -319,7 +319,8 @@ class Namespace:
     """A folder of tools, and the virtual user `@<localpart>_<name>` who answers for them.
 
     `watchers` look for news by themselves, `hooks` are told some by other services. `library`
-    gives the documents of its settings, whose relative paths start at the second argument.
+    gives the documents of its settings, whose relative paths start at the second argument. One
+    that `is_remote` is another's MCP server: its tools come and go while the program runs.
     """
 
     name: str
@@ -329,6 +330,7 @@ class Namespace:
     watchers: Sequence[Watcher] = ()
     hooks: Sequence[Hook] = ()
     library: Callable[[Any, Path], Library] | None = None
+    is_remote: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,11 +50,21 @@ class Permissions:
             raise SettingsError(found)
         self._rules = tuple(rules)
         self._lists = [_list_of(number, rule) for number, rule in enumerate(rules)]
-        self._winners: dict[tuple[str, Face], int] = {}
+        self._registry = registry
+        self._winners: Mapping[tuple[str, Face], int] = {}
+        self._secrets: Mapping[Face, Sequence[AnyTool]] = {}
+        self._apply()
+        registry.follow(self._apply)
+
+    def _apply(self) -> None:
+        """Find the rule of each tool there is now."""
+        registry = self._registry
+        winners: dict[tuple[str, Face], int] = {}
         for tool, face in product(registry.tools, Face):
             winner = self._winner(tool.name, registry.namespace_of(tool.name).name, face)
             if winner is not None:
-                self._winners[tool.name, face] = winner
+                winners[tool.name, face] = winner
+        self._winners = winners
         self._secrets = {
             face: [tool for tool in registry.tools if self.of(tool, face).is_secret]
             for face in Face

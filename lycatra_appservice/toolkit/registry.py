@@ -1,8 +1,8 @@
-"""All namespaces and tools of a deployment, found once at the start and never changed after."""
+"""All namespaces and tools of a deployment; those of remote servers may change while it runs."""
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -30,9 +30,12 @@ _NO_PROMPTS: Mapping[str, Sequence[PromptTemplate]] = MappingProxyType({})
 
 
 class Registry:
-    """Frozen look-ups over tools; every order is by name, so that prompts and lists are stable."""
+    """Look-ups over tools; every order is by name, so that prompts and lists are stable.
 
-    __slots__ = ("_homes", "_namespaces", "_prompts")
+    Frozen but for the tools of remote namespaces, which are exchanged all at once.
+    """
+
+    __slots__ = ("_followers", "_homes", "_namespaces", "_prompts")
 
     def __init__(
         self,
@@ -57,6 +60,28 @@ class Registry:
                 homes[tool.name] = _Home(tool, self._namespaces[namespace])
         self._homes = dict(sorted(homes.items()))
         self._prompts = self._placed(prompts)
+        self._followers: list[Callable[[], None]] = []
+
+    def exchange(self, namespace: str, tools: Sequence[AnyTool]) -> None:
+        """Give a remote namespace other tools, and tell whoever follows.
+
+        Raises ValueError for a name that something else has, or a namespace that stays as it is.
+        """
+        home = self._namespaces[namespace]
+        if not home.is_remote:
+            raise ValueError(f"the tools of {namespace!r} never change")
+        kept = {name: each for name, each in self._homes.items() if each.namespace is not home}
+        for tool in tools:
+            if tool.name in kept or tool.name in self._prompts:
+                raise ValueError(f"two tools are called {tool.name!r}")
+            kept[tool.name] = _Home(tool, home)
+        self._homes = dict(sorted(kept.items()))
+        for follower in self._followers:
+            follower()
+
+    def follow(self, follower: Callable[[], None]) -> None:
+        """Have it called after each exchange, for what was made of the tools before."""
+        self._followers.append(follower)
 
     def _placed(
         self, prompts: Mapping[str, Sequence[PromptTemplate]]
@@ -89,8 +114,19 @@ class Registry:
         return home.tool if home else None
 
     def namespace_of(self, tool_name: str) -> Namespace:
-        """The namespace that a tool of this registry lives in; KeyError for any other name."""
-        return self._homes[tool_name].namespace
+        """The namespace that a tool of this registry lives in; KeyError for any other name.
+
+        Also of a remote tool that has just gone: a call of it may still be on its way.
+        """
+        home = self._homes.get(tool_name)
+        return home.namespace if home else self._remote_home(tool_name)
+
+    def _remote_home(self, tool_name: str) -> Namespace:
+        remote = [each for each in self._namespaces.values() if each.is_remote]
+        fitting = [each for each in remote if tool_name.startswith(f"{each.name}_")]
+        if not fitting:
+            raise KeyError(tool_name)
+        return max(fitting, key=lambda each: len(each.name))
 
     def tools_of(self, namespace: str) -> tuple[AnyTool, ...]:
         """The tools of one namespace, sorted by name."""
@@ -136,9 +172,11 @@ class Registry:
     def digest(self) -> str:
         """Equal for two registries in which every tool is called, described and guarded alike.
 
-        For replicas: an answer must not depend on which of them gives it.
+        For replicas: an answer must not depend on which of them gives it. Without the tools of
+        remote servers, which no two replicas hear of at the same moment.
         """
-        known = [[home.namespace.name, _declaration(home.tool)] for home in self._homes.values()]
+        lasting = [home for home in self._homes.values() if not home.namespace.is_remote]
+        known = [[home.namespace.name, _declaration(home.tool)] for home in lasting]
         names = [[each.name, each.display_name, each.summary] for each in self.namespaces]
         asked = [[h.namespace.name, _wording(h.prompt)] for h in self._prompts.values()]
         text = json.dumps([names, known, asked], sort_keys=True, default=str)

@@ -5,6 +5,7 @@ from typing import Final
 # Those of later versions too, so that nobody's tools have to be called otherwise then.
 RESERVED: Final = frozenset(
     {
+        "answer",
         "approve",
         "audit",
         "deny",

@@ -41,6 +41,7 @@ from lycatra_appservice.chat.direct_line import DirectLine
 from lycatra_appservice.chat.draft import Drafts, DraftTiming
 from lycatra_appservice.chat.draft_end import DraftEnd, DraftRepair
 from lycatra_appservice.chat.encrypted_rooms import EncryptedRooms
+from lycatra_appservice.chat.handlers.answering_questions import AnsweringHandler
 from lycatra_appservice.chat.handlers.ask import AskHandler
 from lycatra_appservice.chat.handlers.command import CommandHandler
 from lycatra_appservice.chat.handlers.control import ControlHandler
@@ -132,6 +133,7 @@ from lycatra_appservice.turns.drafts import DRAFT, DraftTable
 from lycatra_appservice.turns.echoes import REPAIR, Echoes
 from lycatra_appservice.turns.known import KnownTurns
 from lycatra_appservice.turns.progress import PROGRESS, ProgressTable
+from lycatra_appservice.turns.questions import QuestionTable
 from lycatra_appservice.turns.runner import TurnRunner
 from lycatra_appservice.turns.sending import Sending
 from lycatra_appservice.turns.timers import TIMER, TimerTable
@@ -444,6 +446,7 @@ class Scene:
                         with_tokens=True,
                     )
                 ),
+                answering=AnsweringHandler(QuestionTable(self.database), composer),
                 usage=UsageHandler(
                     UsagePage(budgets, rights, self.rooms, self.zone), rights, private, composer
                 ),

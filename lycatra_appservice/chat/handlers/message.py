@@ -70,6 +70,7 @@ class Answerers:
     usage: SteeringHandler
     mcp: SteeringHandler
     subscribing: SteeringHandler
+    answering: SteeringHandler
     control: SteeringHandler
 
 
@@ -178,6 +179,8 @@ class MessageHandler:
                 handler = self._answerers.stop
             case ControlWord.APPROVE | ControlWord.DENY:
                 handler = self._answerers.vote
+            case ControlWord.ANSWER:
+                handler = self._answerers.answering
             case ControlWord.USAGE:
                 handler = self._answerers.usage
             case ControlWord.MCP:

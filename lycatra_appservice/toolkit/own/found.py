@@ -64,6 +64,11 @@ class FoundTools:
         """Namespaces that work and do not ship with us."""
         return frozenset(self.namespace_origins)
 
+    @property
+    def growing(self) -> frozenset[str]:
+        """Namespaces whose tools come while the program runs."""
+        return frozenset(each.name for each in self.registry.namespaces if each.is_remote)
+
     def names(self) -> Mapping[str, Sequence[str]]:
         """The tools of each namespace, also of what does not work as far as it is known."""
         names: defaultdict[str, list[str]] = defaultdict(list)
@@ -77,7 +82,8 @@ class FoundTools:
     def may_have(self, tool: str) -> bool:
         """Whether there may be such a tool, only that it does not work now."""
         is_broken = any(tool == problem.tool for problem in self.problems)
-        return is_broken or bool(self.disabled) or not self.all_known
+        may_come = any(tool.startswith(f"{each}_") for each in self.growing)
+        return is_broken or may_come or bool(self.disabled) or not self.all_known
 
     def with_wrong_settings(self, mistakes: Mapping[str, Sequence[str]]) -> "FoundTools":
         """Without the namespaces whose section of the configuration is wrong, and why."""

@@ -1,6 +1,6 @@
 """Looks through all sources of tools; whatever is wrong with one disables it and nothing else."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.foreign_code import foreign_code
 from lycatra_appservice.settings_http_json import HttpJsonTool
+from lycatra_appservice.settings_mcp_servers import McpServer
 from lycatra_appservice.toolkit.base import Namespace
 from lycatra_appservice.toolkit.discovery import discover
 from lycatra_appservice.toolkit.http_json.making import make_namespace, make_tool
@@ -29,9 +30,12 @@ from lycatra_appservice.toolkit.own.sources import (
 )
 from lycatra_appservice.toolkit.prompts import PromptTemplate, prompt_in
 from lycatra_appservice.toolkit.registry import AnyTool, Registry
+from lycatra_appservice.toolkit.remote.namespaces import namespaces_of
 
 _OURS = "Lycatra itself"
 CONFIGURED: Final = "own_tools.http_json"
+_SERVERS: Final = "mcp_servers"
+_NO_SERVERS: Final[Mapping[str, McpServer]] = MappingProxyType({})
 
 
 class Places(Protocol):
@@ -50,7 +54,7 @@ class Places(Protocol):
         """Whether installed packages may offer tools."""
 
 
-def find_tools(places: Places) -> FoundTools:
+def find_tools(places: Places, servers: Mapping[str, McpServer] = _NO_SERVERS) -> FoundTools:
     """The tools that ship, and those of the operator's own that work.
 
     Never raises for what is wrong with the latter. Loads everything anew each time: keep what is
@@ -58,6 +62,7 @@ def find_tools(places: Places) -> FoundTools:
     """
     search = _Search(discover())
     search.make(places.http_json)
+    search.make_room(servers)
     for path in places.paths:
         search.open(str(path), partial(folder_source, path))
     for label, open_package in package_sources() if places.packages else ():
@@ -126,6 +131,25 @@ class _Search:
             self._tools[name], self._prompts[name] = [], []
             for each in tools:
                 self._make_one(each)
+
+    def make_room(self, servers: Mapping[str, McpServer]) -> None:
+        """A namespace for each MCP server, whose tools come when the program runs."""
+        for namespace in namespaces_of(servers):
+            try:
+                self._refuse_name(namespace.name)
+            except _BrokenError as error:
+                self._problems.append(
+                    Problem(
+                        where=_SERVERS,
+                        reason=str(error),
+                        namespace=namespace.name,
+                        is_second=namespace.name in self._whose_namespace,
+                    )
+                )
+                continue
+            self._namespaces.append(namespace)
+            self._whose_namespace[namespace.name] = _SERVERS
+            self._tools[namespace.name], self._prompts[namespace.name] = [], []
 
     def _make_one(self, configured: HttpJsonTool) -> None:
         tool = make_tool(configured)

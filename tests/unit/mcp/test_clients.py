@@ -168,5 +168,6 @@ async def _event(response: Any) -> str:
     async with asyncio.timeout(5):
         while True:
             line: str = (await response.content.readline()).decode()
+            assert line, "the stream has ended"
             if line.startswith("data: "):
                 return line
