@@ -1,8 +1,9 @@
 # Every task of the project. Needs Python 3.11 to 3.13 with its venv module, git and make.
 #
 # The first run of a task sets up what it needs, from locked requirements with hashes: .venv for
-# us, .synapse for the real Synapse of the demo and the tests, and the MCP conformance suite. Later runs find a stamp and start
-# at once; a changed lock file sets up again.
+# us, .synapse for the real Synapse of the demo and the tests; the suite that MCP servers are held
+# to lies with its tests. Later runs find a stamp and start at once; a changed lock file sets up
+# again.
 .DEFAULT_GOAL := help
 .SUFFIXES:
 .DELETE_ON_ERROR:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from lycatra_appservice.actors import ActorKind, read_actor
 from lycatra_appservice.app.traces import OTLP
 from lycatra_appservice.chat.model_host import is_local
+from lycatra_appservice.cli.server_concerns import concerns_about_servers
 from lycatra_appservice.settings import Otlp, Settings
 from lycatra_appservice.toolkit.extras import missing_extras
 
@@ -39,6 +40,7 @@ def concerns_about(settings: Settings) -> list[Concern]:
         *_tokens(settings),
         *_missing_files(settings),
         *_missing_extras(settings),
+        *(Concern(*each) for each in concerns_about_servers(settings.mcp_servers)),
     ]
 
 

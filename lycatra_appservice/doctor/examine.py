@@ -14,6 +14,7 @@ from lycatra_appservice.doctor.database import check_database
 from lycatra_appservice.doctor.findings import Finding, Level, error, ok, skipped
 from lycatra_appservice.doctor.homeserver import judge_address, judge_clock, judge_encryption
 from lycatra_appservice.doctor.introduction import check_namespace, check_token
+from lycatra_appservice.doctor.mcp_servers import check_mcp_servers
 from lycatra_appservice.doctor.model import ModelCheck, no_model
 from lycatra_appservice.doctor.ping import Echo, Ping, judge_ping, ping
 from lycatra_appservice.doctor.port import Holder, who_listens
@@ -59,6 +60,8 @@ class Examination:
             self._report(skipped("homeserver.address", _OFFLINE))
             self._report(skipped("model.reachable", _OFFLINE))
             return
+        for finding in await check_mcp_servers(self._settings.mcp_servers):
+            self._report(finding)
         await self._examine_homeserver()
         await self._examine_models()
 

@@ -14,6 +14,7 @@ from lycatra_appservice.toolkit.redaction import is_secret_place
 from lycatra_appservice.words.text import Said, Text
 
 _SHOWN_CHARACTERS = 40  # of a wrong value or name; enough to recognise it
+_NO_BOUND = str(None)  # tools of ours have bounds, those of others often none
 _SHOWN_PROBLEMS = 8  # a person fixes these first; a model that sent more sent nonsense
 
 
@@ -103,24 +104,45 @@ def expected(field: Mapping[str, Any]) -> Text:
         return Text("expected_one_of", values=_listed(field["enum"]))
     match field.get("type"):
         case "integer":
-            least, most = _range(field)
-            return Text("expected_whole_number", least=least, most=most)
+            return _whole_number(*_range(field))
         case "number":
-            least, most = _range(field)
-            return Text("expected_number", least=least, most=most)
+            return _number(*_range(field))
         case "boolean":
             return Text("expected_boolean")
         case "string" if "pattern" in field:
             description = str(field.get("description", "")).rstrip(".")
             return Text("expected_described", description=description)
         case "string":
-            shortest, longest = str(field.get("minLength", 0)), str(field.get("maxLength"))
-            return Text("expected_text", least=shortest, most=longest)
+            return _text(str(field.get("minLength", 0)), str(field.get("maxLength")))
         case "array":
-            each = expected(field.get("items", {}))
-            return Text("expected_list", most=str(field.get("maxItems")), each=each)
+            return _list(field)
         case _:
             return Text("expected_otherwise")
+
+
+def _list(field: Mapping[str, Any]) -> Text:
+    each = expected(field.get("items", {}))
+    if "maxItems" not in field:
+        return Text("expected_list_any", each=each)
+    return Text("expected_list", most=str(field["maxItems"]), each=each)
+
+
+def _whole_number(least: str, most: str) -> Text:
+    if _NO_BOUND in (least, most):
+        return Text("expected_whole_number_any")
+    return Text("expected_whole_number", least=least, most=most)
+
+
+def _number(least: str, most: str) -> Text:
+    if _NO_BOUND in (least, most):
+        return Text("expected_number_any")
+    return Text("expected_number", least=least, most=most)
+
+
+def _text(least: str, most: str) -> Text:
+    if most == _NO_BOUND:
+        return Text("expected_text_any")
+    return Text("expected_text", least=least, most=most)
 
 
 def _range(field: Mapping[str, Any]) -> tuple[str, str]:

@@ -108,8 +108,8 @@ def make_server() -> MCPServer:
     """Its tools do what a test needs; notes go into the folder in which it runs."""
     server = MCPServer("peer")
     plain: list[Callable[..., Any]] = [
-        *(add_numbers, flood, never_end, fail, end_program, number_of_process, order, sign_in),
-        learn,
+        *(add_numbers, flood, never_end, fail, end_program),
+        *(number_of_process, order, sign_in, learn),
     ]
     for each in plain:
         server.add_tool(each)

@@ -91,6 +91,14 @@ class Connection:
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
+    async def look_once(self) -> None:
+        """Connect, tell of the tools, and end it. Raises RemoteError."""
+        try:
+            async with AsyncExitStack() as stack, asyncio.timeout(_CONNECT_SECONDS):
+                await self._tell(await self._greeted(stack))
+        except Exception as exc:
+            raise away(self._name, _reason(exc)) from exc
+
     async def call(
         self, tool: str, arguments: Mapping[str, JSON], caller: Caller, on_progress: OnProgress
     ) -> types.CallToolResult:

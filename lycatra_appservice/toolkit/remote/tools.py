@@ -16,7 +16,6 @@ from lycatra_appservice.toolkit.base import (
     ToolArgs,
     ToolContext,
     ToolResult,
-    first_sentence,
 )
 from lycatra_appservice.toolkit.registry import AnyTool
 from lycatra_appservice.toolkit.remote.arguments import arguments_for
@@ -36,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 MOST_TOOLS: Final = 200
 _LONGEST_SUMMARY: Final = 600
-_LONGEST_PLANNED: Final = 200
+_LONGEST_PLANNED: Final = 300
 _LONGEST_PROGRESS: Final = 100
 _SPARE: Final = timedelta(seconds=10)  # so that the connection's own words come first
 
@@ -85,7 +84,7 @@ def _made(
 
     async def plan(args: ToolArgs, ctx: ToolContext) -> Plan:
         # What it says of itself is part of it: a tool that has become another one is asked anew.
-        says = plain_line(first_sentence(summary), _LONGEST_PLANNED)
+        says = plain_line(summary, _LONGEST_PLANNED)
         return Plan(target=None, steps=(f"`{namespace}`: {says}", *_warnings(listed)))
 
     return Tool(

@@ -1,17 +1,15 @@
 """The two ways to a server: a program that we start, and an address that the operator wrote."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final, TypeAlias
 
-import anyio
 import httpx2
-from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
 from lycatra_appservice.settings_mcp_servers import McpServer
+from lycatra_appservice.toolkit.remote.program import open_program
 
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 _TIMES: Final = httpx2.Timeout(10, read=300)  # a stream may be silent between two events
@@ -21,47 +19,7 @@ Streams: TypeAlias = tuple[Any, Any]  # the SDK's, from and to the server
 
 def open_transport(server: McpServer, gone: asyncio.Event) -> AbstractAsyncContextManager[Streams]:
     """Open it; `gone` is set when a program has ended."""
-    return _address(server, server.url) if server.url else _program(server, gone)
-
-
-@asynccontextmanager
-async def _program(server: McpServer, gone: asyncio.Event) -> AsyncIterator[Streams]:
-    """Its own words on stderr go nowhere: they may hold secrets, and fill our log."""
-    parameters = StdioServerParameters(
-        command=server.command or "",
-        args=list(server.args),
-        env={name: value.get_secret_value() for name, value in server.env.items()},
-        cwd=server.folder,
-        encoding_error_handler="replace",
-    )
-    with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: ASYNC230 (no disk)
-        async with (
-            stdio_client(parameters, errlog=nowhere) as (read, write),
-            _watched(read, gone) as watched,
-        ):
-            yield watched, write
-
-
-@asynccontextmanager
-async def _watched(read: Any, gone: asyncio.Event) -> AsyncIterator[Any]:
-    send, receive = anyio.create_memory_object_stream[Any](0)
-
-    async def pass_on() -> None:
-        try:
-            async with send:
-                async for message in read:
-                    await send.send(message)
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-            pass  # nobody listens any more
-        finally:
-            gone.set()
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(pass_on)
-        try:
-            yield receive
-        finally:
-            group.cancel_scope.cancel()
+    return _address(server, server.url) if server.url else open_program(server, gone)
 
 
 @asynccontextmanager
