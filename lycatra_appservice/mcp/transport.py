@@ -124,6 +124,11 @@ class McpTransport:
             raise RefusedError(405, "this revision has POST only", headers={"Allow": "POST"})
 
 
+def _has_gone(request: web.Request) -> bool:
+    """Whether the client itself is what was lost, not a database or the like."""
+    return request.transport is None or request.transport.is_closing()
+
+
 def _is_modern(request: web.Request, message: dict[str, JSON]) -> bool:
     version = request.headers.get(VERSION_HEADER)
     if version is not None:
