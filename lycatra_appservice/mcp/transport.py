@@ -82,6 +82,8 @@ class McpTransport:
         except RefusedError as refused:
             return refused.response()
         except ConnectionError:
+            if not _has_gone(request):
+                raise
             return web.Response(status=_GONE)  # nobody reads it; for the log of requests
 
     async def _answered(self, request: web.Request) -> web.StreamResponse:
@@ -120,6 +122,11 @@ class McpTransport:
     def _refuse_modern(request: web.Request) -> None:
         if _is_modern(request, {}):
             raise RefusedError(405, "this revision has POST only", headers={"Allow": "POST"})
+
+
+def _has_gone(request: web.Request) -> bool:
+    """Whether the client itself is what was lost, not a database or the like."""
+    return request.transport is None or request.transport.is_closing()
 
 
 def _is_modern(request: web.Request, message: dict[str, JSON]) -> bool:

@@ -10,7 +10,8 @@ import pytest
 
 from lycatra_appservice.mcp.here import Here
 from lycatra_appservice.mcp.hub import LocalHub
-from tests.support.mcp_served import Served, served
+from lycatra_appservice.mcp.sessions import Session
+from tests.support.mcp_served import Served, request, served
 from tests.support.mcp_tools import Tools
 
 Leave: TypeAlias = Callable[[Served, Tools], Awaitable[None]]
@@ -43,3 +44,19 @@ async def test_a_client_that_goes_away_is_no_error(
     async with served(tools.server(hub), here=here, hub=hub) as mcp:
         await leave(mcp, tools)
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+class _LostHub(LocalHub):
+    async def is_revoked(self, session: Session) -> bool:
+        raise ConnectionRefusedError("the database is away")
+
+
+async def test_a_database_that_is_away_is_an_error(
+    tools: Tools, caplog: pytest.LogCaptureFixture
+) -> None:
+    here = Here()
+    async with served(tools.server(), here=here, hub=_LostHub(here)) as mcp:
+        session_id = await mcp.initialised()
+        response = await mcp.post(request("tools/list"), Mcp_Session_Id=session_id)
+    assert response.status == 500
+    assert "the database is away" in caplog.text
