@@ -55,11 +55,11 @@ async def _race(peers: Mapping[str, Peer]) -> dict[str, list[float]]:
     }
 
     def racing(name: str) -> Callable[[], Awaitable[float]]:
-        peer, request = asked[name]
+        peer, requests = asked[name]
         calls = _CALLS if name.startswith(("bare", "ours")) else _SLOW_CALLS
 
         async def run() -> float:
-            return await speed(peer.port, request, calls)
+            return await speed(peer.port, requests, calls)
 
         return run
 
@@ -73,7 +73,7 @@ async def _alone(peers: Mapping[str, Peer]) -> dict[str, list[float]]:
         peer = peers[name]
 
         async def run() -> float:
-            return percentile(await alone_ms(peer.port, peer.modern(), _ALONE), 0.5)
+            return percentile(await alone_ms(peer.port, peer.modern()[0], _ALONE), 0.5)
 
         return run
 

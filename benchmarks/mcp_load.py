@@ -17,7 +17,7 @@ CONNECTIONS: Final = 16
 MODERN: Final = "2026-07-28"
 LEGACY: Final = "2025-11-25"
 _HEAD_END: Final = b"\r\n\r\n"
-_LAST_CHUNK: Final = b"0\r\n\r\n"
+_LAST_CHUNK: Final = b"\r\n0\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +27,8 @@ class Peer:
     port: int
     token: str | None = None
 
-    def modern(self) -> bytes:
-        """A call of the revision of 2026."""
+    def modern(self) -> Sequence[bytes]:
+        """A call of the revision of 2026 for each connection."""
         meta = {
             "io.modelcontextprotocol/protocolVersion": MODERN,
             "io.modelcontextprotocol/clientCapabilities": {},
@@ -38,10 +38,10 @@ class Peer:
             "Mcp-Method": "tools/call",
             "Mcp-Name": "echo",
         }
-        return self._request(_call({"_meta": meta}), headers)
+        return [self._request(_call(n, {"_meta": meta}), headers) for n in range(CONNECTIONS)]
 
-    async def legacy(self) -> bytes:
-        """A call in a session, which is begun here."""
+    async def legacy(self) -> Sequence[bytes]:
+        """The same in one session, which is begun here; no two of it have the same id."""
         hello = {
             "protocolVersion": LEGACY,
             "capabilities": {},
@@ -57,7 +57,7 @@ class Peer:
         told = {"jsonrpc": "2.0", "method": "notifications/initialized"}
         await connection.ask(self._request(told, headers))
         connection.close()
-        return self._request(_call({}), headers)
+        return [self._request(_call(n, {}), headers) for n in range(1, CONNECTIONS + 1)]
 
     def _request(self, message: JSON, headers: Mapping[str, str]) -> bytes:
         body = json.dumps(message).encode()
@@ -109,12 +109,13 @@ class Connection:
         self.writer.close()
 
 
-async def speed(port: int, request: bytes, calls: int) -> float:
+async def speed(port: int, requests: Sequence[bytes], calls: int) -> float:
     """Calls a second over all connections at once."""
     connections = [await Connection.open(port) for _ in range(CONNECTIONS)]
     each = calls // CONNECTIONS
     began = time.perf_counter()
-    await asyncio.gather(*(connection.call(request, each) for connection in connections))
+    pairs = zip(connections, requests, strict=True)
+    await asyncio.gather(*(connection.call(request, each) for connection, request in pairs))
     took = time.perf_counter() - began
     for connection in connections:
         connection.close()
@@ -130,9 +131,9 @@ async def alone_ms(port: int, request: bytes, calls: int) -> Sequence[float]:
     return [seconds * 1000 for seconds in connection.seconds]
 
 
-def _call(params: Mapping[str, JSON]) -> JSON:
+def _call(request_id: int, params: Mapping[str, JSON]) -> JSON:
     told = {"name": "echo", "arguments": {"text": SAID}, **params}
-    return {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": told}
+    return {"jsonrpc": "2.0", "id": request_id, "method": "tools/call", "params": told}
 
 
 def _header(head: bytes, name: str) -> str | None:
