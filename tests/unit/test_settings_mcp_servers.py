@@ -106,3 +106,8 @@ def test_the_longest_pattern_counts_and_a_whole_name_before_all() -> None:
 
 def test_a_wrong_section_names_no_server_until_the_whole_is_read(tmp_path: Path) -> None:
     assert load_mcp_servers(written(tmp_path, "mcp_servers: {github: {}}"), {}) == {}
+
+
+def test_two_names_of_which_one_begins_the_other_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="whose tools are whose"):
+        loaded(tmp_path, "mcp_servers: {git: {command: a}, git_hub: {command: b}}")
