@@ -46,7 +46,7 @@ class Timing:
 
     first_pause: float = 1.0
     look: float = 60.0
-    settle: float = 0.3  # many changes at once are one
+    settle: float = 1.0  # many changes at once are one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
