@@ -551,6 +551,18 @@ class WrittenSettings(Section):
         )
         return {**{name: {} for name in sections}, **raw}
 
+    @field_validator("mcp_servers")
+    @classmethod
+    def _no_name_begins_another(cls, servers: dict[str, McpServer]) -> dict[str, McpServer]:
+        for name in servers:
+            for other in servers:
+                if name.startswith(f"{other}_"):
+                    raise ValueError(
+                        f"should not have {other} and {name}: "
+                        "it would not be clear whose tools are whose"
+                    )
+        return servers
+
     @field_validator("models")
     @classmethod
     def _told_apart(

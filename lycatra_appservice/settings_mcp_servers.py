@@ -73,7 +73,8 @@ class McpServer(Section):
     timeout: Span = Field(
         timedelta(seconds=30), le=timedelta(minutes=10), description="for one call"
     )
-    concurrency: int = Field(4, ge=1, le=50, description="calls at a time, 1 to 50")
+    # The gate runs no more than eight of one namespace.
+    concurrency: int = Field(4, ge=1, le=8, description="calls at a time, 1 to 8")
 
     @field_validator("headers")
     @classmethod

@@ -93,6 +93,12 @@ async def build_parts(
         lambda: commands.exchange(_members(registry), access.off(Face.COMMAND)),
     )
     masker = Masker(secrets_of(settings))
+    metrics = Metrics(
+        [tool.name for tool in registry.tools],
+        measured_models(settings.backends),
+        list(open_hooks(registry.namespaces, settings.tool_settings)),
+    )
+    registry.follow(lambda: metrics.learn_tools([tool.name for tool in registry.tools]))
     return Parts(
         settings=settings,
         owner=owner,
@@ -105,11 +111,7 @@ async def build_parts(
         reader=make_reader(users, commands),
         ignored=Ignored(settings.access.ignored),
         inbox=Inbox(opened.database),
-        metrics=Metrics(
-            [tool.name for tool in registry.tools],
-            measured_models(settings.backends),
-            list(open_hooks(registry.namespaces, settings.tool_settings)),
-        ),
+        metrics=metrics,
         mask=masker.mask,
         conceal=masker.conceal,
         preview=masker.preview,

@@ -62,6 +62,10 @@ class AgentFigures:
             what=("results", "turns"),
         )
 
+    def learn_tools(self, tools: Sequence[str]) -> None:
+        """There are these, too."""
+        self._tools |= frozenset(tools)
+
     def tool_ran(self, tool: str, outcome: str, seconds: float) -> None:
         """One call of a tool by the agent."""
         error = outcome if outcome in _FAILURES else ""

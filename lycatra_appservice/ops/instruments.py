@@ -17,15 +17,21 @@ InstrumentT = TypeVar("InstrumentT", bound=MetricWrapperBase)
 class Labelled(Generic[InstrumentT]):
     """An instrument with one series for each combination of its labels' values.
 
-    A label gets no further value: what is not among the known ones counts as `other`, so that
-    nothing anybody writes makes the series grow.
+    A label gets no further value but by `learn`: what is not among the known ones counts as
+    `other`, so that nothing anybody writes makes the series grow.
     """
 
     def __init__(self, instrument: InstrumentT, labels: Labels) -> None:
         self._instrument = instrument
+        self._names = list(labels)
         self._known = [frozenset(values) for values in labels.values()]
         for values in product(*labels.values()):
             instrument.labels(*values)
+
+    def learn(self, label: str, values: Sequence[str]) -> None:
+        """Let a label have further values; those that it had stay."""
+        place = self._names.index(label)
+        self._known[place] |= frozenset(values)
 
     def at(self, *values: str) -> InstrumentT:
         """Return the series for these values, in the order of the labels."""

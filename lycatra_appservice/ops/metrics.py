@@ -59,6 +59,8 @@ _ANSWERS: Final = (
     "cancelled",
 )
 
+# A server whose list is another one every minute must not make the series grow for ever.
+_MOST_TOOLS: Final = 1000
 _SHORT: Final = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.04, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60)
 _LONG: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 360)
 
@@ -78,6 +80,7 @@ class Metrics:
         hooks: Sequence[str] = (),
     ) -> None:
         self._registry = CollectorRegistry()
+        self._tools = frozenset(tools)
         self._database = DatabaseFigures()
         self._registry.register(self._database)
         ProcessCollector(registry=self._registry)
@@ -171,6 +174,15 @@ class Metrics:
         self._budget_refusals.at(kind).inc()
 
     # --- tools and the model ---
+
+    def learn_tools(self, tools: Sequence[str]) -> None:
+        """There are these, too: a remote server has them. Those that were there stay."""
+        new = [tool for tool in tools if tool not in self._tools]
+        room = max(0, _MOST_TOOLS - len(self._tools))
+        self._tools |= frozenset(new[:room])
+        for each in (self._tool_calls, self._tool_seconds):
+            each.learn("tool", new[:room])
+        self._agent.learn_tools(new[:room])
 
     def called(self, tool: str, face: Face, outcome: str, seconds: float) -> None:
         """The gate's CallObserver: one call, refused ones too."""

@@ -1,7 +1,7 @@
 """The JSON Schema of a tool's arguments, as small and plain as every model backend takes it."""
 
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -12,7 +12,7 @@ _DEFS = "$defs"
 _REF = "$ref"
 
 
-@cache
+@lru_cache(maxsize=2048)  # more than all tools: those of remote servers come and go
 def parameters_schema(model: type[BaseModel]) -> Mapping[str, Any]:
     """JSON Schema of `model`: references written out, no titles, optional fields just optional.
 

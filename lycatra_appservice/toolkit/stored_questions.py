@@ -8,7 +8,12 @@ from typing import Final
 from lycatra_appservice.db.connection import Signals
 from lycatra_appservice.model import Caller
 from lycatra_appservice.toolkit.questions import Answer, Question, Reaction
-from lycatra_appservice.turns.questions import ANSWER_CHANNEL, QuestionTable, StoredQuestion
+from lycatra_appservice.turns.questions import (
+    ANSWER_CHANNEL,
+    QuestionOverError,
+    QuestionTable,
+    StoredQuestion,
+)
 
 _LETTERS: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none that looks like another one
 _POLL_SECONDS: Final = 1.0  # a hint may be lost
@@ -57,7 +62,7 @@ class StoredQuestions:
                         )
                     await _heard_or_time(heard)
                     heard.clear()
-        except TimeoutError:
+        except (TimeoutError, QuestionOverError):
             return Answer(reaction=Reaction.CANCEL)
 
     def _heard(self, code: str) -> None:

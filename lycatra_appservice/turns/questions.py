@@ -8,12 +8,17 @@ from typing import Final
 
 from lycatra_appservice.db.connection import Connection, Database, Row
 from lycatra_appservice.db.statements import Statements
+from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.model import JSON, LaneKind, RoomID, UserID
 from lycatra_appservice.turns.inbox import Inbox
 from lycatra_appservice.turns.records import Trigger, lane_of_job
 
 QUESTION: Final = "question"  # of the trigger id
 ANSWER_CHANNEL: Final = "lycatra_answer"  # its payload is the question's code
+
+
+class QuestionOverError(LycatraError):
+    """Nobody can answer it any more: its message was taken back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +88,11 @@ class QuestionTable:
             return row is not None
 
     async def answer_of(self, code: str) -> Mapping[str, JSON] | None:
-        """What was answered by now."""
+        """What was answered by now. Raises QuestionOverError for one that is closed or gone."""
         row = await self._database.fetch_one(self._sql["answer_of"], code=code)
-        return json.loads(row["answer"]) if row and row["answer"] else None
+        if row is None or row["closed_at"] is not None:
+            raise QuestionOverError(f"the question {code} is over")
+        return json.loads(row["answer"]) if row["answer"] else None
 
     async def close(self, code: str) -> None:
         """Nobody waits for it any more; its words are erased."""

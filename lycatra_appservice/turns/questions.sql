@@ -17,7 +17,7 @@ WHERE code = :code AND person = :person AND answer IS NULL AND closed_at IS NULL
 RETURNING code
 
 -- name: answer_of
-SELECT answer FROM question WHERE code = :code AND closed_at IS NULL
+SELECT answer, closed_at FROM question WHERE code = :code
 
 -- name: close
 UPDATE question SET closed_at = lycatra_now(), message = '', form = '{}', answer = NULL

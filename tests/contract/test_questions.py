@@ -1,14 +1,26 @@
 """Questions of servers to people, on both databases: one answer, by the right person, in time."""
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
 
 from lycatra_appservice.db.connection import Database
-from lycatra_appservice.model import RoomID, UserID
-from lycatra_appservice.turns.questions import QuestionTable, RemoteLists, StoredQuestion
+from lycatra_appservice.db.open import OpenedDatabase, new_owner_id, open_database
+from lycatra_appservice.model import Caller, Face, RoomID, UserID
+from lycatra_appservice.toolkit.questions import Answer, Question, Reaction
+from lycatra_appservice.toolkit.stored_questions import StoredQuestions
+from lycatra_appservice.turns.questions import (
+    QuestionOverError,
+    QuestionTable,
+    RemoteLists,
+    StoredQuestion,
+)
 from tests.support.turns import query
+from tests.support.waiting import until
 
 ROOM = RoomID("!room")
 PERSON, OTHER = UserID("@person:hs.test"), UserID("@other:hs.test")
@@ -77,7 +89,8 @@ async def test_a_closed_question_keeps_no_words(table: QuestionTable, database: 
 
     [row] = await query(database, "SELECT message, form, answer FROM question")
     assert (row["message"], row["form"], row["answer"]) == ("", "{}", None)
-    assert await table.answer_of("AAAAAA") is None
+    with pytest.raises(QuestionOverError):
+        await table.answer_of("AAAAAA")
 
 
 async def test_taking_a_message_back_erases_what_was_asked_for_it(
@@ -113,3 +126,71 @@ async def test_the_last_list_of_a_server_is_kept(database: Database) -> None:
 
     assert before is None
     assert await lists.read("peer") == "two"
+
+
+ASKER = Caller(user_id=PERSON, face=Face.COMMAND, room_id=ROOM, on_behalf_of_turn="$event")
+ASKED = Question(namespace="peer", tool="order", message="Which size?", form={})
+
+
+async def question_in(table: QuestionTable) -> StoredQuestion:
+    """Wait until one is asked."""
+    found: list[StoredQuestion] = []
+
+    async def came() -> bool:
+        found[:] = await table.open_in(ROOM)
+        return bool(found)
+
+    await until(came, "a question")
+    return found[0]
+
+
+async def test_an_answer_that_another_replica_took_reaches_the_call(database_url: str) -> None:
+    async with opened(database_url) as here, opened(database_url) as there:
+        asking = StoredQuestions(QuestionTable(here.database), here.signals)
+        call = asyncio.create_task(asking.ask(ASKED, ASKER, SOON))
+        table = QuestionTable(there.database)
+        question = await question_in(table)
+        await table.answer(question.code, PERSON, YES)
+
+        answer = await call
+
+        assert answer == Answer(reaction=Reaction.ACCEPT, content={"size": 3})
+        assert await table.open_in(ROOM) == []
+
+
+async def test_a_question_whose_message_is_taken_back_waits_no_longer(database_url: str) -> None:
+    async with opened(database_url) as here:
+        table = QuestionTable(here.database)
+        asking = StoredQuestions(table, here.signals)
+        call = asyncio.create_task(asking.ask(ASKED, ASKER, SOON))
+        await question_in(table)
+        async with here.database.transaction() as connection:
+            await table.forget_turn(connection, "$event")
+
+        assert (await call).reaction is Reaction.CANCEL
+
+
+async def test_without_an_answer_or_a_room_the_server_hears_that_there_is_none(
+    database_url: str,
+) -> None:
+    nowhere = Caller(user_id=PERSON, face=Face.MCP)
+    async with opened(database_url) as here:
+        asking = StoredQuestions(QuestionTable(here.database), here.signals)
+
+        late = await asking.ask(ASKED, ASKER, timedelta(milliseconds=50))
+        unasked = await asking.ask(ASKED, nowhere, SOON)
+
+        assert (late.reaction, unasked.reaction) == (Reaction.CANCEL, Reaction.CANCEL)
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[OpenedDatabase]:
+    """As one more replica."""
+    found = await open_database(url, owner=new_owner_id())
+    listening = asyncio.create_task(found.signals.run())
+    try:
+        yield found
+    finally:
+        listening.cancel()
+        await asyncio.wait([listening])
+        await found.database.close()

@@ -19,7 +19,13 @@ from lycatra_appservice.model import JSON, Caller
 from lycatra_appservice.settings_mcp_servers import McpServer
 from lycatra_appservice.toolkit.questions import Questions
 from lycatra_appservice.toolkit.remote.asking import Asking
-from lycatra_appservice.toolkit.remote.failures import away, lost, nonsense, too_slow
+from lycatra_appservice.toolkit.remote.failures import (
+    RemoteError,
+    away,
+    lost,
+    nonsense,
+    too_slow,
+)
 from lycatra_appservice.toolkit.remote.running import RunningCall, RunningCalls
 from lycatra_appservice.toolkit.remote.transport import open_transport
 
@@ -40,7 +46,7 @@ class Timing:
 
     first_pause: float = 1.0
     look: float = 60.0
-    settle: float = 0.3  # many changes at once are one
+    settle: float = 1.0  # many changes at once are one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,6 +247,8 @@ def _reason(exc: BaseException) -> str:
     """The first cause in a group, in few words; never an answer's text, which may be anything."""
     while isinstance(exc, BaseExceptionGroup):
         exc = exc.exceptions[0]
+    if isinstance(exc, RemoteError):
+        return str(exc)
     if isinstance(exc, OSError) and exc.strerror:
         return exc.strerror
     if isinstance(exc, TimeoutError):

@@ -113,9 +113,10 @@ async def _end(process: Process) -> None:
         process.stdin.close()
     emptying = asyncio.create_task(_empty(process))
     try:
-        if not await _has_ended(process):
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+        has_ended = await _has_ended(process)
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        if not has_ended:
             await _has_ended(process)
     finally:
         emptying.cancel()

@@ -24,7 +24,8 @@ _KEPT: Final = frozenset(
 )
 _NAMED: Final = frozenset({"properties"})
 _SINGLE: Final = frozenset({"items", "additionalProperties"})
-_BRANCHES: Final = frozenset({"anyOf", "oneOf", "allOf"})
+_CHOICES: Final = frozenset({"anyOf", "oneOf"})
+_BRANCHES: Final = _CHOICES | {"allOf"}
 
 
 class UnusableSchemaError(LycatraError):
@@ -61,7 +62,7 @@ class _Writing:
             return part
         place = part.get("$ref")
         if not isinstance(place, str):
-            return dict(self._fields(part, inside))
+            return _without_null(dict(self._fields(part, inside)))
         found = None if f"#{place}" in inside else self._found(place)
         if found is None:
             return {}
@@ -90,6 +91,25 @@ class _Writing:
             name = step.replace("~1", "/").replace("~0", "~")
             at = at.get(name) if isinstance(at, Mapping) else None
         return at if isinstance(at, Mapping) else None
+
+
+def _without_null(part: dict[str, Any]) -> dict[str, Any]:
+    """What may be null may as well not be said; small models would write the word "null"."""
+    kind = part.get("type")
+    if isinstance(kind, list) and len(kinds := [each for each in kind if each != "null"]) == 1:
+        part = {**part, "type": kinds[0]}
+    for key in _CHOICES & part.keys():
+        others = [each for each in part[key] if not _is_null(each)]
+        rest = {name: value for name, value in part.items() if name != key}
+        if len(others) == 1 and isinstance(others[0], dict):
+            part = {**others[0], **rest}
+        elif others:
+            part = {**rest, key: others}
+    return {name: value for name, value in part.items() if (name, value) != ("default", None)}
+
+
+def _is_null(branch: Any) -> bool:
+    return isinstance(branch, dict) and branch.get("type") == "null"
 
 
 def _told(part: Mapping[str, Any]) -> Mapping[str, Any]:

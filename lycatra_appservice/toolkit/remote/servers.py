@@ -9,6 +9,7 @@ from typing import Protocol
 import mcp_types as types
 from pydantic import ValidationError
 
+from lycatra_appservice.errors import StoreUnavailableError
 from lycatra_appservice.model import JSON, Caller
 from lycatra_appservice.settings_mcp_servers import McpServer
 from lycatra_appservice.toolkit.questions import Questions
@@ -63,7 +64,10 @@ class RemoteServer:
 
     async def run(self) -> None:
         """Show what was known last, then keep up with the server; until cancelled."""
-        await self.recall()
+        try:
+            await self.recall()
+        except StoreUnavailableError:
+            logger.warning("remote_list_unknown", extra={"server": self._name})
         await self._connection.run()
 
     async def recall(self) -> None:
@@ -90,8 +94,11 @@ class RemoteServer:
         if shown == self._shown:
             return
         self._offer(taken)
+        try:
+            await self._known.write(self._name, shown)
+        except StoreUnavailableError:
+            return  # kept after the next look
         self._shown = shown
-        await self._known.write(self._name, shown)
 
     def _offer(self, listed: Sequence[types.Tool]) -> None:
         others = [

@@ -12,7 +12,8 @@ from lycatra_appservice.settings_mcp_servers import McpServer
 from lycatra_appservice.toolkit.remote.program import open_program
 
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
-_TIMES: Final = httpx2.Timeout(10, read=300)  # a stream may be silent between two events
+# A stream may be silent as long as a person thinks; each call has a deadline of its own.
+_TIMES: Final = httpx2.Timeout(10, read=None)
 
 Streams: TypeAlias = tuple[Any, Any]  # the SDK's, from and to the server
 

@@ -410,3 +410,16 @@ def test_an_argument_that_is_set_by_its_name_only_takes_no_word_that_stands_ther
     assert read("recall facts router 2") == {"about": "router 2"}
     assert read("recall facts 2") == {"about": "2"}
     assert read("recall facts router forget=2") == {"about": "router", "forget": "2"}
+
+
+def test_other_tools_are_known_once_they_are_exchanged() -> None:
+    commands = CommandWords({"peer": [a_tool(name="peer_add", args=NoArgs)]}, "!")
+
+    commands.exchange(
+        {"peer": [a_tool(name=name, args=NoArgs) for name in ("peer_sing", "peer_hide")]},
+        {"peer_hide"},
+    )
+
+    assert commands.parse("peer sing") == Command("peer_sing", {})
+    assert not commands.calls_a_tool("peer add")
+    assert not commands.calls_a_tool("peer hide")

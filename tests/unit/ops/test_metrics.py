@@ -225,3 +225,24 @@ def test_a_model_that_was_not_announced_makes_no_new_series() -> None:
     metrics.fell_back("other")
     metrics.prompt_cut("other")
     assert len(samples(metrics)) == before
+
+
+def test_the_tools_of_a_remote_server_count_by_name_once_they_are_known() -> None:
+    metrics = Metrics(["list_updates"])
+    metrics.called("peer_add", Face.COMMAND, "ok", 0.1)
+
+    metrics.learn_tools(["list_updates", "peer_add"])
+    metrics.called("peer_add", Face.COMMAND, "ok", 0.1)
+
+    found = samples(metrics)
+    assert found["lycatra_tool_calls_total|face=command|outcome=ok|tool=other"] == 1
+    assert found["lycatra_tool_calls_total|face=command|outcome=ok|tool=peer_add"] == 1
+
+
+def test_a_server_with_ever_other_tools_does_not_make_the_series_grow_for_ever() -> None:
+    metrics = Metrics(["list_updates"])
+
+    metrics.learn_tools([f"peer_{n}" for n in range(5000)])
+    metrics.called("peer_4999", Face.COMMAND, "ok", 0.1)
+
+    assert not any("peer_4999" in name for name in samples(metrics))

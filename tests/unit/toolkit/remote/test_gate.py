@@ -73,7 +73,7 @@ async def test_a_tool_that_says_it_only_reads_waits_for_approval() -> None:
             "peer_wipe", {"disk": "sda"}, approved=approved(needed)
         )
 
-    assert needed.plan.steps == ("`peer`: Only looks.",)
+    assert list(needed.plan.steps) == ["`peer`: Only looks."]
     assert peer.called == ["wipe"]
     assert "sda" in result.markdown
 

@@ -92,3 +92,21 @@ def test_a_schema_that_is_very_deep_is_refused() -> None:
 
     with pytest.raises(UnusableSchemaError):
         plain_schema(deep)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"anyOf": [{"type": "integer"}, {"type": "null"}], "default": None},
+        {"oneOf": [{"type": "null"}, {"type": "integer"}]},
+        {"type": ["integer", "null"]},
+    ],
+)
+def test_what_may_be_null_may_just_be_left_out(schema: dict[str, Any]) -> None:
+    assert field_of(schema) == {"type": "integer"}
+
+
+def test_a_choice_of_kinds_stays_one() -> None:
+    kinds = [{"type": "integer"}, {"type": "string"}]
+
+    assert field_of({"anyOf": [*kinds, {"type": "null"}]}) == {"anyOf": kinds}
