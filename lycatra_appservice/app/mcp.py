@@ -14,6 +14,7 @@ from mcp_types.jsonrpc import INVALID_REQUEST
 from lycatra_appservice.app.chat import Chat
 from lycatra_appservice.app.parts import Parts
 from lycatra_appservice.chat.news.publishing import OnNews
+from lycatra_appservice.matrix.session import homeserver_session
 from lycatra_appservice.mcp.addresses import Addresses
 from lycatra_appservice.mcp.bearer import Bearer
 from lycatra_appservice.mcp.calls import CALL_CHANNEL, CallStore
@@ -23,16 +24,20 @@ from lycatra_appservice.mcp.endings import Endings
 from lycatra_appservice.mcp.here import Here
 from lycatra_appservice.mcp.identity import GuestIdentities, TokenIdentities
 from lycatra_appservice.mcp.ladder import ApprovalLadder
+from lycatra_appservice.mcp.openid import ForeignHomeservers, OpenIdPeople, OwnHomeserver
 from lycatra_appservice.mcp.pace import Pace
 from lycatra_appservice.mcp.prompts import PromptDesk
 from lycatra_appservice.mcp.resources import ResourceDesk
 from lycatra_appservice.mcp.server import listen_handler, make_server
 from lycatra_appservice.mcp.sessions import SessionIds
 from lycatra_appservice.mcp.shared_hub import HUB_CHANNEL, SharedHub
+from lycatra_appservice.mcp.token_exchange import TokenExchange
 from lycatra_appservice.mcp.tokens import ENDED_CHANNEL, TokenStore
 from lycatra_appservice.mcp.tools import ToolDesk
 from lycatra_appservice.mcp.transport import McpTransport
 from lycatra_appservice.settings_mcp import signing_keys
+from lycatra_appservice.toolkit.guard.allowance import Allowance
+from lycatra_appservice.toolkit.guard.outbound import Outbound
 from lycatra_appservice.turns.approvals import Approvals
 
 logger = logging.getLogger(__name__)
@@ -55,6 +60,11 @@ class McpFace:
     transport: McpTransport
     listening: ListenHandler
     endings: Endings
+    exchange: TokenExchange | None
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        """For the main listener."""
+        return [*self.transport.routes(), *(self.exchange.routes() if self.exchange else ())]
 
     async def drain(self, span: timedelta) -> None:
         """End the streams, let no call wait for people any longer, and the others end."""
@@ -108,15 +118,43 @@ def build_mcp(
         keys,
         settings.bot.display_name,
     )
+    addresses = Addresses(_hosts(parts), settings.mcp.origins)
     transport = McpTransport(
         server,
         identify=_identify(parts, chat, ground.here),
-        addresses=Addresses(_hosts(parts), settings.mcp.origins),
+        addresses=addresses,
         sessions=SessionIds(keys, time.time),
         here=ground.here,
         hub=ground.hub,
     )
-    return McpFace(ground=ground, transport=transport, listening=listening, endings=endings)
+    return McpFace(
+        ground=ground,
+        transport=transport,
+        listening=listening,
+        endings=endings,
+        exchange=_exchange(parts, chat, addresses),
+    )
+
+
+def _exchange(parts: Parts, chat: Chat, addresses: Addresses) -> TokenExchange | None:
+    settings = parts.settings
+    own, mcp = settings.homeserver, settings.mcp
+    servers = (own.server_name,) if mcp.openid_servers is None else mcp.openid_servers
+    if mcp.auth == "none" or not servers:
+        return None
+    people = OpenIdPeople(
+        own_server=own.server_name,
+        servers=frozenset(servers),
+        own=OwnHomeserver(own.url, lambda: homeserver_session(own.ca_file)),
+        foreign=ForeignHomeservers(Outbound(Allowance(settings.tools_http.allow), log=logger)),
+    )
+    return TokenExchange(
+        people,
+        TokenStore(parts.database),
+        chat.ground.rights,
+        addresses=addresses,
+        pace=Pace(mcp.calls_per_minute),
+    )
 
 
 def _identify(parts: Parts, chat: Chat, here: Here) -> Callable[[web.Request], Awaitable[Bearer]]:

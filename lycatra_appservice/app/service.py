@@ -175,7 +175,7 @@ class Service:
         servers = build_servers(
             self._settings.mcp_servers, parts.registry, parts.database, parts.opened.signals
         )
-        routes = [*intake.routes(), *hooks.routes(), *(mcp.transport.routes() if mcp else ())]
+        routes = [*intake.routes(), *hooks.routes(), *(mcp.routes() if mcp else ())]
         await self._listen(listeners, routes, board, readiness, parts)
         await self._work(parts, chat, mcp, leader, readiness, pinger, models, servers)
 

@@ -134,7 +134,7 @@ def _listener(port: int) -> JSON:
         "type": "http",
         "tls": False,
         "x_forwarded": False,
-        "resources": [{"names": ["client"], "compress": False}],
+        "resources": [{"names": ["client", "openid"], "compress": False}],
     }
 
 
