@@ -24,6 +24,14 @@ from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 
+# As people type them, but for the port of the test.
+_CURL = (
+    'curl -X POST -H "Content-Type: application/json" -d'
+    """ '{"jsonrpc":"2.0","id":1,"method":"tools/list"}' http://localhost:8080/mcp""",
+    'curl -X POST -H "Content-Type: application/json" -d'
+    """ '{"jsonrpc":"2.0","id":1,"method":"tools/call",'"""
+    """'"params":{"name":"list_updates","arguments":{}}}' http://localhost:8080/mcp""",
+)
 ERAS = ["auto", "legacy"]
 _SECRET = re.compile(r"lyc_[A-Za-z0-9_-]{43}")
 
@@ -150,6 +158,59 @@ async def test_a_token_is_listed_and_ended_by_a_message(play: Play) -> None:
             assert response.status == 401
             assert response.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
     assert token not in play.replica.log()
+
+
+async def test_without_tokens_the_two_lines_of_curl_work_as_they_stand(
+    stage: Stage, tmp_path: Path
+) -> None:
+    replica = await stage.replica(sqlite_in(tmp_path), more={"mcp": {"auth": "none"}})
+    await replica.start()
+    listed, called = (line.replace("8080", str(replica.port)) for line in _CURL)
+    tools = json.loads(await _shell(listed))["result"]["tools"]
+    assert "list_updates" in [tool["name"] for tool in tools]
+    assert "restart_service" not in [tool["name"] for tool in tools]
+    result = json.loads(await _shell(called))["result"]
+    assert not result["isError"]
+    assert result["content"][0]["type"] == "text"
+
+
+async def test_a_session_goes_on_at_another_replica_when_its_own_is_killed(
+    stage: Stage, postgres_dsn: str
+) -> None:
+    replicas = [await stage.replica(postgres_dsn, more={"mcp": {"auth": "none"}}) for _ in "ab"]
+    for replica in replicas:
+        await replica.start()
+    one, two = (f"{replica.url}/mcp" for replica in replicas)
+    hello = {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "a test", "version": "1"},
+    }
+    call = {"name": "list_updates", "arguments": {}}
+    async with ClientSession() as http:
+        begun = await http.post(one, json=_request("initialize", hello))
+        session = {"Mcp-Session-Id": begun.headers["Mcp-Session-Id"]}
+        for url in (one, two):
+            response = await http.post(url, json=_request("tools/call", call), headers=session)
+            assert "result" in await response.json()
+        replicas[0].kill()
+        response = await http.post(two, json=_request("tools/call", call), headers=session)
+        assert "result" in await response.json()
+        assert (await http.delete(two, headers=session)).status == 200
+        gone = await http.post(two, json=_request("tools/list", {}), headers=session)
+        assert gone.status == 404
+
+
+async def _shell(line: str) -> bytes:
+    process = await asyncio.create_subprocess_shell(
+        line, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+    )
+    output, _ = await process.communicate()
+    return output
+
+
+def _request(method: str, params: Any) -> Any:
+    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
 
 
 async def _card(play: Play) -> EventID:
