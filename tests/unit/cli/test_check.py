@@ -246,6 +246,14 @@ def test_an_address_or_token_that_looks_wrong_is_a_concern(
 
 
 @pytest.mark.parametrize(
+    ("networks", "who"), [("", "this machine"), (", networks: [10.0.0.0/24]", "10.0.0.0/24")]
+)
+def test_an_endpoint_without_tokens_is_a_concern(tmp_path: Path, networks: str, who: str) -> None:
+    [concern] = concerns(tmp_path, f"mcp: {{auth: none{networks}}}\n")
+    assert f"mcp.auth is none: everybody of {who}" in concern
+
+
+@pytest.mark.parametrize(
     ("budgets", "sentence"),
     [
         ("{person: {turns_per_minute: 0}}", "budgets.person.turns_per_minute is 0: nobody"),
