@@ -14,6 +14,7 @@ from lycatra_appservice.toolkit.remote.program import open_program
 MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 # A stream may be silent as long as a person thinks; each call has a deadline of its own.
 _TIMES: Final = httpx2.Timeout(10, read=None)
+_SHUT: Final = frozenset({401, 403, 407})
 
 Streams: TypeAlias = tuple[Any, Any]  # the SDK's, from and to the server
 
@@ -42,10 +43,14 @@ async def _address(server: McpServer, url: str) -> AsyncIterator[Streams]:
 
 
 class _Bounded(httpx2.AsyncHTTPTransport):
-    """Ends an answer that is larger than anything anybody could read."""
+    """Ends an answer that is larger than anybody could read, and says when we are not let in."""
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         response = await super().handle_async_request(request)
+        if response.status_code in _SHUT:
+            # The SDK would only say that there was an error.
+            await response.aclose()
+            raise httpx2.ConnectError(f"it answers HTTP {response.status_code}")
         if not response.headers.get("content-type", "").startswith("text/event-stream"):
             response.stream = _Counted(response.stream)
         return response

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from lycatra_appservice.cli.server_concerns import concerns_about_servers
 from lycatra_appservice.doctor.findings import Level
@@ -28,6 +30,24 @@ async def test_a_program_that_is_not_there_is_told_by_its_key(tmp_path: Path) ->
     assert "No such file" in finding.what
     assert finding.fix is not None
     assert finding.fix.startswith("mcp_servers.peer.command")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_who_is_not_let_in_reads_so_without_the_header(status: int) -> None:
+    async def refuse(request: web.Request) -> web.Response:
+        return web.Response(status=status)
+
+    app = web.Application()
+    app.router.add_route("*", "/mcp", refuse)
+    async with TestServer(app, host="127.0.0.1") as server:
+        settings = {
+            "url": str(server.make_url("/mcp")),
+            "headers": {"Authorization": "Bearer canary"},
+        }
+        [finding] = await check_mcp_servers({"peer": McpServer.model_validate(settings)})
+
+    assert f"HTTP {status}" in finding.what
+    assert "canary" not in str(finding)
 
 
 def test_what_looks_like_a_mistake_is_told_without_asking_anybody() -> None:
