@@ -10,6 +10,7 @@ from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.handlers.answering_questions import AnsweringHandler
 from lycatra_appservice.chat.handlers.dispatch import Job
 from lycatra_appservice.db.connection import Database, Signals
+from lycatra_appservice.matrix.direct_rooms import DirectRooms
 from lycatra_appservice.model import LaneKind
 from lycatra_appservice.settings_mcp_servers import McpServer
 from lycatra_appservice.toolkit.registry import Registry
@@ -47,11 +48,15 @@ def deadlines_with_servers(
 
 
 def build_servers(
-    configured: Mapping[str, McpServer], registry: Registry, database: Database, signals: Signals
+    configured: Mapping[str, McpServer],
+    registry: Registry,
+    database: Database,
+    signals: Signals,
+    direct: DirectRooms,
 ) -> RemoteServers:
     """Those that have a namespace; one whose name was taken has none."""
     lists = RemoteLists(database)
-    questions = StoredQuestions(QuestionTable(database), signals)
+    questions = StoredQuestions(QuestionTable(database), signals, direct)
     return RemoteServers(
         [
             RemoteServer(name, server, registry, lists, questions)

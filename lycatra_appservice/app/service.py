@@ -46,10 +46,12 @@ from lycatra_appservice.intake.found import FoundEventStore
 from lycatra_appservice.intake.routes import Intake
 from lycatra_appservice.intake.sorter import EventSorter
 from lycatra_appservice.intake.token import HomeserverToken
+from lycatra_appservice.matrix.direct_rooms import DirectRooms
 from lycatra_appservice.matrix.gaps import GapCheck
 from lycatra_appservice.matrix.ghosts import Ghosts
 from lycatra_appservice.matrix.heartbeat import Heartbeat, Pinger
 from lycatra_appservice.matrix.rooms import ROOM_CHANNEL, RoomStore
+from lycatra_appservice.matrix.shared_rooms import SharedRooms
 from lycatra_appservice.matrix.watch import HomeserverWatch
 from lycatra_appservice.ops.health import HealthBoard, Readiness
 from lycatra_appservice.ops.routes import ops_routes
@@ -172,8 +174,13 @@ class Service:
             parts.metrics,
             time,
         )
+        shared_rooms = SharedRooms(parts.database, rooms, parts.users)
         servers = build_servers(
-            self._settings.mcp_servers, parts.registry, parts.database, parts.opened.signals
+            self._settings.mcp_servers,
+            parts.registry,
+            parts.database,
+            parts.opened.signals,
+            DirectRooms(parts.client, parts.users, shared_rooms.direct_with),
         )
         routes = [*intake.routes(), *hooks.routes(), *(mcp.routes() if mcp else ())]
         await self._listen(listeners, routes, board, readiness, parts)

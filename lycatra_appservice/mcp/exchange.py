@@ -41,7 +41,7 @@ class Exchange:
         outbox: Outbox,
         *,
         with_status: bool,
-        ping_seconds: float = PING_SECONDS,
+        ping_seconds: float,
     ) -> None:
         """`with_status`: errors have a status of their own, as the revision of 2026 wants it."""
         self._request = request
@@ -99,7 +99,9 @@ class Exchange:
             if not task.done():
                 waited: set[asyncio.Future[Any]] = {task, self._outbox.changed()}
                 await asyncio.wait(
-                    waited, timeout=_LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                    waited,
+                    timeout=min(_LOOK_SECONDS, self._ping_seconds),
+                    return_when=asyncio.FIRST_COMPLETED,
                 )
                 self._look()
         return stream

@@ -42,7 +42,10 @@ def session_of(context: ServerRequestContext[Any, Any]) -> Session:
 class LegacyLeg:
     """Answers their POST requests."""
 
-    def __init__(self, kernel: Kernel, ids: SessionIds, here: Here, hub: Hub) -> None:
+    def __init__(
+        self, kernel: Kernel, ids: SessionIds, here: Here, hub: Hub, ping_seconds: float
+    ) -> None:
+        self._ping_seconds = ping_seconds
         self._kernel = kernel
         self._ids = ids
         self._here = here
@@ -77,7 +80,7 @@ class LegacyLeg:
         request_id, method, params = checked_request(message)
         connection = greeting(_Nowhere())
         channel = Channel(request, request_id, None)
-        exchange = Exchange(request, request_id, channel.outbox, with_status=False)
+        exchange = self._exchange(request, request_id, channel)
         headers: dict[str, str] = {}
 
         async def greet() -> dict[str, Any]:
@@ -108,7 +111,7 @@ class LegacyLeg:
             )
         channel = Channel(request, request_id, progress_token_from_params(params))
         connection = enveloped(LATEST_HANDSHAKE_VERSION, None, {})
-        exchange = Exchange(request, request_id, channel.outbox, with_status=False)
+        exchange = self._exchange(request, request_id, channel)
         with self._here.call(exchange, request[BEARER].token_id, None, request_id):
             return await exchange.run(self._kernel.request(connection, channel, method, params))
 
@@ -132,10 +135,19 @@ class LegacyLeg:
         channel = Channel(request, request_id, progress_token_from_params(params), asking)
         connection = self._connection(session)
         connection.session_id = session.nonce
-        exchange = Exchange(request, request_id, channel.outbox, with_status=False)
+        exchange = self._exchange(request, request_id, channel)
         token_id = request[BEARER].token_id
         with self._here.call(exchange, token_id, session.nonce, request_id):
             return await exchange.run(self._kernel.request(connection, channel, method, params))
+
+    def _exchange(self, request: web.Request, request_id: JSON, channel: Channel) -> Exchange:
+        return Exchange(
+            request,
+            request_id,
+            channel.outbox,
+            with_status=False,
+            ping_seconds=self._ping_seconds,
+        )
 
     def _connection(self, session: Session) -> Any:
         told = _ToStreams(self._here, session.nonce)

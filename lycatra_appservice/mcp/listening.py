@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Final
 
 from aiohttp import web
 from mcp.server.subscriptions import ResourceUpdated, ServerEvent
@@ -16,13 +15,12 @@ from lycatra_appservice.mcp.sessions import Session
 from lycatra_appservice.mcp.wire import PING, STREAM_HEADERS, event
 from lycatra_appservice.model import JSON
 
-PING_SECONDS: Final = 15.0
-
 
 class Listening:
     """Serves such streams; one session may have several."""
 
-    def __init__(self, here: Here, hub: Hub) -> None:
+    def __init__(self, here: Here, hub: Hub, ping_seconds: float) -> None:
+        self._ping_seconds = ping_seconds
         self._here = here
         self._hub = hub
 
@@ -40,7 +38,7 @@ class Listening:
         try:
             token_id = request[BEARER].token_id
             with self._here.stream(session.nonce, outbox), self._here.held_by(token_id, outbox):
-                return await _written(request, outbox)
+                return await _written(request, outbox, self._ping_seconds)
         finally:
             stop()
 
@@ -55,7 +53,9 @@ class Listening:
         return published.uri in await self._hub.watched(session)
 
 
-async def _written(request: web.Request, outbox: Outbox) -> web.StreamResponse:
+async def _written(
+    request: web.Request, outbox: Outbox, ping_seconds: float
+) -> web.StreamResponse:
     stream = web.StreamResponse(headers=STREAM_HEADERS)
     await stream.prepare(request)
     await stream.write(b": listening\n\n")
@@ -63,7 +63,7 @@ async def _written(request: web.Request, outbox: Outbox) -> web.StreamResponse:
         pieces = [event(message) for message in outbox.drain()]
         if pieces:
             await stream.write(b"".join(pieces))
-        await asyncio.wait({outbox.changed()}, timeout=PING_SECONDS)
+        await asyncio.wait({outbox.changed()}, timeout=ping_seconds)
         if not outbox and not outbox.closed:
             await stream.write(PING)
     await stream.write_eof()

@@ -32,7 +32,8 @@ _PARAM_PREFIX: Final = "mcp-param-"
 class ModernLeg:
     """Answers them."""
 
-    def __init__(self, kernel: Kernel, here: Here) -> None:
+    def __init__(self, kernel: Kernel, here: Here, ping_seconds: float) -> None:
+        self._ping_seconds = ping_seconds
         self._kernel = kernel
         self._here = here
 
@@ -48,7 +49,13 @@ class ModernLeg:
         connection = enveloped(
             route.protocol_version, route.client_info, route.client_capabilities
         )
-        exchange = Exchange(request, request_id, channel.outbox, with_status=True)
+        exchange = Exchange(
+            request,
+            request_id,
+            channel.outbox,
+            with_status=True,
+            ping_seconds=self._ping_seconds,
+        )
         with self._here.call(exchange, request[BEARER].token_id, None, request_id):
             return await exchange.run(self._kernel.request(connection, channel, method, params))
 

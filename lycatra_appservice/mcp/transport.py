@@ -21,6 +21,7 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 from lycatra_appservice.mcp.addresses import Addresses
 from lycatra_appservice.mcp.bearer import BEARER, Bearer
 from lycatra_appservice.mcp.body import Bodies
+from lycatra_appservice.mcp.exchange import PING_SECONDS
 from lycatra_appservice.mcp.here import Here
 from lycatra_appservice.mcp.hub import Hub
 from lycatra_appservice.mcp.kernel import AnyServer, Kernel
@@ -50,17 +51,21 @@ class McpTransport:
         here: Here,
         hub: Hub,
         bodies: Bodies | None = None,
+        ping_seconds: float = PING_SECONDS,
     ) -> None:
-        """`identify` tells whose request it is, or raises RefusedError."""
+        """`identify` tells whose request it is, or raises RefusedError.
+
+        A stream that has said nothing for `ping_seconds` gets a comment.
+        """
         kernel = Kernel(server)
         self._identify = identify
         self._addresses = addresses
         self._bodies = bodies or Bodies()
         self._here = here
         self._hub = hub
-        self._legacy = LegacyLeg(kernel, sessions, here, hub)
-        self._modern = ModernLeg(kernel, here)
-        self._listening = Listening(here, hub)
+        self._legacy = LegacyLeg(kernel, sessions, here, hub, ping_seconds)
+        self._modern = ModernLeg(kernel, here, ping_seconds)
+        self._listening = Listening(here, hub, ping_seconds)
 
     def routes(self) -> Sequence[web.RouteDef]:
         """For the main listener."""

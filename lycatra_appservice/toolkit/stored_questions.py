@@ -1,12 +1,14 @@
 """The questions of the service: asked in the room of the call, answered through any replica."""
 
 import asyncio
+import logging
 import secrets
 from datetime import timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from lycatra_appservice.db.connection import Signals
-from lycatra_appservice.model import Caller
+from lycatra_appservice.errors import LycatraError
+from lycatra_appservice.model import Caller, RoomID, UserID
 from lycatra_appservice.toolkit.questions import Answer, Question, Reaction
 from lycatra_appservice.turns.questions import (
     ANSWER_CHANNEL,
@@ -15,28 +17,42 @@ from lycatra_appservice.turns.questions import (
     StoredQuestion,
 )
 
+logger = logging.getLogger(__name__)
+
 _LETTERS: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # none that looks like another one
 _POLL_SECONDS: Final = 1.0  # a hint may be lost
+
+
+class DirectRoom(Protocol):
+    """Has a direct room with everybody."""
+
+    async def open(self, person: UserID) -> RoomID:
+        """The room, with the person in it or invited. Raises LycatraError."""
 
 
 class StoredQuestions:
     """The `Questions` of the service."""
 
-    def __init__(self, table: QuestionTable, signals: Signals) -> None:
+    def __init__(
+        self, table: QuestionTable, signals: Signals, direct: DirectRoom | None = None
+    ) -> None:
+        """A call that came from no room, by MCP, is asked about in the `direct` one."""
         self._table = table
+        self._direct = direct
         self._waiting: dict[str, asyncio.Event] = {}
         signals.listen(ANSWER_CHANNEL, self._heard)
 
     async def ask(self, question: Question, caller: Caller, patience: timedelta) -> Answer:
         """Wait so long for the caller's answer; CANCEL without one, or without a room."""
-        if caller.room_id is None:
+        room_id = await self._room(caller)
+        if room_id is None:
             return Answer(reaction=Reaction.CANCEL)
         code = "".join(secrets.choice(_LETTERS) for _ in range(6))
         stored = StoredQuestion(
             code=code,
             namespace=question.namespace,
             tool=question.tool,
-            room_id=caller.room_id,
+            room_id=room_id,
             person=caller.user_id,
             asked_by=caller.on_behalf_of_turn,
             message=question.message,
@@ -49,6 +65,17 @@ class StoredQuestions:
         finally:
             del self._waiting[code]
             await asyncio.shield(self._table.close(code))
+
+    async def _room(self, caller: Caller) -> RoomID | None:
+        if caller.room_id is not None:
+            return caller.room_id
+        if self._direct is None or caller.is_guest:
+            return None
+        try:
+            return await self._direct.open(caller.user_id)
+        except LycatraError as error:
+            logger.info("question_without_room", extra={"error": str(error)})
+            return None
 
     async def _answer(self, code: str, patience: timedelta) -> Answer:
         heard = self._waiting[code]

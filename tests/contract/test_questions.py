@@ -183,6 +183,27 @@ async def test_without_an_answer_or_a_room_the_server_hears_that_there_is_none(
         assert (late.reaction, unasked.reaction) == (Reaction.CANCEL, Reaction.CANCEL)
 
 
+class OneDirectRoom:
+    """Everybody's."""
+
+    async def open(self, person: UserID) -> RoomID:
+        return ROOM
+
+
+async def test_a_call_that_came_from_no_room_is_asked_about_in_the_direct_one(
+    database_url: str,
+) -> None:
+    nowhere = Caller(user_id=PERSON, face=Face.MCP)
+    async with opened(database_url) as here:
+        table = QuestionTable(here.database)
+        asking = StoredQuestions(table, here.signals, OneDirectRoom())
+        call = asyncio.create_task(asking.ask(ASKED, nowhere, SOON))
+        question = await question_in(table)
+        await table.answer(question.code, PERSON, YES)
+
+        assert (await call).reaction is Reaction.ACCEPT
+
+
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[OpenedDatabase]:
     """As one more replica."""

@@ -201,6 +201,30 @@ async def test_a_session_goes_on_at_another_replica_when_its_own_is_killed(
         assert gone.status == 404
 
 
+async def test_a_replica_that_is_told_to_stop_ends_what_waits_and_what_listens(
+    play: Play,
+) -> None:
+    token = await play.token()
+    headers = {"Authorization": f"Bearer {token}"}
+    session = {"Accept": "text/event-stream", "MCP-Protocol-Version": "2025-11-25"}
+    hello = {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "a test", "version": "1"},
+    }
+    call = {"name": "restart_service", "arguments": {"service": "web"}}
+    async with ClientSession(headers=headers) as http:
+        begun = await http.post(play.url, json=_request("initialize", hello))
+        session["Mcp-Session-Id"] = begun.headers["Mcp-Session-Id"]
+        stream = await http.get(play.url, headers=session)
+        waiting = asyncio.ensure_future(http.post(play.url, json=_request("tools/call", call)))
+        await _card(play)
+        assert await play.replica.stop() == 0
+        assert "waiting_for_approval" in await (await waiting).text()
+        assert (await stream.content.read()).strip() == b": listening"
+    assert play.restarts() == []
+
+
 async def _shell(line: str) -> bytes:
     process = await asyncio.create_subprocess_shell(
         line, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL

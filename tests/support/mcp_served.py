@@ -13,6 +13,7 @@ from mcp.server.lowlevel.server import Server
 from lycatra_appservice.mcp.addresses import Addresses
 from lycatra_appservice.mcp.bearer import Bearer
 from lycatra_appservice.mcp.body import Bodies
+from lycatra_appservice.mcp.exchange import PING_SECONDS
 from lycatra_appservice.mcp.here import Here
 from lycatra_appservice.mcp.hub import Hub, LocalHub
 from lycatra_appservice.mcp.refusing import RefusedError
@@ -104,6 +105,7 @@ async def served(
     bodies: Bodies | None = None,
     hosts: Sequence[str] = (),
     server_name: str = "example.org",
+    ping_seconds: float = PING_SECONDS,
 ) -> AsyncIterator[Served]:
     """Serve it on loopback."""
     here = here or Here()
@@ -116,6 +118,7 @@ async def served(
         here=here,
         hub=hub,
         bodies=bodies,
+        ping_seconds=ping_seconds,
     )
     application = web.Application()
     application.add_routes(transport.routes())

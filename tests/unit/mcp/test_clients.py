@@ -11,7 +11,7 @@ from mcp.client import Client
 from mcp.server.subscriptions import ResourceUpdated, ToolsListChanged
 from mcp.shared.exceptions import MCPError
 
-from tests.support.mcp_served import MODERN, Served, request
+from tests.support.mcp_served import MODERN, Served, request, served
 from tests.support.mcp_tools import Tools
 
 ERAS = ["auto", "legacy"]
@@ -149,6 +149,19 @@ async def test_a_call_under_way_is_waited_for_when_the_service_stops(
     tools.go.set()
     assert (await waiting).status == 200
     assert mcp.here.idle.is_set()
+
+
+async def test_a_call_that_says_nothing_for_long_is_kept_alive_and_still_answers(
+    tools: Tools,
+) -> None:
+    async with served(tools.server(), ping_seconds=0.05) as mcp:
+        calling = asyncio.ensure_future(mcp.modern("tools/call", {"name": "wait"}))
+        await tools.begun.wait()
+        response = await calling  # its head comes with the first sign of life
+        assert response.content_type == "text/event-stream"
+        assert await response.content.readline() == b": ping\n"
+        tools.go.set()
+        assert "gone" in await _event(response)
 
 
 async def test_requests_of_both_eras_are_told_apart_by_one_header(mcp: Served) -> None:

@@ -60,7 +60,7 @@ async def test_the_message_with_the_token_is_taken_away_and_forgotten(scene: Sce
         scene.database,
         "SELECT run_at - created_at AS ms FROM turn WHERE trigger_id LIKE 'forget:%'",
     )
-    assert later["ms"] == 5 * 60 * 1000
+    assert abs(later["ms"] - 5 * 60 * 1000) < 1000  # two readings of a clock
     # Its time has come, and what it says is long settled.
     await query(scene.database, "UPDATE turn SET run_at = 0 RETURNING id")
     await query(scene.database, "UPDATE lane SET ready_at = 0 RETURNING key")
