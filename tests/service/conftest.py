@@ -1,7 +1,8 @@
 """One Synapse for all service tests; each test, or module, gets a stage on it with own data."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 import pytest_asyncio
@@ -9,6 +10,23 @@ import pytest_asyncio
 from tests.support.live import Live, open_live
 from tests.support.site import Site, running_site
 from tests.support.stage import Stage, open_stage
+
+_SHOWN_LINES: Final = 120  # of each log
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failure what the replicas of this test have logged."""
+    report = yield
+    folder = getattr(item, "funcargs", {}).get("tmp_path")
+    if report.failed and folder is not None:
+        for log in sorted(folder.rglob("*.log")):
+            whole = log.read_text(encoding="utf-8", errors="replace").splitlines()
+            lines = [line for line in whole if '"level": "debug"' not in line]
+            report.sections.append((f"the end of {log.name}", "\n".join(lines[-_SHOWN_LINES:])))
+    return report
 
 
 @pytest.fixture(scope="session")
