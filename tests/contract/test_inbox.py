@@ -277,6 +277,7 @@ class Traffic:
             await engine.upkeep.forget(turns=MONTH, sends=MONTH, dead_letters=MONTH)
 
 
+@pytest.mark.slow
 async def test_replicas_that_push_the_same_lanes_in_opposite_order_do_not_deadlock(
     database_pair: Pair, database_url: str, request: pytest.FixtureRequest
 ) -> None:

@@ -347,6 +347,7 @@ async def held_by_somebody(scene: Scene) -> AsyncIterator[None]:
         yield
 
 
+@pytest.mark.slow
 async def test_who_waits_for_the_model_does_not_run_out_of_time(
     tmp_path: Path, database_url: str
 ) -> None:

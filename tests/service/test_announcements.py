@@ -37,6 +37,7 @@ def news(version: str, service: str = "web") -> JSON:
     return {"service": service, "version": version, "notes": f"what {version} has"}
 
 
+@pytest.mark.slow
 async def test_a_room_of_the_configuration_is_told_once_and_what_is_approved_there_is_rolled_out(
     stage: Stage, tmp_path: Path
 ) -> None:

@@ -152,6 +152,7 @@ async def test_a_reaction_of_another_account_approves_once(play: Play) -> None:
     assert len(asides) == 1
 
 
+@pytest.mark.slow
 async def test_a_refusal_ends_it(play: Play) -> None:
     request = await play.room.ask("!restart service web")
     card = await play.card_of(request)
@@ -165,6 +166,7 @@ async def test_a_refusal_ends_it(play: Play) -> None:
     assert play.restarts() == []
 
 
+@pytest.mark.slow
 async def test_a_word_with_the_code_approves_too(play: Play) -> None:
     request = await play.room.ask("!restart service web")
     await play.card_of(request)
@@ -176,6 +178,7 @@ async def test_a_word_with_the_code_approves_too(play: Play) -> None:
     assert play.restarts() == ["web"]
 
 
+@pytest.mark.slow
 async def test_an_edit_of_the_request_withdraws_the_card(play: Play) -> None:
     request = await play.room.ask("!restart service web")
     card = await play.card_of(request)

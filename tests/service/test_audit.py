@@ -111,6 +111,7 @@ async def test_the_last_request_is_told_in_the_room_and_exported_beside_the_serv
     assert await audited.audit("--since", "tomorrow") == (2, "")
 
 
+@pytest.mark.slow
 async def test_a_question_that_is_taken_back_leaves_a_stub(audited: Audited) -> None:
     room = await audited.stage.room()
     asked = await room.ask("!list lines lines=4")

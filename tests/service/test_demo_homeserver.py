@@ -137,6 +137,7 @@ async def test_somebody_who_does_not_come_is_named(homeserver: Homeserver) -> No
             )
 
 
+@pytest.mark.slow
 async def test_a_person_keeps_their_device_when_asked_and_a_wrong_password_is_refused(
     homeserver: Homeserver,
 ) -> None:

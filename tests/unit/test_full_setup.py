@@ -69,12 +69,14 @@ def test_each_file_is_readable_for_whom_it_is_meant_and_nobody_else(root: Path) 
     assert modes == dict.fromkeys(GROUP_READS, 0o640) | dict.fromkeys(OWNER_ONLY, 0o600)
 
 
+@pytest.mark.slow
 def test_the_second_start_changes_nothing(root: Path) -> None:
     before = content(root)
     assert set_up(root).returncode == 0
     assert content(root) == before
 
 
+@pytest.mark.slow
 def test_what_an_interrupted_start_left_out_is_made_up_with_the_same_passwords(
     root: Path, tmp_path: Path
 ) -> None:
@@ -89,6 +91,7 @@ def test_what_an_interrupted_start_left_out_is_made_up_with_the_same_passwords(
         assert after[name] == before[name]
 
 
+@pytest.mark.slow
 def test_another_server_name_is_refused_and_nothing_is_touched(root: Path) -> None:
     before = content(root)
     done = set_up(root, "example.org")

@@ -343,8 +343,16 @@ def test_a_tool_that_changes_something_is_not_run_without_an_approval(
     ("body", "mistake"),
     [
         ("1 / 0", "ZeroDivisionError"),
-        ("pass", "TypeError: run must return a ToolResult, and returned nothing: "),
-        ("return 'found'", "TypeError: run must return a ToolResult, and returned a str: "),
+        pytest.param(
+            "pass",
+            "TypeError: run must return a ToolResult, and returned nothing: ",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "return 'found'",
+            "TypeError: run must return a ToolResult, and returned a str: ",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_tool_that_crashes_shows_its_traceback_to_who_writes_it(

@@ -237,6 +237,7 @@ async def test_questions_that_are_not_sampled_are_not_sent(
     assert seen.headers == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["refuses", "hangs", "gone"])
 async def test_a_collector_that_fails_disturbs_no_answer_and_no_ending(
     traced: Traced,

@@ -118,6 +118,7 @@ async def test_what_comes_back_is_well_before_that_is_said(shop: Path) -> None:
     assert phases(result)[-2:] == ["roll back", "health check after the roll-back"]
 
 
+@pytest.mark.slow
 async def test_a_roll_back_can_be_another_program(shop: Path) -> None:
     back = [*PROGRAM, "swap", str(shop), "{version}"]
     lost = [sys.executable, "-c", "import sys; sys.exit(7)"]
@@ -131,6 +132,7 @@ async def test_a_roll_back_can_be_another_program(shop: Path) -> None:
     assert "exit code 7" in result.data["why"]
 
 
+@pytest.mark.slow
 async def test_a_roll_back_to_what_is_not_well_either_says_so(shop: Path) -> None:
     async with desk(shop, command(shop)) as at:
         await asyncio.to_thread(swap, shop, "v4")
@@ -150,6 +152,7 @@ async def test_what_is_to_keep_going_is_left_as_it_is(shop: Path) -> None:
     assert running(shop) == "v3"
 
 
+@pytest.mark.slow
 async def test_after_a_version_that_was_left_broken_the_last_good_one_comes_back(
     shop: Path,
 ) -> None:
@@ -339,6 +342,7 @@ async def test_a_second_deployment_of_the_service_waits_for_the_end_of_the_first
     assert log(shop) == ["swap v2"]
 
 
+@pytest.mark.slow
 async def test_of_two_that_were_let_through_at_once_one_begins(shop: Path) -> None:
     """Both cards were there, and both were approved, before either had begun."""
     one: dict[str, Any] = {"service": "web", "version": "v2"}

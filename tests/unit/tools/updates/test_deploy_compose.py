@@ -273,6 +273,7 @@ async def test_a_project_that_has_another_path_on_its_machine_has_no_card(
 # --- what was cut off
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["begin", "apply", "health check", "watch", "keep", "end"])
 @pytest.mark.parametrize("how", ["before", "after"])
 async def test_a_deployment_that_is_killed_in_any_step_ends_all_the_same(

@@ -268,6 +268,7 @@ async def test_what_is_not_there_has_no_card(api: KubernetesStandIn, at: Desk) -
 # --- what was cut off
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", ["begin", "apply", "health check", "watch", "keep", "end"])
 @pytest.mark.parametrize("how", ["before", "after"])
 async def test_a_deployment_that_is_killed_in_any_step_ends_all_the_same(

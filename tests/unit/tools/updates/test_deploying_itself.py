@@ -86,6 +86,7 @@ async def test_a_bad_new_version_brings_the_old_one_back_which_reports(shop: Pat
     assert log(shop) == ["swap v3", "swap v1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["v2", "v3"])
 async def test_of_two_replicas_the_other_one_goes_on(shop: Path, version: str) -> None:
     memory, journal = ShortMemory(), Journal()
@@ -121,6 +122,7 @@ async def test_what_nobody_prints_is_the_version_of_the_process_that_looks(shop:
     assert f"{__version__} runs" in result.data["why"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed", [[], ["roll back"]])
 async def test_a_process_that_was_never_replaced_is_no_proof_that_the_old_version_is_back(
     shop: Path, killed: list[str]

@@ -47,6 +47,7 @@ async def test_where_nothing_was_deployed_there_is_nothing_to_go_back_to(shop: P
     )
 
 
+@pytest.mark.slow
 async def test_a_version_that_was_rolled_back_by_itself_is_nothing_to_go_back_to(
     shop: Path,
 ) -> None:
@@ -72,6 +73,7 @@ async def test_while_something_is_under_way_there_is_no_going_back(shop: Path) -
             await at.box.call("rollback_update", {"service": "web"})
 
 
+@pytest.mark.slow
 async def test_what_does_not_come_back_well_is_told_and_left(shop: Path) -> None:
     memory = ShortMemory()
     quick = command(shop, health=None)
