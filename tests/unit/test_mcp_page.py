@@ -11,10 +11,21 @@ from lycatra_appservice.settings_mcp import Mcp
 
 PAGE = (Path(__file__).parents[2] / "docs" / "MCP.md").read_text()
 BLOCKS = re.findall(r"```(json|yaml|sh)\n(.*?)```", PAGE, re.DOTALL)
-CLIENTS = ["VS Code", "Cursor", "Claude Desktop", "Open WebUI", "LibreChat", "goose", "mcphost"]
+CLIENTS = [
+    "Codex",
+    "Gemini CLI",
+    "opencode",
+    "VS Code",
+    "Cursor",
+    "Claude Desktop",
+    "Open WebUI",
+    "LibreChat",
+    "goose",
+    "mcphost",
+]
 
 
-@pytest.mark.parametrize("number", range(9))
+@pytest.mark.parametrize("number", range(13))
 def test_every_snippet_can_be_read_and_has_address_and_header(number: int) -> None:
     kind, text = BLOCKS[number]
     if kind == "json":
@@ -26,7 +37,7 @@ def test_every_snippet_can_be_read_and_has_address_and_header(number: int) -> No
 
 
 def test_no_snippet_is_left_out() -> None:
-    assert len(BLOCKS) == 9
+    assert len(BLOCKS) == 13
 
 
 @pytest.mark.parametrize("client", CLIENTS)
