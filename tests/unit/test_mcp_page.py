@@ -33,7 +33,7 @@ def test_every_snippet_can_be_read_and_has_address_and_header(number: int) -> No
     if kind == "yaml":
         assert yaml.safe_load(text)
     assert re.search(r"https?://[a-z.:0-9]+/mcp", text)
-    assert "Authorization" in text or "Bearer" in text or "token-exchange" in text
+    assert re.search("authorization|bearer|token-exchange", text, re.IGNORECASE)
 
 
 def test_no_snippet_is_left_out() -> None:
