@@ -4,6 +4,7 @@ import html
 import json
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, quote_plus
 
@@ -11,6 +12,10 @@ MASK: Final = "***"
 
 # A shorter value would also be found in ordinary words and hide them.
 _SHORTEST_SECRET: Final = 4
+
+# Log lines say the same words again and again: names, levels, outcomes, people.
+_SHORT: Final = 80
+_REMEMBERED: Final = 1024
 
 _LOOKS_SECRET: Final = (
     re.compile(r"""((?:access|refresh|as|hs)_token["']?\s*[=:]\s*["']?)[^&\s"',}]+""", re.I),
@@ -31,6 +36,7 @@ class Masker:
         self._by_letter: dict[str, list[str]] = {}
         for form in forms:
             self._by_letter.setdefault(form[0], []).append(form)
+        self._mask_short = lru_cache(_REMEMBERED)(self._masked)
 
     def conceal(self, text: str) -> str:
         """Return the text without known secrets: for people, who may well speak of tokens."""
@@ -46,6 +52,9 @@ class Masker:
 
     def mask(self, text: str) -> str:
         """Return the text without secrets, known or not."""
+        return self._mask_short(text) if len(text) <= _SHORT else self._masked(text)
+
+    def _masked(self, text: str) -> str:
         text = self.conceal(text)
         for pattern in _LOOKS_SECRET:
             text = pattern.sub(rf"\g<1>{MASK}", text)

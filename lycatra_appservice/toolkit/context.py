@@ -43,6 +43,9 @@ from lycatra_appservice.words.text import Said
 
 ComponentsOf: TypeAlias = Callable[[], Awaitable[Sequence[Component]]]
 
+# The tools that the caller may use; few calls ask, and with many tools it takes a while to tell.
+ListVisible: TypeAlias = Callable[[], Sequence[ToolSummary]]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallContext:
@@ -61,7 +64,7 @@ class CallContext:
     steps: Steps
     timers: Timers
     conceal: Mask
-    tools: Sequence[ToolSummary]
+    list_visible: ListVisible
     ask_components: ComponentsOf
     approved_by: Sequence[UserID] = ()
     attached: list[File] = field(default_factory=list)
@@ -103,7 +106,7 @@ class CallContext:
 
     def visible_tools(self) -> Sequence[ToolSummary]:
         """The tools that the caller may use, sorted by name."""
-        return self.tools
+        return self.list_visible()
 
     async def components(self) -> Sequence[Component]:
         """How the service itself is doing."""
@@ -151,12 +154,12 @@ class Contexts:
         caller: Caller,
         tool: AnyTool,
         namespace: Namespace,
-        visible: Sequence[ToolSummary],
+        list_visible: ListVisible,
         on_progress: OnProgress,
         steps: Steps,
         approved_by: Sequence[UserID] = (),
     ) -> CallContext:
-        """The context of one call; `visible` are the tools that this caller may use."""
+        """The context of one call; `list_visible` gives the tools that this caller may use."""
         settings = self._settings[namespace.name]
         log = logging.getLogger(f"lycatra_appservice.tools.{namespace.name}.{tool.name}")
         return CallContext(
@@ -173,7 +176,7 @@ class Contexts:
             steps=CheckedSteps(steps),
             timers=self._timers.of(caller, tool, namespace.name),
             conceal=self._conceal,
-            tools=visible,
+            list_visible=list_visible,
             ask_components=self._components,
             approved_by=approved_by,
         )
@@ -196,7 +199,7 @@ class Contexts:
             steps=CheckedSteps(JustRun()),
             timers=NoTimers(),
             conceal=self._conceal,
-            tools=(),
+            list_visible=tuple,
             ask_components=self._components,
         )
 

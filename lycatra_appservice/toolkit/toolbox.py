@@ -40,6 +40,7 @@ from lycatra_appservice.toolkit.base import (
     ToolSummary,
 )
 from lycatra_appservice.toolkit.cache import ResultCache, cache_key
+from lycatra_appservice.toolkit.context import ListVisible
 from lycatra_appservice.toolkit.discretion import discreet_result, make_discreet
 from lycatra_appservice.toolkit.observing import (
     CallAudit,
@@ -70,12 +71,12 @@ class ContextSource(Protocol):
         caller: Caller,
         tool: AnyTool,
         namespace: Namespace,
-        visible: Sequence[ToolSummary],
+        list_visible: ListVisible,
         on_progress: OnProgress,
         steps: Steps,
         approved_by: Sequence[UserID] = (),
     ) -> "AttachingContext":
-        """`visible` are the tools that the caller may use."""
+        """`list_visible` gives the tools that the caller may use."""
 
 
 class AttachingContext(ToolContext, Protocol):
@@ -214,7 +215,7 @@ class Toolbox:
 
         So that a command for one of those is answered with what is missing, not as a typing error.
         """
-        return tuple(t.name for t in self._in_reach() if not self._may(t).hidden)
+        return tuple(tool.name for tool in self._in_reach() if not self._may(tool).hidden)
 
     def may_use_all(self, names: Collection[str]) -> bool:
         """Whether the caller may use each of these tools, of whatever namespace they are."""
@@ -231,7 +232,7 @@ class Toolbox:
 
         Raises UnknownToolError, with the likely name, for a hidden tool too; NotAllowedError.
         """
-        tool = next((each for each in self._in_reach() if each.name == name), None)
+        tool = self._find(name)
         if tool is None:
             raise self._unknown(name)
         decision = self._may(tool)
@@ -276,7 +277,8 @@ class Toolbox:
         # An answer may take minutes, in which the caller's rights may have gone.
         self._standing = await shared.rights.standing(self._caller.user_id, self._caller.room_id)
         async with shared.watch.over(self._caller, name, raw_args, known) as observation:
-            if name in self.known_names():
+            found = self._find(name)
+            if found is not None and not self._may(found).hidden:
                 observation.tool = name
             made = _Made(raw_args, approved, steps or JustRun(), observation)
             try:
@@ -387,7 +389,7 @@ class Toolbox:
             self._caller,
             tool,
             namespace,
-            self._summaries(),
+            self._summaries,
             hear,
             made.steps if made else JustRun(),
             approved.by if approved else (),
@@ -427,6 +429,13 @@ class Toolbox:
     def _in_reach(self) -> tuple[AnyTool, ...]:
         registry = self._shared.registry
         return registry.tools_of(self._namespace) if self._namespace else registry.tools
+
+    def _find(self, name: str) -> AnyTool | None:
+        registry = self._shared.registry
+        tool = registry.tool(name)
+        if tool is None or not self._namespace:
+            return tool
+        return tool if registry.namespace_of(name).name == self._namespace else None
 
     def _allowed(self, tool: AnyTool) -> bool:
         return self._may(tool).allowed

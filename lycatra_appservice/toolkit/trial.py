@@ -84,7 +84,7 @@ class Trial:
             Caller(user_id=_PERSON, face=Face.COMMAND, room_id=_ROOM),
             self._tool,
             self._namespace,
-            (),
+            tuple,
             self.progress.append,
             StandInSteps(self._kept, self._cut_off),
         )
