@@ -13,6 +13,7 @@ from lycatra_appservice.db.connection import Database, Signals
 from lycatra_appservice.matrix.direct_rooms import DirectRooms
 from lycatra_appservice.model import LaneKind
 from lycatra_appservice.settings_mcp_servers import McpServer
+from lycatra_appservice.toolkit.redaction import Mask
 from lycatra_appservice.toolkit.registry import Registry
 from lycatra_appservice.toolkit.remote.asking import PATIENCE
 from lycatra_appservice.toolkit.remote.servers import RemoteServer, RemoteServers
@@ -53,10 +54,11 @@ def build_servers(
     database: Database,
     signals: Signals,
     direct: DirectRooms,
+    conceal: Mask,
 ) -> RemoteServers:
     """Those that have a namespace; one whose name was taken has none."""
     lists = RemoteLists(database)
-    questions = StoredQuestions(QuestionTable(database), signals, direct)
+    questions = StoredQuestions(QuestionTable(database), signals, direct, conceal)
     return RemoteServers(
         [
             RemoteServer(name, server, registry, lists, questions)

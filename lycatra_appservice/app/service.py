@@ -181,6 +181,7 @@ class Service:
             parts.database,
             parts.opened.signals,
             DirectRooms(parts.client, parts.users, shared_rooms.direct_with),
+            parts.conceal,
         )
         routes = [*intake.routes(), *hooks.routes(), *(mcp.routes() if mcp else ())]
         await self._listen(listeners, routes, board, readiness, parts)

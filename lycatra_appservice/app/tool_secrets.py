@@ -11,7 +11,7 @@ def secrets_in(value: object) -> Iterator[str]:
     """Every secret at any depth, in each form in which a tool may send it."""
     match value:
         case SecretStr():
-            yield value.get_secret_value()
+            yield from _in_header(value.get_secret_value())
         case SecretBytes():
             yield value.get_secret_value().decode("utf-8", "replace")
         case str() | AnyUrl():
@@ -31,6 +31,14 @@ def _below(value: object) -> Sequence[object]:
             return list(value)
         case _:
             return ()
+
+
+def _in_header(secret: str) -> Iterator[str]:
+    """Whole, and what stands behind a scheme such as `Bearer`: a server may repeat that alone."""
+    yield secret
+    _, space, credentials = secret.partition(" ")
+    if space and " " not in credentials:
+        yield credentials
 
 
 def _in_address(text: str) -> Iterator[str]:

@@ -44,6 +44,7 @@ class QuestionJob:
             return ()
         reply = Reply(
             markdown=messages.question_asked(
+                question.code,
                 question.namespace,
                 question.tool,
                 question.message,

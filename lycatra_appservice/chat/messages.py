@@ -714,11 +714,18 @@ def sources_which() -> Text:
 
 
 def question_asked(
-    server: str, tool: str, message: str, fields: Said, example: str, patience: timedelta
+    code: str,
+    server: str,
+    tool: str,
+    message: str,
+    fields: Said,
+    example: str,
+    patience: timedelta,
 ) -> Text:
     """A server wants to know something; `message` is its own."""
     return Text(
         "question_asked",
+        code=code,
         server=server,
         tool=tool,
         message=message.replace("](", "] ("),  # no link that says another thing

@@ -10,6 +10,7 @@ from typing import Final
 
 from lycatra_appservice.db.connection import Database, Row
 from lycatra_appservice.db.statements import Statements
+from lycatra_appservice.mcp.tokens import BY_TIME
 from lycatra_appservice.model import JSON, LaneKind, RoomID, UserID
 from lycatra_appservice.turns.inbox import Inbox
 from lycatra_appservice.turns.records import Trigger, object_of
@@ -25,6 +26,7 @@ class Wish:
 
     person: UserID
     client: str
+    token_id: str
     room_id: RoomID | None
     tool: str
     args: Mapping[str, JSON]
@@ -40,13 +42,17 @@ class Wish:
 class Call:
     """A wish that has its turn. `ending` is None until it has ended.
 
-    `is_forsaken`: its turn is over and left no ending.
+    `is_forsaken`: its turn is over and left no ending. `is_disowned`: somebody has ended the token
+    that it came by, which takes back what was not begun. `ended_ago`: for how long it has been
+    over; zero while it is not.
     """
 
     id: str
     wish: Wish
     ending: Mapping[str, JSON] | None
-    is_forsaken: bool
+    is_forsaken: bool = False
+    is_disowned: bool = False
+    ended_ago: timedelta = timedelta(0)
 
     @property
     def trigger_id(self) -> str:
@@ -75,13 +81,14 @@ class CallStore:
                 key=wish.key,
                 person=wish.person,
                 client=wish.client,
+                token=wish.token_id,
                 room=wish.room_id,
                 tool=wish.tool,
                 args=json.dumps(wish.args),
             )
             if made is not None:
                 await self._inbox.store_with(connection, [_trigger(call_id)])
-                return Call(id=call_id, wish=wish, ending=None, is_forsaken=False)
+                return Call(id=call_id, wish=wish, ending=None)
             row = await connection.fetch_one(self._sql["of_key"], key=wish.key)
         # Fetched by another request in between: nobody waits for it, so it is asked for anew.
         return await self.join(wish) if row is None else _call(row)
@@ -123,10 +130,13 @@ def _call(row: Row) -> Call:
         wish=Wish(
             person=UserID(row["person"]),
             client=row["client"],
+            token_id=row["token"] or "",
             room_id=RoomID(row["room"]) if row["room"] else None,
             tool=row["tool"],
             args=object_of(row["args"]),
         ),
         ending=None if row["ending"] is None else object_of(row["ending"]),
         is_forsaken=row["ending"] is None and row["finished_at"] is not None,
+        is_disowned=row["ended_by"] not in (None, BY_TIME),
+        ended_ago=timedelta(milliseconds=row["ended_ms_ago"] or 0),
     )

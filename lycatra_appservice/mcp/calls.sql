@@ -1,15 +1,19 @@
 -- name: insert
-INSERT INTO mcp_call (id, key, person, client, room, tool, args, created_at)
-VALUES (:id, :key, :person, :client, :room, :tool, :args, lycatra_now())
+INSERT INTO mcp_call (id, key, person, client, token, room, tool, args, created_at)
+VALUES (:id, :key, :person, :client, :token, :room, :tool, :args, lycatra_now())
 ON CONFLICT DO NOTHING
 RETURNING id
 
 -- name: of_key
-SELECT c.*, t.finished_at FROM mcp_call c LEFT JOIN turn t ON t.trigger_id = 'mcp:' || c.id
+SELECT c.*, t.finished_at, k.ended_by, lycatra_now() - c.ended_at AS ended_ms_ago
+FROM mcp_call c LEFT JOIN turn t ON t.trigger_id = 'mcp:' || c.id
+LEFT JOIN mcp_token k ON k.id = c.token
 WHERE c.key = :key AND c.fetched_at IS NULL
 
 -- name: get
-SELECT c.*, t.finished_at FROM mcp_call c LEFT JOIN turn t ON t.trigger_id = 'mcp:' || c.id
+SELECT c.*, t.finished_at, k.ended_by, lycatra_now() - c.ended_at AS ended_ms_ago
+FROM mcp_call c LEFT JOIN turn t ON t.trigger_id = 'mcp:' || c.id
+LEFT JOIN mcp_token k ON k.id = c.token
 WHERE c.id = :id
 
 -- name: end

@@ -28,6 +28,7 @@ from lycatra_appservice.model import (
     UserID,
 )
 from lycatra_appservice.toolkit.toolbox import Gate
+from lycatra_appservice.turns.approvals import ApprovalState
 from lycatra_appservice.turns.turn import Turn
 from lycatra_appservice.words.text import Text, said_to_json
 
@@ -74,6 +75,8 @@ class ChangingTurn:
 
     async def _ending(self, turn: Turn, call: Call) -> Mapping[str, JSON]:
         wish = call.wish
+        if call.is_disowned and not _has_begun(turn):
+            return {FAILED: said_to_json(Text("mcp_token_ended"))}
         try:
             occasion = await self._occasion(turn, wish)
             caller = Caller(
@@ -108,6 +111,11 @@ class ChangingTurn:
             speaker=room.host(self._users.main),
             face=Face.MCP,
         )
+
+
+def _has_begun(turn: Turn) -> bool:
+    approval = turn.approval(_STEP)
+    return approval is not None and approval.state is ApprovalState.USED
 
 
 def _nobody_wrote(room_id: RoomID, person: UserID) -> Inbound:

@@ -7,6 +7,7 @@
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -25,15 +26,18 @@ from lycatra_appservice.mcp.changing import FAILED, RESULT
 from lycatra_appservice.mcp.consent import KEY, Consent, answer_in
 from lycatra_appservice.mcp.content import answer_of, refusal_of
 from lycatra_appservice.mcp.endings import Endings
+from lycatra_appservice.model import JSON
 from lycatra_appservice.toolkit.approvals import NeedsApprovalError, rule_from_json
 from lycatra_appservice.turns.approvals import Approval, Approvals
 from lycatra_appservice.words.catalogue import in_english
+from lycatra_appservice.words.spans import roughly
 from lycatra_appservice.words.text import Text, said_from_json
 
 AnyContext = ServerRequestContext[Any, Any]
 Answer = CallToolResult | InputRequiredResult
 _PUT_SECONDS: Final = 10.0  # for a free worker to put it to people
 _LOOK_SECONDS: Final = 0.1
+_FRESH: Final = timedelta(minutes=15)  # after that it is said how old an ending is
 _TELL_SECONDS: Final = 5.0  # clients give up a call of which they hear nothing, after 60 mostly
 
 
@@ -89,6 +93,7 @@ class ApprovalLadder:
         wish = Wish(
             person=bearer.caller.user_id,
             client=bearer.name,
+            token_id=bearer.token_id,
             room_id=bearer.caller.room_id,
             tool=params.name,
             args=params.arguments or {},
@@ -144,9 +149,22 @@ class ApprovalLadder:
         await self._calls.fetched(call.id)
         if call.ending is None:
             return refusal_of(in_english(Text("mcp_forsaken")))
-        if RESULT in call.ending:
-            return answer_of(result_from_json(call.ending[RESULT]))
-        return refusal_of(in_english(said_from_json(call.ending[FAILED])))
+        answer = _answer_in(call.ending)
+        if call.ended_ago < _FRESH:
+            return answer
+        when = TextContent(type="text", text=in_english(_long_ago(call)))
+        return answer.model_copy(update={"content": [when, *answer.content]})
+
+
+def _answer_in(ending: Mapping[str, JSON]) -> CallToolResult:
+    if RESULT in ending:
+        return answer_of(result_from_json(ending[RESULT]))
+    return refusal_of(in_english(said_from_json(ending[FAILED])))
+
+
+def _long_ago(call: Call) -> Text:
+    """It may be asked for anew, by somebody who has forgotten the first time."""
+    return Text("mcp_ended_before", tool=call.wish.tool, span=roughly(call.ended_ago))
 
 
 def _waiting(call: Call, approval: Approval | None) -> Text:

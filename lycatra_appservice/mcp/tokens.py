@@ -16,6 +16,7 @@ from lycatra_appservice.words.text import Text
 
 PREFIX: Final = "lyc_"
 ENDED_CHANNEL: Final = "lycatra_mcp_token"
+BY_TIME: Final = "time"  # who ended a token that nobody did
 MOST_TOKENS: Final = 20  # of one person
 LONGEST: Final = timedelta(days=366)
 USUAL: Final = timedelta(days=90)

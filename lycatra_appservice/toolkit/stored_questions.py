@@ -9,7 +9,9 @@ from typing import Final, Protocol
 from lycatra_appservice.db.connection import Signals
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.model import Caller, RoomID, UserID
+from lycatra_appservice.toolkit.discretion import discreet_value
 from lycatra_appservice.toolkit.questions import Answer, Question, Reaction
+from lycatra_appservice.toolkit.redaction import Mask
 from lycatra_appservice.turns.questions import (
     ANSWER_CHANNEL,
     QuestionOverError,
@@ -34,9 +36,17 @@ class StoredQuestions:
     """The `Questions` of the service."""
 
     def __init__(
-        self, table: QuestionTable, signals: Signals, direct: DirectRoom | None = None
+        self,
+        table: QuestionTable,
+        signals: Signals,
+        direct: DirectRoom | None = None,
+        conceal: Mask = str,
     ) -> None:
-        """A call that came from no room, by MCP, is asked about in the `direct` one."""
+        """A call that came from no room, by MCP, is asked about in the `direct` one.
+
+        `conceal` takes the secrets of the configuration out of what a server asks.
+        """
+        self._conceal = conceal
         self._table = table
         self._direct = direct
         self._waiting: dict[str, asyncio.Event] = {}
@@ -55,8 +65,8 @@ class StoredQuestions:
             room_id=room_id,
             person=caller.user_id,
             asked_by=caller.on_behalf_of_turn,
-            message=question.message,
-            form=question.form,
+            message=self._conceal(question.message),
+            form=discreet_value(dict(question.form), self._conceal),
         )
         self._waiting[code] = asyncio.Event()
         try:

@@ -9,10 +9,12 @@ import pytest
 from lycatra_appservice.db.connection import Database
 from lycatra_appservice.mcp.calls import CallStore, Wish
 from lycatra_appservice.mcp.endings import Endings
+from lycatra_appservice.mcp.tokens import NewToken, TokenStore
 from lycatra_appservice.model import RoomID, UserID
 from tests.support.turns import query
 
 WISH = Wish(
+    token_id="t1",
     person=UserID("@anna:hs.test"),
     client="laptop",
     room_id=None,
@@ -80,6 +82,26 @@ async def test_a_call_whose_turn_is_over_without_an_ending_is_forsaken(
     known = await calls.get(call.id)
     assert known is not None
     assert known.is_forsaken
+
+
+async def test_whoever_ends_the_token_disowns_its_calls_and_its_age_does_not(
+    database: Database,
+) -> None:
+    calls, tokens = CallStore(database), TokenStore(database)
+    secret = await tokens.make(NewToken(owner=WISH.person, name="laptop"))
+    token = await tokens.find(secret)
+    assert token is not None
+    call = await calls.join(replace(WISH, token_id=token.id))
+    alive = await calls.get(call.id)
+    await tokens.end(token, "owner")
+    revoked = await calls.get(call.id)
+    await query(database, "UPDATE mcp_token SET ended_by = 'time' RETURNING id")
+    too_old = await calls.get(call.id)
+    assert [each and each.is_disowned for each in (alive, revoked, too_old)] == [
+        False,
+        True,
+        False,
+    ]
 
 
 async def test_who_waits_hears_of_an_end_that_nobody_told(

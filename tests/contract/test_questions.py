@@ -183,6 +183,23 @@ async def test_without_an_answer_or_a_room_the_server_hears_that_there_is_none(
         assert (late.reaction, unasked.reaction) == (Reaction.CANCEL, Reaction.CANCEL)
 
 
+async def test_a_secret_of_the_configuration_is_in_no_question(database_url: str) -> None:
+    async with opened(database_url) as here:
+        table = QuestionTable(here.database)
+        asking = StoredQuestions(
+            table, here.signals, conceal=lambda text: text.replace("ghp_1", "***")
+        )
+        form = {"properties": {"size": {"description": "for ghp_1"}}}
+        asked = Question(namespace="peer", tool="order", message="With ghp_1?", form=form)
+        call = asyncio.create_task(asking.ask(asked, ASKER, SOON))
+        question = await question_in(table)
+        await table.answer(question.code, PERSON, YES)
+        await call
+
+        assert "ghp_1" not in f"{question.message} {question.form}"
+        assert "***" in question.message
+
+
 class OneDirectRoom:
     """Everybody's."""
 

@@ -6,6 +6,7 @@ CREATE TABLE mcp_call (
   key text NOT NULL,
   person text NOT NULL,
   client text NOT NULL,
+  token text,
   room text,
   tool text NOT NULL,
   args text NOT NULL,

@@ -1,5 +1,6 @@
 """A server's question on its way to the person: what may be asked, and what comes back."""
 
+import json
 import logging
 import re
 from collections.abc import Mapping
@@ -20,7 +21,8 @@ from lycatra_appservice.toolkit.remote.schema import (
 
 logger = logging.getLogger(__name__)
 
-PATIENCE: Final = timedelta(minutes=3)  # others in the room may wait for the command to end
+# For all questions of a call: others in the room may wait for the command to end.
+PATIENCE: Final = timedelta(minutes=3)
 _LONGEST: Final = 500
 _MOST_FIELDS: Final = 10
 _MOST_QUESTIONS: Final = 5  # of one call; more is no form but an interrogation
@@ -31,20 +33,25 @@ _SECRETS: Final = re.compile(
 )
 
 
-def wants_secret(message: str, form: Mapping[str, JSON]) -> bool:
+def wants_secret(message: str, asked: Mapping[str, Any], form: Mapping[str, JSON]) -> bool:
     """Whether something might be written into a room that belongs nowhere near it.
 
-    A choice or a yes is no secret, whatever the question speaks of.
+    A choice or a yes is no secret, whatever the question speaks of. `asked` is the form as it
+    came, with its titles; `form` what is made of it.
     """
     fields = form.get("properties", {})
-    written = {
-        name: field
-        for name, field in fields.items()
-        if field.get("type") != "boolean" and not field.keys() & {"enum", "const", "oneOf"}
-    }
-    about = [f"{name} {field.get('description', '')}" for name, field in written.items()]
+    written = {name for name, field in fields.items() if not _is_choice(field)}
+    told = asked.get("properties", {})
+    about = [f"{name} {json.dumps(told.get(name), default=str)}" for name in written]
     speaks_of_one = any(_SECRETS.search(each) for each in [message, *about])
     return bool(written) and (speaks_of_one or any(is_secret(each) for each in written))
+
+
+def _is_choice(field: Mapping[str, JSON]) -> bool:
+    if field.get("type") == "boolean" or field.keys() & {"enum", "const"}:
+        return True
+    branches = field.get("oneOf", field.get("anyOf", ()))
+    return bool(branches) and all(_is_choice(branch) for branch in branches)
 
 
 class Asking:
@@ -61,8 +68,8 @@ class Asking:
         question = self._question(call, params)
         if question is None or call is None:
             return types.ElicitResult(action="decline")
-        with call.paused():
-            answer = await self._questions.ask(question, call.caller, PATIENCE)
+        with call.paused() as patience:
+            answer = await self._questions.ask(question, call.caller, patience)
         return _result(answer)
 
     def _question(
@@ -81,7 +88,7 @@ class Asking:
     ) -> tuple[str | None, Mapping[str, Any]]:
         if call is None:
             return "unclear whom", {}
-        if call.questions >= _MOST_QUESTIONS:
+        if call.questions >= _MOST_QUESTIONS or call.patience <= timedelta(0):
             return "too many", {}
         if not isinstance(params, types.ElicitRequestFormParams):
             return "an address to open", {}
@@ -91,7 +98,8 @@ class Asking:
             return str(exc), {}
         if len(form["properties"]) > _MOST_FIELDS:
             return "too many fields", {}
-        return ("a secret" if wants_secret(params.message, form) else None), form
+        is_secret_wanted = wants_secret(params.message, params.requested_schema, form)
+        return ("a secret" if is_secret_wanted else None), form
 
 
 def _result(answer: Answer) -> types.ElicitResult:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from lycatra_appservice.model import JSON, Caller
 from lycatra_appservice.settings_mcp_servers import McpServer
 from lycatra_appservice.toolkit.questions import Questions
-from lycatra_appservice.toolkit.remote.asking import Asking
+from lycatra_appservice.toolkit.remote.asking import PATIENCE, Asking
 from lycatra_appservice.toolkit.remote.failures import (
     RemoteError,
     away,
@@ -91,9 +91,8 @@ class Connection:
             try:
                 await self._stay_connected()
             except Exception as exc:  # noqa: BLE001 (whatever a stranger's server can cause)
-                was_connected = self.condition.is_connected
+                pause = self._timing.first_pause if self._has_been_well() else pause
                 self._note(exc)
-                pause = self._timing.first_pause if was_connected else pause
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
@@ -130,7 +129,7 @@ class Connection:
 
         try:
             async with asyncio.timeout(seconds) as deadline:
-                call = RunningCall(tool, caller, seconds, deadline)
+                call = RunningCall(tool, caller, seconds, deadline, PATIENCE)
                 with self._running.entered(call):
                     return await client.call_tool(
                         tool, dict(arguments), progress_callback=progressed
@@ -152,7 +151,7 @@ class Connection:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 client = await self._greeted(stack)
                 await self._tell(client)
-            self._client = client
+            self._client, self._running = client, RunningCalls()
             self.condition = Condition(is_connected=True, since=datetime.now(UTC))
             logger.info("remote_connected", extra={"server": self._name})
             try:
@@ -165,10 +164,13 @@ class Connection:
 
     async def _greeted(self, stack: AsyncExitStack) -> Client:
         try:
-            return await stack.enter_async_context(self._made())
+            client = await stack.enter_async_context(self._made())
         except MCPError:
             self._is_older = not self._is_older
             raise
+        # A pattern in a stranger's output schema could keep the whole process busy for ever.
+        client.session.validate_tool_result = _as_it_came  # type: ignore[method-assign]
+        return client
 
     def _made(self) -> Client:
         return Client(
@@ -232,6 +234,11 @@ class Connection:
                 break
         await self._on_tools(found[:_MOST_LISTED])
 
+    def _has_been_well(self) -> bool:
+        """For a while; one that greets and ends each time is not to be started each second."""
+        lasted = datetime.now(UTC) - self.condition.since
+        return self.condition.is_connected and lasted.total_seconds() >= _LONGEST_PAUSE_SECONDS
+
     def _note(self, exc: Exception) -> None:
         why = _reason(exc)
         if self.condition.is_connected or self.condition.why != why:
@@ -254,3 +261,7 @@ def _reason(exc: BaseException) -> str:
     if isinstance(exc, TimeoutError):
         return "no answer in time"
     return f"{type(exc).__name__}: {exc}"[:200]
+
+
+async def _as_it_came(name: str, result: types.CallToolResult) -> None:
+    """What a result has is read by us, whatever its schema promised."""

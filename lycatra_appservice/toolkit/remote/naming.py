@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 LONGEST: Final = 41  # as of our own tools
-_MARK: Final = 5  # an underscore and four letters that tell two names apart
+_MARK: Final = 4  # letters that tell two names apart; more where somebody has such a name
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _OTHER: Final = re.compile(r"[^a-z0-9]+")
 
@@ -26,10 +26,11 @@ def names_for(namespace: str, names: Sequence[str], taken: Collection[str]) -> M
     plain = {name: _plain(namespace, name) for name in dict.fromkeys(names)}
     often = Counter(plain.values())
     busy = {*taken, status_name(namespace)}
-    return {
-        name: _marked(ours, name) if often[ours] > 1 or ours in busy or _is_cut(ours) else ours
-        for name, ours in plain.items()
-    }
+    found: dict[str, str] = {}
+    for name, ours in plain.items():
+        is_free = often[ours] == 1 and ours not in busy and len(ours) <= LONGEST
+        found[name] = ours if is_free else _marked(ours, name, {*busy, *often, *found.values()})
+    return found
 
 
 def _plain(namespace: str, name: str) -> str:
@@ -37,10 +38,10 @@ def _plain(namespace: str, name: str) -> str:
     return f"{namespace}_{words.removeprefix(f'{namespace}_')}"
 
 
-def _is_cut(ours: str) -> bool:
-    return len(ours) > LONGEST
-
-
-def _marked(ours: str, name: str) -> str:
-    mark = hashlib.sha256(name.encode(errors="replace")).hexdigest()[: _MARK - 1]
-    return f"{ours[: LONGEST - _MARK].rstrip('_')}_{mark}"
+def _marked(ours: str, name: str, busy: Collection[str]) -> str:
+    whole = hashlib.sha256(name.encode(errors="replace")).hexdigest()
+    marked = (
+        f"{ours[: LONGEST - letters - 1].rstrip('_')}_{whole[:letters]}"
+        for letters in range(_MARK, LONGEST // 2)
+    )
+    return next(each for each in marked if each not in busy)

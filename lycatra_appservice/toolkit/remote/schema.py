@@ -4,6 +4,7 @@ What is left has no references, so nothing is fetched and nothing runs in circle
 which could take for ever: those the server checks itself.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ _MOST_PARTS: Final = 400  # of a schema written out; each costs every prompt
 _DEEPEST: Final = 12
 _LONGEST: Final = 300  # characters of a description
 _MOST_CHOICES: Final = 100
+_MOST_BYTES: Final = 16 * 1024  # written out; names, choices and defaults have no limit else
 _KEPT: Final = frozenset(
     {
         *("type", "enum", "const", "description", "default", "required"),
@@ -45,6 +47,8 @@ def plain_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
         raise UnusableSchemaError("its schema is too deep") from exc
     if not isinstance(written, dict):
         raise UnusableSchemaError("its schema is no object")
+    if len(json.dumps(written)) > _MOST_BYTES:
+        raise UnusableSchemaError("its schema is too large")
     return {**written, "type": "object", "properties": written.get("properties", {})}
 
 

@@ -68,6 +68,8 @@ class RemoteServer:
             await self.recall()
         except StoreUnavailableError:
             logger.warning("remote_list_unknown", extra={"server": self._name})
+        except Exception:  # a stranger's list, and whatever it causes ends no other service
+            logger.exception("remote_list_unusable", extra={"server": self._name})
         await self._connection.run()
 
     async def recall(self) -> None:

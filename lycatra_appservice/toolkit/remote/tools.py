@@ -1,5 +1,7 @@
 """Makes our tools of what a server lists."""
 
+import hashlib
+import json
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
@@ -85,7 +87,8 @@ def _made(
     async def plan(args: ToolArgs, ctx: ToolContext) -> Plan:
         # What it says of itself is part of it: a tool that has become another one is asked anew.
         says = plain_line(summary, _LONGEST_PLANNED)
-        return Plan(target=None, steps=(f"`{namespace}`: {says}", *_warnings(listed)))
+        called = f"`{plain_line(listed.name, 60)}` of `{namespace}` ({_print_of(listed)})"
+        return Plan(target=None, steps=(f"{called}: {says}", *_warnings(listed)))
 
     return Tool(
         name=name,
@@ -104,6 +107,12 @@ def _made(
 def _warnings(listed: types.Tool) -> Sequence[str]:
     warning = warning_of(listed)
     return () if warning is None else (warning,)
+
+
+def _print_of(listed: types.Tool) -> str:
+    """Another one for a tool that is called the same and does, or says, something else."""
+    said = [listed.name, listed.title, listed.description, listed.input_schema]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:6]
 
 
 def _summary(namespace: str, listed: types.Tool) -> str:

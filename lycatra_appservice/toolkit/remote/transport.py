@@ -29,7 +29,11 @@ async def _address(server: McpServer, url: str) -> AsyncIterator[Streams]:
     headers = {name: value.get_secret_value() for name, value in server.headers.items()}
     async with (
         httpx2.AsyncClient(
-            headers={"User-Agent": "lycatra-appservice", **headers},
+            headers={
+                "User-Agent": "lycatra-appservice",
+                "Accept-Encoding": "identity",  # what is counted is what comes
+                **headers,
+            },
             timeout=_TIMES,
             transport=_Bounded(retries=0),
             trust_env=False,  # what goes there goes nowhere else
@@ -51,6 +55,9 @@ class _Bounded(httpx2.AsyncHTTPTransport):
             # The SDK would only say that there was an error.
             await response.aclose()
             raise httpx2.ConnectError(f"it answers HTTP {response.status_code}")
+        if response.headers.get("content-encoding", "identity") != "identity":
+            await response.aclose()
+            raise httpx2.StreamError("the answer is packed, and nobody asked for that")
         if not response.headers.get("content-type", "").startswith("text/event-stream"):
             response.stream = _Counted(response.stream)
         return response
@@ -65,7 +72,8 @@ class _Counted(httpx2.AsyncByteStream):
         async for chunk in self._stream:
             read += len(chunk)
             if read > MAX_BODY_BYTES:
-                raise httpx2.ReadError("the answer is too large")
+                # Of all errors the one that the SDK takes for this request's alone.
+                raise httpx2.StreamError("the answer is too large")
             yield chunk
 
     async def aclose(self) -> None:

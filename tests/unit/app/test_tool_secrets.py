@@ -39,3 +39,9 @@ def test_what_has_no_secret_gives_none() -> None:
     place = Place(url=HttpUrl("https://me@shop.example/"), written="http://[half: me@x")
 
     assert list(secrets_in([place, {"a": 1}, None, "me:pw@x"])) == []
+
+
+def test_what_stands_behind_the_scheme_of_a_header_is_a_secret_of_its_own() -> None:
+    section = Section(places=(Place(token=SecretStr("Bearer ghp_1")),))
+
+    assert list(secrets_in(section)) == ["Bearer ghp_1", "ghp_1"]

@@ -19,6 +19,7 @@ from lycatra_appservice.toolkit.base import Rule
 from tests.support.approving import LISTS, OPERATOR, SECOND, Services, seat_people
 from tests.support.mcp_desk import Desk, open_desk
 from tests.support.scene import MAIN, PERSON, at_work, open_scene
+from tests.support.turns import query
 
 DIRECT = RoomID("!direct")
 ARGUMENTS = {"service": "web"}
@@ -142,6 +143,51 @@ async def test_who_does_not_wait_reads_what_to_do_and_fetches_the_end_later(
         # What was fetched is over: the same words are a new wish, with a card of its own.
         anew = await connected.call_tool("restart_service", ARGUMENTS)
         assert anew.structured_content != result.structured_content
+    assert services.restarted == ["web"]
+
+
+async def test_a_change_whose_token_is_revoked_while_it_waits_is_not_made(tmp_path: Path) -> None:
+    services = Services()
+    async with (
+        desk(tmp_path, services, wait=timedelta(seconds=0)) as opened,
+        client(opened) as connected,
+    ):
+        result = await connected.call_tool("restart_service", ARGUMENTS)
+        code = await opened.card()
+        await query(
+            opened.scene.database,
+            "INSERT INTO mcp_token (id, hash, owner, name, scope, created_at, expires_at,"
+            " ended_at, ended_by) VALUES ('operator', 'h', 'o', 'n', 'operate', 1, 2, 3, 'owner')"
+            " RETURNING id",
+        )
+        await opened.vote(code, OPERATOR)
+        async with asyncio.timeout(20):
+            while not result.is_error:
+                result = await connected.call_tool("restart_service", ARGUMENTS)
+        assert "token that asked for this was revoked" in text(result)
+    assert services.restarted == []
+
+
+async def test_an_end_that_was_not_fetched_for_long_says_how_old_it_is(tmp_path: Path) -> None:
+    services = Services()
+    async with (
+        desk(tmp_path, services, wait=timedelta(seconds=0)) as opened,
+        client(opened) as connected,
+    ):
+        await connected.call_tool("restart_service", ARGUMENTS)
+        await opened.vote(await opened.card(), OPERATOR)
+        database = opened.scene.database
+        async with asyncio.timeout(20):
+            ended = None
+            while not ended:
+                ended = await query(
+                    database,
+                    "UPDATE mcp_call SET ended_at = ended_at - 7200000"
+                    " WHERE ended_at IS NOT NULL RETURNING id",
+                )
+        result = await connected.call_tool("restart_service", ARGUMENTS)
+        assert text(result).startswith("This came of an earlier call, 2 hours ago.")
+        assert text(result).endswith("web is back")
     assert services.restarted == ["web"]
 
 

@@ -1,5 +1,6 @@
 """Tools of others under the gate: approval whatever they claim, and doubt where there is some."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -73,18 +74,27 @@ async def test_a_tool_that_says_it_only_reads_waits_for_approval() -> None:
             "peer_wipe", {"disk": "sda"}, approved=approved(needed)
         )
 
-    assert list(needed.plan.steps) == ["`peer`: Only looks."]
+    [step] = needed.plan.steps
+    assert re.fullmatch(r"`wipe` of `peer` \([0-9a-f]{6}\): Only looks\.", str(step))
     assert peer.called == ["wipe"]
     assert "sda" in result.markdown
 
 
-async def test_a_tool_that_became_another_one_meanwhile_is_not_run() -> None:
+@pytest.mark.parametrize(
+    "other",
+    [
+        listed(says="Wipes everything."),
+        listed().model_copy(update={"title": "Look"}),
+        listed().model_copy(update={"input_schema": {"type": "object"}}),
+    ],
+    ids=["words", "title", "arguments"],
+)
+async def test_a_tool_that_became_another_one_meanwhile_is_not_run(other: types.Tool) -> None:
     peer = Peer()
     registry = registry_of(peer, listed())
     async with bench(registry=registry) as open_bench:
         needed = await asked(open_bench)
         server = McpServer.model_validate({"command": "peer"})
-        other = listed(says="Wipes everything.")
         registry.exchange("peer", tools_from("peer", server, [other], (), peer))
         with pytest.raises(ToolFailedError):
             await open_bench.toolbox(OPERATOR).call(

@@ -36,3 +36,11 @@ def test_every_name_is_one_that_tools_may_have() -> None:
 
     assert len(set(names.values())) == len(odd)
     assert all(TOOL_NAME.fullmatch(name) for name in names.values())
+
+
+def test_a_name_that_looks_like_one_of_ours_with_its_mark_stays_apart() -> None:
+    [marked] = names_for("peer", ["status"], ()).values()
+
+    names = names_for("peer", ["status", marked.removeprefix("peer_")], ())
+
+    assert len(set(names.values())) == 2

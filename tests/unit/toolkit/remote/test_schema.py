@@ -69,6 +69,8 @@ def test_descriptions_are_one_short_line() -> None:
         {"type": "object", "properties": {f"f{n}": {} for n in range(1000)}},
         {"type": "object", "properties": {"a": {"enum": list(range(1000))}}},
         {"type": "object", "required": "a"},
+        {"type": "object", "properties": {"kind": {"enum": ["x" * 20_000]}}},
+        {"type": "object", "properties": {"x" * 20_000: {"type": "string"}}},
     ],
 )
 def test_a_schema_that_is_wrong_or_too_large_makes_no_tool(schema: dict[str, Any]) -> None:
