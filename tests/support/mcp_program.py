@@ -26,6 +26,12 @@ class Wish(BaseModel):
     colour: str = "red"
 
 
+class Promise(BaseModel):
+    """A pattern that takes Python's engine very long to refuse, and never is kept."""
+
+    said: str = Field(pattern="^(a+)+$")
+
+
 class Password(BaseModel):
     """What nobody should be asked in a room."""
 
@@ -51,6 +57,11 @@ def draw_pixel() -> list[Any]:
         types.ImageContent(type="image", data=PIXEL, mime_type="image/png"),
         types.ResourceLink(type="resource_link", name="more", uri="https://example.org/more"),
     ]
+
+
+def break_promise() -> Promise:
+    """Gives something else than its output schema says."""
+    return Promise.model_construct(said=f"{'a' * 22}!")
 
 
 def flood() -> str:
@@ -108,7 +119,7 @@ def make_server() -> MCPServer:
     """Its tools do what a test needs; notes go into the folder in which it runs."""
     server = MCPServer("peer")
     plain: list[Callable[..., Any]] = [
-        *(add_numbers, flood, never_end, fail, end_program),
+        *(add_numbers, break_promise, flood, never_end, fail, end_program),
         *(number_of_process, order, sign_in, learn),
     ]
     for each in plain:

@@ -95,6 +95,10 @@ async def test_a_flood_is_taken_or_refused_and_the_next_call_works(peer: Remote)
     assert await peer.text_of("add_numbers", {"first": 1}) == "2"
 
 
+async def test_what_a_server_promised_of_its_results_is_not_checked_by_us(peer: Remote) -> None:
+    assert "aaa!" in await peer.text_of("break_promise")
+
+
 async def test_a_failure_says_what_the_server_says(peer: Remote) -> None:
     answer = await peer.server.call("fail", {}, ASKER, nobody)
 
