@@ -10,12 +10,20 @@ from lycatra_appservice.agent.model_wait import Limit, WaitStore
 from lycatra_appservice.agent.slots import ModelSlots
 from lycatra_appservice.db.migrate import migrate
 from lycatra_appservice.db.open import OpenedDatabase, open_database
-from lycatra_appservice.db.statements import Dialect
+from lycatra_appservice.db.statements import Dialect, parse_statement
 from lycatra_appservice.model import UserID
 from tests.support.turns import query, until_true
 
 LEASE = timedelta(seconds=10)
 _BEAT_SECONDS = 0.03
+_LOCK_ALL = parse_statement(
+    "lock all",
+    "SELECT pg_advisory_xact_lock(hashtextextended('model_wait ' || backend, 0))"
+    " FROM (SELECT DISTINCT backend FROM model_wait) AS b",
+)
+_END_LEASES = parse_statement(
+    "end leases", "UPDATE model_wait SET lease_until = 0 WHERE owner = :owner"
+)
 
 
 class RecordingHearer:
@@ -167,12 +175,11 @@ class Client:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def forget_leases(self) -> None:
-        """Have the leases of this process end now."""
-        await query(
-            self.database,
-            "UPDATE model_wait SET lease_until = 0 WHERE owner = :owner",
-            owner=self.owner,
-        )
+        """Have the leases of this process end now, and not while another one looks at them."""
+        async with self.database.transaction() as connection:
+            if self.database.dialect is Dialect.POSTGRES:
+                await connection.execute(_LOCK_ALL)
+            await connection.execute(_END_LEASES, owner=self.owner)
 
     async def _beat(self) -> None:
         while True:
