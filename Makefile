@@ -26,8 +26,8 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):[^#]*## /  make \1|/p' Makefile | awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
 
-demo: $(VENV)/.demo $(SYNAPSE)/.ready ## Talk to @lycatra on a real Synapse; SCRIPT=file types the file's lines
-	@$(BIN)/lycatra demo --synapse-python $(SYNAPSE_PYTHON) $${SCRIPT:+--script "$$SCRIPT"}
+demo: $(VENV)/.demo $(if $(ENCRYPTED),$(VENV)/.e2ee) $(SYNAPSE)/.ready ## Talk to @lycatra on a real Synapse; SCRIPT=file types the file's lines, ENCRYPTED=1 in an encrypted DM
+	@$(BIN)/lycatra demo --synapse-python $(SYNAPSE_PYTHON) $(if $(ENCRYPTED),--encrypted) $${SCRIPT:+--script "$$SCRIPT"}
 
 test: lint $(SYNAPSE)/.ready $(SUITE) ## Lint, types, contracts, and every test that is not slow
 	@LYCATRA_SYNAPSE_PYTHON="$(CURDIR)/$(SYNAPSE_PYTHON)" $(BIN)/python -m pytest $(QUICK) -m "not slow" tests
@@ -57,9 +57,10 @@ measure: $(VENV)/.dev ## How often a model is right: URL=http://localhost:11434/
 lock: $(VENV)/.tools ## Write requirements/*.txt anew from pyproject.toml; UPGRADE=1 takes newer versions
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements/base.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra demo -c requirements/base.txt -o requirements/demo.txt
-	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra docker --extra kubernetes --extra otlp -c requirements/base.txt -o requirements/extras.txt
-	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra demo --group dev -c requirements/demo.txt -c requirements/extras.txt -o requirements/dev.txt
-	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra demo --group dev --group bench -c requirements/dev.txt -o requirements/bench.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra demo --extra e2ee -c requirements/demo.txt -o requirements/e2ee.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra docker --extra e2ee --extra kubernetes --extra otlp -c requirements/base.txt -o requirements/extras.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra demo --extra e2ee --group dev -c requirements/demo.txt -c requirements/extras.txt -o requirements/dev.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra demo --extra e2ee --group dev --group bench -c requirements/dev.txt -o requirements/bench.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --group synapse -o requirements/synapse.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --group build -c requirements/dev.txt -o requirements/build.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --group tools -o requirements/tools.txt
@@ -107,6 +108,10 @@ $(VENV)/.demo: requirements/demo.txt requirements/build.txt pyproject.toml $(VEN
 	$(call install,$(BIN)/python,requirements/build.txt)
 	$(call install,$(BIN)/python,requirements/demo.txt)
 	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.e2ee: requirements/e2ee.txt $(VENV)/.demo
+	$(call install,$(BIN)/python,requirements/e2ee.txt)
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.demo

@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from lycatra_appservice.actors import is_server_name
+from lycatra_appservice.settings_encryption import Encryption
 from lycatra_appservice.settings_http_json import HttpJsonTool
 from lycatra_appservice.settings_mcp import Mcp, is_loopback
 from lycatra_appservice.settings_mcp_servers import McpServer
@@ -522,6 +523,7 @@ class WrittenSettings(Section):
     invitations: Invitations = Invitations()
     approvals: Approvals = Approvals()
     mcp: Mcp = Mcp()
+    encryption: Encryption = Encryption()
     budgets: Budgets = Budgets()
     log: Log = Log()
     retention: Retention = Retention()

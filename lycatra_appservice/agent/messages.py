@@ -29,7 +29,8 @@ class Attached:
 
     `name` is a file's, or who wrote a quoted message. `text` is what stands in it, bounded, and
     empty where it was left out. `image` is a data URL and stays in memory: no row ever holds it.
-    `mxc`, `event_id` and `at_ms`, when it was attached, say where it can be had again.
+    `mxc`, `event_id` and `at_ms`, when it was attached, say where it can be had again, and `key`
+    how it is decrypted.
     """
 
     kind: AttachedKind
@@ -37,6 +38,7 @@ class Attached:
     text: str = ""
     image: str | None = field(default=None, repr=False)
     mxc: str | None = None
+    key: Mapping[str, JSON] | None = field(default=None, repr=False)
     event_id: str | None = None
     at_ms: int = 0
 
@@ -172,6 +174,7 @@ def attached_to_json(attached: Attached) -> dict[str, JSON]:
         "name": attached.name,
         "text": attached.text,
         "mxc": attached.mxc,
+        "key": attached.key,
         "event_id": attached.event_id,
         "at_ms": attached.at_ms,
     }
@@ -184,6 +187,7 @@ def attached_from_json(row: Mapping[str, JSON]) -> Attached:
         name=row["name"],
         text=row["text"],
         mxc=row["mxc"],
+        key=row.get("key"),
         event_id=row["event_id"],
         at_ms=row["at_ms"],
     )

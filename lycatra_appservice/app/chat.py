@@ -60,13 +60,13 @@ from lycatra_appservice.chat.sources import SourcesPage
 from lycatra_appservice.chat.threads import ThreadStore
 from lycatra_appservice.chat.typing import TypingNotice
 from lycatra_appservice.chat.unasked import NoticeStore, Unasked
+from lycatra_appservice.chat.unreadable import UNREADABLE, Unreadable
 from lycatra_appservice.chat.usage_page import UsagePage
 from lycatra_appservice.chat.welcome import Welcome
 from lycatra_appservice.chat.whoami import WhoAmI
 from lycatra_appservice.chat.without_model import WithoutModel, plain_questions
 from lycatra_appservice.db.connection import Database
 from lycatra_appservice.matrix.delivery import MatrixDeliverer
-from lycatra_appservice.matrix.direct_rooms import DirectRooms
 from lycatra_appservice.matrix.encrypted_notice import DIRECT_ROOM, ENCRYPTED_ROOM
 from lycatra_appservice.matrix.rooms import RoomStore
 from lycatra_appservice.matrix.shared_rooms import SharedRooms
@@ -261,7 +261,10 @@ async def build_chat(
             DIRECT_ROOM: encrypted.begin,
             TIMER: timers.run,
             PROGRESS: ProgressEnd(ProgressTable(parts.database), parts.client, tongue).run,
-            DRAFT: DraftEnd(DraftTable(parts.database), parts.client, tongue, rooms).run,
+            DRAFT: DraftEnd(
+                DraftTable(parts.database), parts.client, tongue, rooms, decrypts=parts.decrypts
+            ).run,
+            UNREADABLE: Unreadable(parts.users, rooms, unasked, tongue).say,
             REPAIR: DraftRepair(Echoes(parts.database)).run,
             CALL: _changing(parts, ground, approving).run,
         },
@@ -374,16 +377,16 @@ def _control(
 
 
 def _encrypted(parts: Parts, ground: Ground, unasked: Unasked) -> EncryptedRooms:
-    shared = SharedRooms(parts.database, ground.rooms, parts.users)
     return EncryptedRooms(
         parts.users,
         ground.rooms,
-        shared,
-        DirectRooms(parts.client, parts.users, shared.direct_with),
+        SharedRooms(parts.database, ground.rooms, parts.users),
+        parts.direct_rooms(ground.rooms),
         parts.inbox,
         unasked,
         ground.rights,
         _welcome(parts, ground.gate),
+        decrypts=parts.decrypts,
     )
 
 
@@ -399,6 +402,7 @@ def _ground(parts: Parts, rooms: RoomStore, rights: Rights, gate: Gate) -> Groun
         registry=parts.registry,
         limits=parts.settings.invitations,
         defaults=parts.settings.rooms,
+        seals=parts.seals,
     )
 
 
@@ -421,10 +425,8 @@ def _coming_and_going(
 
 
 def _direct_line(parts: Parts, rooms: RoomStore) -> DirectLine:
-    shared = SharedRooms(parts.database, rooms, parts.users)
-    direct = DirectRooms(parts.client, parts.users, shared.direct_with)
     tongue = Tongue(load_catalogue(), parts.settings.rooms.language)
-    return DirectLine(parts.users, direct, tongue)
+    return DirectLine(parts.users, parts.direct_rooms(rooms), tongue)
 
 
 def _welcome(parts: Parts, gate: Gate) -> Welcome:
@@ -488,7 +490,9 @@ def _worker(
     deadlines = deadlines_with_servers(deadlines, parts.settings.mcp_servers)
     store = TurnStore(parts.database, parts.owner, turns.lease)
     journal = Journal(parts.database, parts.owner)
-    deliverer = MatrixDeliverer(parts.client, parts.users, is_encrypted=rooms.is_encrypted)
+    deliverer = MatrixDeliverer(
+        parts.client, parts.users, is_encrypted=rooms.is_encrypted, seals=parts.seals
+    )
     sending = Sending(journal, deliverer, parts.metrics)
     runner = TurnRunner(store, journal, sending, dispatcher, parts.metrics, deadlines)
     upkeep = Upkeep(parts.database, parts.owner, turns.lease, tools=parts.registry.digest)

@@ -23,6 +23,7 @@ from lycatra_appservice.matrix.client import MatrixClient
 from lycatra_appservice.matrix.functional_members import FunctionalMembers
 from lycatra_appservice.matrix.invitations import InvitationStore, Limits
 from lycatra_appservice.matrix.rooms import RoomStore
+from lycatra_appservice.matrix.seals import Seals
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import RoomID
 from lycatra_appservice.toolkit.registry import Registry
@@ -55,6 +56,7 @@ class Ground:
     registry: Registry
     limits: Limits
     defaults: RoomDefaults
+    seals: Seals | None = None  # where encrypted rooms are read
 
 
 def build_coming_and_going(

@@ -13,6 +13,7 @@ from lycatra_appservice.chat import messages
 from lycatra_appservice.chat.conversation import ConversationStore
 from lycatra_appservice.chat.threads import ThreadStore
 from lycatra_appservice.chat.unasked import NoticeStore
+from lycatra_appservice.matrix.crypto.key_retention import KeyRetention
 from lycatra_appservice.matrix.gaps import GapCheck
 from lycatra_appservice.matrix.ghosts import Ghosts
 from lycatra_appservice.matrix.heartbeat import Heartbeat
@@ -54,6 +55,7 @@ class Retention:
         self._threads = ThreadStore(parts.database)
         self._state = StateStore(parts.database)
         self._news = NewsTable(parts.database)
+        self._keys = KeyRetention(parts.database)
         self._calls = CallStore(parts.database)
         self._tokens = TokenStore(parts.database)
         self._hub = SharedHub(parts.database, Here())
@@ -75,6 +77,7 @@ class Retention:
         await self._threads.forget(sends)
         await self._state.forget(sends)
         await self._news.forget(_NEWS_KEPT)
+        await self._keys.forget(turns)
         await self._calls.forget()
         await self._tokens.forget()
         await self._hub.forget()

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from lycatra_appservice.app.encryption import open_seals, secrecy_of
 from lycatra_appservice.app.models import measured_models
 from lycatra_appservice.app.tool_secrets import secrets_in
 from lycatra_appservice.chat.commands import CommandWords
@@ -17,7 +18,11 @@ from lycatra_appservice.db.migrate import UpgradableDatabase
 from lycatra_appservice.db.open import OpenedDatabase
 from lycatra_appservice.hooks.open_hooks import open_hooks
 from lycatra_appservice.matrix.client import MatrixClient
+from lycatra_appservice.matrix.direct_rooms import DirectRooms
+from lycatra_appservice.matrix.rooms import RoomStore
+from lycatra_appservice.matrix.seals import Seals
 from lycatra_appservice.matrix.session import homeserver_session
+from lycatra_appservice.matrix.shared_rooms import SharedRooms
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import Face
 from lycatra_appservice.ops.masking import Masker
@@ -53,11 +58,22 @@ class Parts:
     conceal: Mask  # for what people read, who may well speak of tokens
     preview: Mask  # the same for a text of which there may be more
     tool_databases: Databases
+    seals: Seals | None  # what encrypts; None where encrypted rooms are not read
 
     @property
     def registry(self) -> Registry:
         """The tools that work."""
         return self.tools.registry
+
+    @property
+    def decrypts(self) -> bool:
+        """Whether encrypted rooms are read."""
+        return self.seals is not None
+
+    def direct_rooms(self, rooms: RoomStore) -> DirectRooms:
+        """What opens direct rooms."""
+        shared = SharedRooms(self.database, rooms, self.users, decrypts=self.decrypts)
+        return DirectRooms(self.client, self.users, shared.direct_with, secrecy_of(self.settings))
 
     @property
     def database(self) -> UpgradableDatabase:
@@ -116,6 +132,7 @@ async def build_parts(
         conceal=masker.conceal,
         preview=masker.preview,
         tool_databases=databases,
+        seals=open_seals(settings, opened),
     )
 
 
@@ -144,6 +161,7 @@ def secrets_of(settings: Settings) -> list[str]:
         *(value for model in models for value in model.headers.values()),
         *traces,
         *settings.mcp.keys,
+        settings.encryption.secret,
     ]
     proxies = [model.proxy for model in models if model.proxy]
     databases = [each.url for each in settings.databases.values()]

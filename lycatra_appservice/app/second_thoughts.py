@@ -25,6 +25,7 @@ from lycatra_appservice.chat.stop_sign import StopSign
 from lycatra_appservice.chat.stopping import Stopping
 from lycatra_appservice.chat.unasked import NoticeStore
 from lycatra_appservice.intake.sorter import EventSorter
+from lycatra_appservice.matrix.crypto.raw_inbox import RawInbox
 from lycatra_appservice.model import JSON, Inbound
 from lycatra_appservice.toolkit.state import StateStore
 from lycatra_appservice.turns.forgetting import Forgetting
@@ -81,7 +82,7 @@ def build_second_thoughts(
         StateStore(database),
     ]
     revisions = Revisions(database, memories)
-    originals = Originals(ground.client, ground.rooms, ground.users)
+    originals = Originals(ground.client, ground.rooms, ground.users, ground.seals)
     rewording = Rewording(known, originals, revisions, inbox, as_trigger, conversations, words_of)
     forgetting = Forgetting(database, memories)
     brought = BroughtAlong(conversations, known, revisions, forgetting, as_trigger)
@@ -92,7 +93,16 @@ def build_second_thoughts(
     magnifier = Magnifier(ground.rooms, ground.rights, sources, composer)
     return SecondThoughts(
         edit=EditHandler(ground.users, ground.rooms, rewording, composer, notices),
-        redaction=RedactionHandler(known, originals, revisions, rewording, voting, inbox, brought),
+        redaction=RedactionHandler(
+            known,
+            originals,
+            revisions,
+            rewording,
+            voting,
+            inbox,
+            brought,
+            RawInbox(database) if ground.seals else None,
+        ),
         reaction=ReactionHandler(known, stop_sign, voting, magnifier, inbox, as_trigger),
         stop=StopHandler(stopping, composer),
         jobs={FORGET: retraction.run},

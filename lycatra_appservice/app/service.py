@@ -23,6 +23,7 @@ from lycatra_appservice.app.duties import (
     make_retirement,
     make_withdrawal,
 )
+from lycatra_appservice.app.encryption import Keys, build_keys
 from lycatra_appservice.app.listeners import Listeners
 from lycatra_appservice.app.mcp import McpFace, build_mcp, open_mcp
 from lycatra_appservice.app.models import RunningModels, run_models
@@ -43,28 +44,28 @@ from lycatra_appservice.hooks.open_hooks import open_hooks
 from lycatra_appservice.hooks.routes import Hooks
 from lycatra_appservice.intake.classify import Classifier
 from lycatra_appservice.intake.found import FoundEventStore
+from lycatra_appservice.intake.receiving import Receiving
 from lycatra_appservice.intake.routes import Intake
 from lycatra_appservice.intake.sorter import EventSorter
 from lycatra_appservice.intake.token import HomeserverToken
-from lycatra_appservice.matrix.direct_rooms import DirectRooms
 from lycatra_appservice.matrix.gaps import GapCheck
 from lycatra_appservice.matrix.ghosts import Ghosts
 from lycatra_appservice.matrix.heartbeat import Heartbeat, Pinger
 from lycatra_appservice.matrix.rooms import ROOM_CHANNEL, RoomStore
-from lycatra_appservice.matrix.shared_rooms import SharedRooms
 from lycatra_appservice.matrix.watch import HomeserverWatch
 from lycatra_appservice.ops.health import HealthBoard, Readiness
 from lycatra_appservice.ops.routes import ops_routes
 from lycatra_appservice.settings import Settings
 from lycatra_appservice.toolkit.own.found import FoundTools
 from lycatra_appservice.toolkit.remote.servers import RemoteServers
-from lycatra_appservice.turns.leader import Leader
+from lycatra_appservice.turns.leader import Duty, Leader
 from lycatra_appservice.turns.replicas import Replicas
 from lycatra_appservice.turns.schedule import ScheduleStore
 
 logger = logging.getLogger(__name__)
 
 _LONGEST_PAUSE_SECONDS: Final = 5.0
+_KEYS_AGAIN: Final = timedelta(seconds=1)
 
 
 class Service:
@@ -142,7 +143,10 @@ class Service:
         rooms = RoomStore(parts.database, parts.client, parts.users, jobs.after_reading)
         schedules: dict[str, Job] = {}
         parts.opened.signals.listen(ROOM_CHANNEL, rooms.forget_hinted)
-        sorter = EventSorter(Classifier(parts.users, parts.reader, parts.ignored), rooms)
+        classifier = Classifier(parts.users, parts.reader, parts.ignored, decrypts=parts.decrypts)
+        sorter = EventSorter(classifier, rooms)
+        keys = build_keys(parts, rooms, sorter)
+        receiving = Receiving(keys.raw if keys else None)
         trail = await stack.enter_async_context(AuditTrail(parts.database))
         shared = open_mcp(parts)
         chat = await build_chat(
@@ -156,16 +160,23 @@ class Service:
             parts.database,
             parts.client,
             parts.users,
-            FoundEventStore(parts.database, parts.inbox, sorter),
+            FoundEventStore(parts.database, parts.inbox, sorter, receiving),
             parts.metrics,
+            keys.devices.of if keys else None,
         )
         heartbeat = Heartbeat(
             parts.database, parts.opened.signals, parts.client, parts.users, pinger, gaps.check
         )
-        leader = self._leader(parts, chat, heartbeat, gaps, pinger, tools)
+        leader = self._leader(parts, chat, heartbeat, gaps, pinger, tools, keys)
         parts.opened.signals.listen(JOINED_CHANNEL, lambda _: leader.hurry(GAPS))
         intake = Intake(
-            self._token(), parts.inbox, sorter, parts.users, parts.metrics, heartbeat.arrived
+            self._token(),
+            parts.inbox,
+            sorter,
+            parts.users,
+            parts.metrics,
+            heartbeat.arrived,
+            receiving,
         )
         listeners = await stack.enter_async_context(Listeners())
         hooks = Hooks(
@@ -174,18 +185,17 @@ class Service:
             parts.metrics,
             time,
         )
-        shared_rooms = SharedRooms(parts.database, rooms, parts.users)
         servers = build_servers(
             self._settings.mcp_servers,
             parts.registry,
             parts.database,
             parts.opened.signals,
-            DirectRooms(parts.client, parts.users, shared_rooms.direct_with),
+            parts.direct_rooms(rooms),
             parts.conceal,
         )
         routes = [*intake.routes(), *hooks.routes(), *(mcp.routes() if mcp else ())]
         await self._listen(listeners, routes, board, readiness, parts)
-        await self._work(parts, chat, mcp, leader, readiness, pinger, models, servers)
+        await self._work(parts, chat, mcp, leader, readiness, pinger, models, servers, keys)
 
     def _leader(
         self,
@@ -195,6 +205,7 @@ class Service:
         gaps: GapCheck,
         pinger: Pinger,
         tools: ToolsWatch,
+        keys: Keys | None,
     ) -> Leader:
         ghosts = Ghosts(parts.database, parts.client, parts.users, self._settings.bot.avatar)
         schedules = ScheduleStore(parts.database, parts.inbox)
@@ -211,6 +222,8 @@ class Service:
             make_retirement(parts, tools),
             make_withdrawal(parts, tools),
         )
+        if keys is not None and keys.sync is not None:
+            duties = [*duties, Duty(name="keys", every=_KEYS_AGAIN, run=keys.sync.run)]
         return Leader(parts.opened.signals, duties, parts.metrics.hide_database)
 
     def _token(self) -> HomeserverToken:
@@ -243,6 +256,7 @@ class Service:
         pinger: Pinger,
         models: RunningModels | None,
         servers: RemoteServers,
+        keys: Keys | None,
     ) -> None:
         async with asyncio.TaskGroup() as group:
             signals = group.create_task(parts.opened.signals.run(), name="signals")
@@ -254,11 +268,16 @@ class Service:
             pinging = group.create_task(_ping(pinger), name="ping")
             leading = group.create_task(leader.run(), name="leader")
             collecting = group.create_task(mcp.ground.hub.run(), name="mcp") if mcp else None
+            keeping = group.create_task(keys.owner.run(), name="keys") if keys else None
             if models is not None:
                 group.create_task(models.warm_up(), name="model-warm-up")
             await self._stopping.wait()
             await self._drain(chat, mcp, readiness, parts)
             await working
+            if keys is not None and keeping is not None:
+                # The last: what was answered until now had to be encrypted.
+                keys.owner.stop()
+                await keeping
             for task in (pinging, leading, signals, remote, collecting):
                 if task is not None:
                     task.cancel()

@@ -37,8 +37,8 @@ def build_talking(
         await flush_audit()
         return {each.entry.tool for each in await audit.of_turn(trigger_id)}
 
-    originals = Originals(ground.client, ground.rooms, ground.users)
+    originals = Originals(ground.client, ground.rooms, ground.users, ground.seals)
     quoting = Quoting(ground.client, originals, known, ground.users, private, tools_of)
-    looking = Looking(ground.client)
+    looking = Looking(ground.client, ground.seals.files if ground.seals else None)
     gathering = Gathering(conversations, known, quoting, looking, private, ground.users, now)
     return Talking(gathering=gathering, looking=looking)

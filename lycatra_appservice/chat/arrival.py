@@ -24,8 +24,7 @@ class Arrival:
         """What `user` says after a person has invited it in; the rows must stay together."""
         if room.is_space:
             return ()
-        if room.encrypted:
-            await self._encrypted.found(room, inviter)
+        if await self._encrypted.found(room, inviter):
             return ()
         if room.is_wide:
             return ()

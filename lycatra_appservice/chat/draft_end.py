@@ -45,12 +45,15 @@ class DraftEnd:
         tongue: Tongue,
         rooms: RoomStore,
         settled_after: timedelta = SETTLED_AFTER,
+        *,
+        decrypts: bool = False,
     ) -> None:
         self._table = table
         self._client = client
         self._tongue = tongue
         self._rooms = rooms
         self._settled_after = settled_after
+        self._decrypts = decrypts
 
     async def run(self, turn: Turn) -> Sequence[Outgoing]:
         """Does nothing for a draft that was answered, or whose words were erased."""
@@ -69,7 +72,7 @@ class DraftEnd:
     async def _takes_no_words(self, room_id: RoomID) -> bool:
         """Whether the room has become encrypted meanwhile: half an answer may not stay there."""
         room = await self._rooms.known(room_id)
-        return room is not None and room.encrypted
+        return room is not None and room.encrypted and not self._decrypts
 
     def _edit(self, shown: ShownDraft, event_id: EventID, language: str) -> Outgoing:
         row = shown.row

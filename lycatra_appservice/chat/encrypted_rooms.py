@@ -53,7 +53,11 @@ class EncryptedRooms:
         unasked: Unasked,
         rights: Rights,
         welcome: Welcome,
+        *,
+        decrypts: bool = False,
     ) -> None:
+        """`decrypts`: such rooms can be read, and nothing has to be explained."""
+        self._decrypts = decrypts
         self._users = users
         self._rooms = rooms
         self._shared = shared
@@ -75,11 +79,17 @@ class EncryptedRooms:
         self._explained.add(room_id)
         return True
 
-    async def found(self, room: RoomView, by: UserID | None = None) -> None:
-        """Have an encrypted room explained, once ever.
+    async def found(self, room: RoomView, by: UserID | None = None) -> bool:
+        """Have a room that we cannot read explained, once ever; whether it is such a one.
 
         `by` is who invited us into it or encrypted it, where that is known.
         """
+        if self._decrypts or not room.encrypted:
+            return False
+        await self._have_explained(room, by)
+        return True
+
+    async def _have_explained(self, room: RoomView, by: UserID | None) -> None:
         if await self.is_explained(room.room_id):
             return
         person = await self._whom(room, by)
@@ -93,7 +103,7 @@ class EncryptedRooms:
         """The turn of `found`: the notice in the room, and the direct room."""
         room_id, person = _told(turn)
         room = await self._view(room_id)
-        if room is None or not room.encrypted:
+        if room is None or not room.encrypted or self._decrypts:
             return ()
         if not await self._unasked.may(turn, room, Kind.ENCRYPTED, _once_key(room_id)):
             return ()

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -14,8 +14,9 @@ from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.matrix.client import MatrixClient
 from lycatra_appservice.matrix.errors import TooManyBytesError
 from lycatra_appservice.matrix.images import read_picture
+from lycatra_appservice.matrix.seals import FileSeals
 from lycatra_appservice.matrix.sent_media import SentMedia
-from lycatra_appservice.model import EventID, UserID
+from lycatra_appservice.model import JSON, EventID, UserID
 
 logger = logging.getLogger(__name__)
 
@@ -73,8 +74,10 @@ class _NotSeenError(LycatraError):
 class Looking:
     """Downloads as one of us. Nothing of it is kept here."""
 
-    def __init__(self, client: MatrixClient) -> None:
+    def __init__(self, client: MatrixClient, files: FileSeals | None = None) -> None:
+        """`files` opens what is encrypted, where that can be done."""
         self._client = client
+        self._files = files
 
     async def at(
         self, media: SentMedia, event_id: EventID, at_ms: int, *, as_user: UserID, pictures: bool
@@ -87,16 +90,16 @@ class Looking:
             kind=AttachedKind.FILE, name=media.name, event_id=event_id, at_ms=at_ms
         )
         try:
-            kind = kind_of(media)
+            kind = kind_of(media, opens=self._files is not None)
             if kind is AttachedKind.IMAGE:
                 attached = replace(attached, kind=kind)
                 _check_picture(media, pictures=pictures)
-                return Looked(replace(attached, mxc=media.mxc))
+                return Looked(replace(attached, mxc=media.mxc, key=media.key))
             text = await self._text(media, as_user)
         except _NotSeenError as error:
             return Looked(attached, Unseen(error.reason, media.name))
         cut = Unseen(Reason.CUT, media.name) if len(text) > MAX_CHARS else None
-        return Looked(replace(attached, text=_bounded(text), mxc=media.mxc), cut)
+        return Looked(replace(attached, text=_bounded(text), mxc=media.mxc, key=media.key), cut)
 
     async def at_pictures(
         self, attached: Sequence[Attached], *, as_user: UserID
@@ -111,7 +114,7 @@ class Looking:
 
     async def _picture(self, attached: Attached, as_user: UserID) -> Looked:
         try:
-            data = await self._load(attached.mxc, _MAX_PICTURE_BYTES, as_user)
+            data = await self._load(attached.mxc, attached.key, _MAX_PICTURE_BYTES, as_user)
             url = _data_url(data)
         except _NotSeenError as error:
             return Looked(attached, Unseen(error.reason, attached.name))
@@ -119,28 +122,39 @@ class Looking:
 
     async def _text(self, media: SentMedia, as_user: UserID) -> str:
         _check(media, MAX_BYTES)
-        text = text_in(await self._load(media.mxc, MAX_BYTES, as_user))
+        text = text_in(await self._load(media.mxc, media.key, MAX_BYTES, as_user))
         if text is None:
             raise _NotSeenError(Reason.KIND)
         return text or "(an empty file)"
 
-    async def _load(self, mxc: str | None, max_bytes: int, as_user: UserID) -> bytes:
+    async def _load(
+        self, mxc: str | None, key: Mapping[str, JSON] | None, max_bytes: int, as_user: UserID
+    ) -> bytes:
         if mxc is None:
             raise _NotSeenError(Reason.GONE)
         try:
-            return await self._client.download(mxc, max_bytes=max_bytes, as_user=as_user)
+            data = await self._client.download(mxc, max_bytes=max_bytes, as_user=as_user)
+            return data if key is None else self._opened(data, key)
         except TooManyBytesError as error:
             raise _NotSeenError(Reason.TOO_LARGE) from error
         except LycatraError as error:
             logger.warning("media_not_loaded", extra={"mxc": mxc, "error": repr(error)})
             raise _NotSeenError(Reason.GONE) from error
 
+    def _opened(self, data: bytes, key: Mapping[str, JSON]) -> bytes:
+        if self._files is None:
+            raise _NotSeenError(Reason.ENCRYPTED)
+        try:
+            return self._files.open(data, key)
+        except ValueError as error:
+            raise _NotSeenError(Reason.GONE) from error
 
-def kind_of(media: SentMedia) -> AttachedKind:
+
+def kind_of(media: SentMedia, *, opens: bool = False) -> AttachedKind:
     """What it would be to a model. Raises LycatraError for what no model takes."""
     if media.msgtype in _NEVER:
         raise _NotSeenError(_NEVER[media.msgtype])
-    if media.is_encrypted:
+    if media.key is not None and not opens:
         raise _NotSeenError(Reason.ENCRYPTED)
     is_picture = media.msgtype == "m.image" or media.mimetype.startswith("image/")
     if is_picture and media.mimetype != "image/svg+xml":

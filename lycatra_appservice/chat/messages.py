@@ -429,6 +429,11 @@ def file_not_uploaded(name: str) -> Text:
     return Text("file_not_uploaded", name=name)
 
 
+def unreadable() -> Text:
+    """To whoever wrote what cannot be decrypted here."""
+    return Text("unreadable")
+
+
 def direct_chat(*, opened: bool) -> Text:
     """The first line in the direct chat of somebody who tried an encrypted room."""
     return Text("direct_opened" if opened else "direct_known")

@@ -23,6 +23,7 @@ class Kind(StrEnum):
     WELCOME = "welcome"
     TOO_OLD = "too_old"
     EDITED = "edited"
+    UNREADABLE = "unreadable"
     ENCRYPTED = "encrypted"
 
 
@@ -37,7 +38,7 @@ class Outcome(StrEnum):
 # Silence is never the answer to an encrypted room, and nothing ever follows this one there.
 _NEVER_HELD_BACK: Final[Set[Kind]] = frozenset({Kind.ENCRYPTED})
 # The outcome of what somebody wrote: a welcome just before must not swallow it.
-_OWN_HOUR: Final[Set[Kind]] = frozenset({Kind.TOO_OLD})
+_OWN_HOUR: Final[Set[Kind]] = frozenset({Kind.TOO_OLD, Kind.UNREADABLE})
 
 
 class UnaskedObserver(Protocol):

@@ -6,10 +6,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from lycatra_appservice.intake.pieces import items_of, members_of
+from lycatra_appservice.matrix.crypto.raw_inbox import NO_NEWS, KeyNews, key_news
+from lycatra_appservice.matrix.events import mapping
+from lycatra_appservice.matrix.users import KEY_DEVICE_PREFIX
 from lycatra_appservice.model import JSON
 
 # The stable name is not sent by Synapse 1.163 yet; both are read.
 _TO_DEVICE: Final = ("to_device", "de.sorunome.msc2409.to_device")
+_LISTS: Final = "org.matrix.msc3202.device_lists"
+_COUNTS: Final = "org.matrix.msc3202.device_one_time_keys_count"
+_UNUSED: Final = "org.matrix.msc3202.device_unused_fallback_key_types"
 _DEEPEST_MESSAGE: Final = 100  # of a message between devices; real ones have a few levels
 
 
@@ -22,7 +28,7 @@ class TransactionBody:
     """What was pushed. `unreadable` is what no parser can take, as it came."""
 
     events: Sequence[JSON]
-    to_device: Sequence[JSON] = ()
+    keys: KeyNews = NO_NEWS
     unreadable: Sequence[bytes] = ()
 
 
@@ -37,7 +43,7 @@ def read_body(raw: bytes) -> TransactionBody:
         return read_one_by_one(raw)
     if not isinstance(body, dict) or not isinstance(body.get("events"), list):
         raise NotJSONError("the body has no list of events")
-    return TransactionBody(events=body["events"], to_device=_shallow(_to_device(body)))
+    return TransactionBody(events=body["events"], keys=_keys(body))
 
 
 def read_one_by_one(raw: bytes) -> TransactionBody:
@@ -55,7 +61,7 @@ def read_one_by_one(raw: bytes) -> TransactionBody:
     }
     return TransactionBody(
         events=_read_each(events, unreadable),
-        to_device=_shallow(_to_device(lists)),
+        keys=_keys(lists),
         unreadable=tuple(unreadable),
     )
 
@@ -68,6 +74,25 @@ def _read_each(pieces: Sequence[bytes], unreadable: list[bytes]) -> list[JSON]:
         except (RecursionError, ValueError):
             unreadable.append(piece)
     return read
+
+
+def _keys(body: Mapping[str, JSON]) -> KeyNews:
+    return key_news(
+        _shallow(_to_device(body)),
+        mapping(body.get(_LISTS)).get("changed"),
+        _by_user(body.get(_COUNTS)),
+        _by_user(body.get(_UNUSED)),
+    )
+
+
+def _by_user(told: JSON) -> Mapping[str, JSON]:
+    """What is told of our devices that have keys; each of our users has one of these."""
+    return {
+        user: value
+        for user, devices in mapping(told).items()
+        for device_id, value in mapping(devices).items()
+        if device_id.startswith(KEY_DEVICE_PREFIX)
+    }
 
 
 def _to_device(body: Mapping[str, JSON]) -> Sequence[JSON]:

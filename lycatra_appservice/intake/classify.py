@@ -79,19 +79,33 @@ class LiveEcho:
     draft: EventID
 
 
-Verdict: TypeAlias = Ours | Never | Malformed | Heartbeat | LiveEcho
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """It is encrypted: what it is shows when it is read."""
+
+
+Verdict: TypeAlias = Ours | Never | Malformed | Heartbeat | LiveEcho | Sealed
 
 
 class Classifier:
     """Reads events one by one; knows our names, never the database."""
 
     def __init__(
-        self, users: VirtualUsers, reader: Reader, ignored: Ignored | None = None
+        self,
+        users: VirtualUsers,
+        reader: Reader,
+        ignored: Ignored | None = None,
+        *,
+        decrypts: bool = False,
     ) -> None:
-        """`ignored` are bots whose messages are nothing to us."""
+        """`ignored` are bots whose messages are nothing to us.
+
+        `decrypts`: encrypted events can be read here, and come again as what they are.
+        """
         self._users = users
         self._reader = reader
         self._ignored = ignored or Ignored()
+        self._decrypts = decrypts
         self._crowd_talk = CrowdTalk(users, reader.commands, reader.talk.before_a_name)
 
     def classify(self, event: JSON, is_crowd: Callable[[RoomID], bool]) -> Verdict:
@@ -111,11 +125,17 @@ class Classifier:
         if "state_key" in event:
             return self._state(event, kind)
         unheard = self._unheard(event, kind)
-        if unheard is not None:
-            return unheard
+        return unheard or self._heard(event, kind, is_crowd)
+
+    def _heard(
+        self, event: Mapping[str, JSON], kind: str, is_crowd: Callable[[RoomID], bool]
+    ) -> Verdict:
+        """What people do that is no state."""
         match kind:
             case "m.room.message":
                 return self._message(event, is_crowd)
+            case "m.room.encrypted" if self._decrypts:
+                return Sealed()
             case "m.room.encrypted" | "m.reaction" | "m.room.redaction":
                 # Known as ours or not only by what they point at.
                 return _in_room(event, LaneKind.CONTROL, surely=False)

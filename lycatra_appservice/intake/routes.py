@@ -15,6 +15,7 @@ from aiohttp import web
 
 from lycatra_appservice.errors import StoreUnavailableError
 from lycatra_appservice.intake.body import NotJSONError, TransactionBody, read_body
+from lycatra_appservice.intake.receiving import Receiving
 from lycatra_appservice.intake.sorter import EventSorter, unreadable
 from lycatra_appservice.intake.token import HomeserverToken, error_response
 from lycatra_appservice.matrix.events import is_id
@@ -49,6 +50,7 @@ class Intake:
         users: VirtualUsers,
         observer: IntakeObserver,
         on_heartbeat: Callable[[str], Awaitable[None]],
+        receiving: Receiving | None = None,
     ) -> None:
         self._token = token
         self._inbox = inbox
@@ -56,6 +58,7 @@ class Intake:
         self._users = users
         self._observer = observer
         self._on_heartbeat = on_heartbeat
+        self._receiving = receiving or Receiving()
 
     def routes(self) -> Sequence[web.RouteDef]:
         """All of them, for the main listener."""
@@ -93,13 +96,13 @@ class Intake:
         found = self._sorter.sort(body.events, via="push")
         dead = [*found.dead_letters, *(unreadable(raw) for raw in body.unreadable)]
         triggers = [*found.triggers, *await self._inbox.late(found.echoes)]
-        if triggers or dead or body.to_device:
+        alongside = self._receiving.alongside(found, body.keys, "push")
+        if triggers or dead or alongside:
             new = await self._inbox.store(
                 triggers,
                 txn_id=txn if is_id(txn) else None,
                 dead_letters=dead,
-                to_device=body.to_device,
-                alongside=found.alongside,
+                alongside=alongside,
             )
             self._observer.stored(new, len(triggers) - new, len(dead))
             self._observer.transaction("stored")

@@ -13,6 +13,7 @@ from lycatra_appservice.intake.classify import (
     Malformed,
     Never,
     Ours,
+    Sealed,
     Verdict,
 )
 from lycatra_appservice.matrix.events import is_id, mapping
@@ -45,13 +46,17 @@ class KnownRooms(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sorted:
-    """A transaction's events, told apart; `alongside` goes into the commit of the triggers."""
+    """A transaction's events, told apart; `alongside` goes into the commit of the triggers.
+
+    `sealed` are to be read by whoever has the keys.
+    """
 
     triggers: Sequence[Trigger]
     dead_letters: Sequence[DeadLetter]
     heartbeats: Sequence[str]
     alongside: Alongside | None
     echoes: Sequence[Echo] = ()
+    sealed: Sequence[Mapping[str, JSON]] = ()  # encrypted events
 
 
 @dataclass(slots=True)
@@ -61,6 +66,7 @@ class _Found:
     heartbeats: list[str] = field(default_factory=list)
     echoes: list[Echo] = field(default_factory=list)
     state: list[Mapping[str, JSON]] = field(default_factory=list)
+    sealed: list[Mapping[str, JSON]] = field(default_factory=list)
 
 
 class EventSorter:
@@ -89,6 +95,7 @@ class EventSorter:
             found.heartbeats,
             self._alongside(found.state, via) if found.state else None,
             found.echoes,
+            found.sealed,
         )
 
     def _put(self, found: "_Found", event: JSON, verdict: Verdict, via: str) -> None:
@@ -99,6 +106,8 @@ class EventSorter:
                 found.dead_letters.append(_dead_letter(event, reason))
             case Heartbeat(nonce):
                 found.heartbeats.append(nonce)
+            case Sealed():
+                self._put_sealed(found, event)
             case LiveEcho(draft):
                 found.echoes.append(Echo(EventID(event["event_id"]), draft))
             case Never():
@@ -114,6 +123,15 @@ class EventSorter:
             return
         if "state_key" in event:
             found.state.append(event)
+
+    @staticmethod
+    def _put_sealed(found: "_Found", event: Mapping[str, JSON]) -> None:
+        try:
+            json.dumps(event)
+        except RecursionError:
+            found.dead_letters.append(_dead_letter(event, "too deep to write"))
+        else:
+            found.sealed.append(event)
 
     def _alongside(self, state: Sequence[Mapping[str, JSON]], via: str) -> Alongside:
         """Keep what rooms become in the commit that stores it: what comes later must see it.

@@ -68,9 +68,9 @@ class Calls:
         )
 
 
-def identity(as_user: UserID) -> tuple[tuple[str, str], ...]:
+def identity(as_user: UserID, device_id: str = DEVICE_ID) -> tuple[tuple[str, str], ...]:
     """The query of a masquerading call; always both, since one alone breaks some homeservers."""
-    return (("user_id", as_user), ("device_id", DEVICE_ID))
+    return (("user_id", as_user), ("device_id", device_id))
 
 
 def text_of(answer: JSON, key: str) -> str:

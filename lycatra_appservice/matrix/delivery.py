@@ -1,23 +1,25 @@
 """Carries out one send row against the homeserver: look, send, and judge the answer."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final, TypeAlias
+from typing import Final
 
 from lycatra_appservice.matrix.accounts import Accounts, is_account_missing
 from lycatra_appservice.matrix.amend import is_draft, said_instead, without_relation
 from lycatra_appservice.matrix.client import MatrixClient
-from lycatra_appservice.matrix.encrypted_notice import ONCE_EVER, is_encrypted_notice
+from lycatra_appservice.matrix.encrypted_notice import ONCE_EVER
 from lycatra_appservice.matrix.errors import HomeserverUnavailableError, MatrixError
 from lycatra_appservice.matrix.files import INSTEAD
 from lycatra_appservice.matrix.joining import join
 from lycatra_appservice.matrix.media import Uploader
+from lycatra_appservice.matrix.posting import IsEncrypted, Posting
 from lycatra_appservice.matrix.render import MARKER
+from lycatra_appservice.matrix.seals import Seals
 from lycatra_appservice.matrix.sent import find_sent
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.matrix.verdicts import is_for_the_operator, judge
-from lycatra_appservice.model import JSON, EventID, RoomID, SendKind
+from lycatra_appservice.model import JSON, EventID, SendKind
 from lycatra_appservice.turns.delivery import (
     Amended,
     Delivered,
@@ -27,30 +29,28 @@ from lycatra_appservice.turns.delivery import (
     SendRow,
 )
 
-IsEncrypted: TypeAlias = Callable[[RoomID], Awaitable[bool]]
-
 logger: Final = logging.getLogger(__name__)
 _LEAVES_TRACE: Final = frozenset(
     {SendKind.MESSAGE, SendKind.CARD, SendKind.EDIT, SendKind.REACTION, SendKind.REDACTION}
 )
-_CARRIES_TEXT: Final = frozenset({SendKind.MESSAGE, SendKind.CARD, SendKind.EDIT, SendKind.UPLOAD})
 _IS_FILE: Final = frozenset({"m.file", "m.image", "m.audio", "m.video"})
 
 
 class MatrixDeliverer:
-    """The turn engine's `Deliverer`. Holds nothing between two rows; safe to share.
-
-    `is_encrypted` is asked before everything that carries text or a file, each time: a room may
-    have become encrypted a moment ago. It raises MatrixError where nobody of us may look, which is
-    judged like the same answer to a send; what else it raises passes through, and nothing is sent.
-    """
+    """The turn engine's `Deliverer`. Holds nothing between two rows; safe to share."""
 
     def __init__(
-        self, client: MatrixClient, users: VirtualUsers, *, is_encrypted: IsEncrypted
+        self,
+        client: MatrixClient,
+        users: VirtualUsers,
+        *,
+        is_encrypted: IsEncrypted,
+        seals: Seals | None = None,
     ) -> None:
+        """Without `seals` nothing goes into encrypted rooms; see `Posting`."""
         self._client = client
         self._users = users
-        self._is_encrypted = is_encrypted
+        self._posting = Posting(client, is_encrypted, seals)
         self._accounts = Accounts(client, users)
         self._uploader = Uploader(client)
 
@@ -78,27 +78,21 @@ class MatrixDeliverer:
             found = await find_sent(self._client, row)
             if found is not None:
                 return Delivered(found, was_there=True)
-        if not await self._may_be_read(row):
+        closed = await self._posting.is_closed(row)
+        if closed and self._posting.seals is None:
             return Dropped("encrypted room")
-        return await self._do(row)
+        return await self._do(row, closed=closed)
 
-    async def _may_be_read(self, row: SendRow) -> bool:
-        """Whether a row may go in clear into its room, as everything does that we send."""
-        if row.kind not in _CARRIES_TEXT:
-            return True
-        is_fixed = row.kind is SendKind.MESSAGE and is_encrypted_notice(row.content, row.room_id)
-        return is_fixed or not await self._is_encrypted(row.room_id)
-
-    async def _do(self, row: SendRow) -> Delivery:
+    async def _do(self, row: SendRow, *, closed: bool) -> Delivery:
         match row.kind:
             case SendKind.MESSAGE | SendKind.CARD | SendKind.EDIT:
-                return await self._say(row)
+                return await self._say(row, closed=closed)
             case SendKind.REACTION:
-                return await self._react(row)
+                return await self._react(row, closed=closed)
             case SendKind.REDACTION:
                 return await self._redact(row)
             case SendKind.UPLOAD:
-                return await self._upload(row)
+                return await self._upload(row, closed=closed)
             case SendKind.JOIN:
                 await join(self._client, row, helper=self._users.main)
                 return Delivered(None)
@@ -107,37 +101,33 @@ class MatrixDeliverer:
                 await self._client.leave(row.room_id, reason, as_user=row.sender)
                 return Delivered(None)
 
-    async def _say(self, row: SendRow) -> Delivery:
+    async def _say(self, row: SendRow, *, closed: bool) -> Delivery:
         content = _aimed(row)
         if content is None:
             if is_draft(row.content):
                 return Dropped("the message to edit was never sent")
             return Amended(None, without_relation(row.content), "the message to edit is missing")
         if content.get("msgtype") in _IS_FILE:
-            return await self._show_file(row, content)
-        return await self._send(row, "m.room.message", content)
+            return await self._show_file(row, content, closed=closed)
+        return await self._posting.post(row, "m.room.message", content, closed=closed)
 
-    async def _show_file(self, row: SendRow, content: Mapping[str, JSON]) -> Delivery:
+    async def _show_file(
+        self, row: SendRow, content: Mapping[str, JSON], *, closed: bool
+    ) -> Delivery:
         url = row.mxc or content.get("url")
         if url is None:
             why = "its file was not uploaded"
             said = said_instead(row.content)
             return Dropped(why) if said is None else Amended(None, said, why)
         shown = {key: value for key, value in content.items() if key != INSTEAD}
-        return await self._send(row, "m.room.message", {**shown, "url": url})
+        where = {"url": url} if row.file is None else {"file": {**row.file, "url": url}}
+        return await self._posting.post(row, "m.room.message", {**shown, **where}, closed=closed)
 
-    async def _react(self, row: SendRow) -> Delivery:
+    async def _react(self, row: SendRow, *, closed: bool) -> Delivery:
         content = _aimed(row)
         if content is None:
             return Dropped("the message to react to was never sent")
-        return await self._send(row, "m.reaction", content)
-
-    async def _send(self, row: SendRow, event_type: str, content: Mapping[str, JSON]) -> Delivered:
-        return Delivered(
-            await self._client.send_event(
-                row.room_id, event_type, row.txn_id, content, as_user=row.sender
-            )
-        )
+        return await self._posting.post(row, "m.reaction", content, closed=closed)
 
     async def _redact(self, row: SendRow) -> Delivery:
         target = row.target or row.content.get("redacts")
@@ -150,12 +140,18 @@ class MatrixDeliverer:
             )
         )
 
-    async def _upload(self, row: SendRow) -> Delivery:
+    async def _upload(self, row: SendRow, *, closed: bool) -> Delivery:
         if row.data is None:
             return Dropped("an upload without its bytes")
+        seals, key = self._posting.seals, row.content.get("file")
+        if closed and seals is not None and key is None:
+            content = {"file": seals.files.new_key(row.data)}
+            return Amended(None, content, "its room is encrypted")
+        if key is not None and seals is not None:
+            row = replace(row, data=seals.files.close(row.data, key))
         mxc = row.mxc or await self._uploader.reserve(row.sender)
         try:
-            return Delivered(None, await self._uploader.fill(mxc, row.data, row))
+            return Delivered(None, await self._uploader.fill(mxc, row.data or b"", row))
         except HomeserverUnavailableError as exc:
             return RetryLater(None, str(exc), mxc)
         except MatrixError as exc:

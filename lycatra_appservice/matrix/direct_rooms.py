@@ -1,4 +1,7 @@
-"""The unencrypted direct room of @lycatra with a person: found, or made once, by any replica."""
+"""The direct room of @lycatra with a person: found, or made once, by any replica.
+
+It is an unencrypted one, unless encrypted rooms can be read here.
+"""
 
 import hashlib
 import logging
@@ -25,6 +28,13 @@ _MAX_CANDIDATES: Final = 10
 _INVITATIONS: Final = 2  # the first, and one after they have left
 _INVITE_TIMEOUT: Final = timedelta(minutes=2)  # over federation it takes tens of seconds
 _ADMIN: Final = 100
+_ENCRYPTED: Final = (
+    {
+        "type": "m.room.encryption",
+        "state_key": "",
+        "content": {"algorithm": "m.megolm.v1.aes-sha2"},
+    },
+)
 
 
 class NoDirectRoomError(LycatraError):
@@ -36,6 +46,14 @@ class NoDirectRoomError(LycatraError):
         """`encrypted_by_default`: the homeserver encrypts every new room of this kind."""
         super().__init__(why)
         self.encrypted_by_default = encrypted_by_default
+
+
+class Secrecy(Enum):
+    """What encryption is to a direct room of ours."""
+
+    REFUSED = auto()  # we could not read it
+    ALLOWED = auto()
+    WANTED = auto()
 
 
 class _Fate(Enum):
@@ -50,8 +68,15 @@ class DirectRooms:
     and a count, which rises when a room cannot be used any more.
     """
 
-    def __init__(self, client: MatrixClient, users: VirtualUsers, candidates: Candidates) -> None:
+    def __init__(
+        self,
+        client: MatrixClient,
+        users: VirtualUsers,
+        candidates: Candidates,
+        secrecy: Secrecy = Secrecy.REFUSED,
+    ) -> None:
         self._client = client
+        self._secrecy = secrecy
         self._users = users
         self._candidates = candidates
 
@@ -104,7 +129,7 @@ class DirectRooms:
         """A direct room that the person made, so that nobody has two."""
         for room_id in (await self._candidates(person))[:_MAX_CANDIDATES]:
             state = await self._look(room_id)
-            if state is not None and state.is_usable(person) and state.is_here(person):
+            if state is not None and self._is_usable(state, person) and state.is_here(person):
                 return room_id
         return None
 
@@ -119,6 +144,7 @@ class DirectRooms:
                     "room_alias_name": local,
                     # Or clients would show the alias.
                     "name": self._users.display_name(self._users.main),
+                    "initial_state": _ENCRYPTED if self._secrecy is Secrecy.WANTED else [],
                 },
                 as_user=self._users.main,
             )
@@ -143,13 +169,13 @@ class DirectRooms:
         if state is None:
             return _Fate.UNUSABLE
         if not state.was_invited(person):
-            if state.encrypted:
+            if state.encrypted and self._secrecy is Secrecy.REFUSED:
                 await self._give_back(room_id, local)
                 raise NoDirectRoomError(
                     "the homeserver encrypts new rooms by default", encrypted_by_default=True
                 )
             await self._make_admin(room_id, state, person)
-        if not state.is_usable(person):
+        if not self._is_usable(state, person):
             return _Fate.UNUSABLE
         if not state.is_here(person):
             await self._invite(room_id, state, person)
@@ -200,6 +226,9 @@ class DirectRooms:
         alias = f"#{local}:{self._users.server_name}"
         await self._client.drop_alias(alias, as_user=self._users.main)
         await self._client.leave(room_id, as_user=self._users.main)
+
+    def _is_usable(self, state: DirectState, person: UserID) -> bool:
+        return state.is_usable(person, decrypts=self._secrecy is not Secrecy.REFUSED)
 
     def _is_remote(self, person: UserID) -> bool:
         return person.partition(":")[2] != self._users.server_name

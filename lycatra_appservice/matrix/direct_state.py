@@ -49,10 +49,11 @@ class DirectState:
         """Whether they are in it, or were asked in."""
         return self.people.get(person) in PRESENT
 
-    def is_usable(self, person: UserID) -> bool:
+    def is_usable(self, person: UserID, *, decrypts: bool) -> bool:
         """Whether it can be a direct room with this person: read by nobody else, and by us."""
         others = any(
             membership in PRESENT for user, membership in self.people.items() if user != person
         )
         banned = self.people.get(person) == "ban"
-        return not (self.encrypted or self.upgraded or self.open or others or banned)
+        closed = self.encrypted and not decrypts
+        return not (closed or self.upgraded or self.open or others or banned)

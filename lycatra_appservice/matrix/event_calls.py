@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from lycatra_appservice.matrix.calls import ROOMS, V3, Calls, event_id_of, identity, text_of
 from lycatra_appservice.matrix.http import Request
+from lycatra_appservice.matrix.users import DEVICE_ID
 from lycatra_appservice.model import JSON, EventID, RoomID, UserID
 
 
@@ -125,14 +126,21 @@ class EventCalls(Calls):
         since: str | None = None,
         event_filter: Mapping[str, JSON] | None = None,
         wait: timedelta = timedelta(0),
+        device_id: str = DEVICE_ID,
     ) -> Mapping[str, JSON]:
-        """What happened to one user since a token. The technical sender may not (HTTP 500)."""
+        """What happened to one user since a token. The technical sender may not (HTTP 500).
+
+        Messages to `device_id` come, too, and those from before `since` are erased.
+        """
         # A virtual user that looks for gaps is not "online" for that.
         more = [("timeout", str(_milliseconds(wait))), ("set_presence", "offline")]
         more.extend(_filter(event_filter))
         if since is not None:
             more.append(("since", since))
-        answer: Mapping[str, JSON] = await self._get(as_user, (*V3, "sync"), more)
+        query = (*identity(as_user, device_id), *more)
+        answer: Mapping[str, JSON] = await self._homeserver.ask(
+            Request(method="GET", path=(*V3, "sync"), query=query)
+        )
         return answer
 
 

@@ -6,17 +6,24 @@ stay silent after a crash. The first run on an empty database only sets the mark
 
 import logging
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from lycatra_appservice.db.connection import Database
 from lycatra_appservice.db.statements import Statements
 from lycatra_appservice.matrix.calls import text_of
 from lycatra_appservice.matrix.client import MatrixClient
+from lycatra_appservice.matrix.crypto.raw_inbox import KeyNews
 from lycatra_appservice.matrix.errors import MatrixError
-from lycatra_appservice.matrix.missed import Gap, as_pushed, read_sync, since_invitation
-from lycatra_appservice.matrix.users import VirtualUsers
+from lycatra_appservice.matrix.missed import (
+    Gap,
+    as_pushed,
+    read_keys,
+    read_sync,
+    since_invitation,
+)
+from lycatra_appservice.matrix.users import DEVICE_ID, VirtualUsers
 from lycatra_appservice.model import JSON, RoomID, UserID
 
 logger = logging.getLogger(__name__)
@@ -24,6 +31,7 @@ logger = logging.getLogger(__name__)
 _TIMELINE: Final = 50
 _MAX_PAGES: Final = 10
 _PAGE: Final = 100
+_MESSAGES_AT_ONCE: Final = 100  # between devices, in one answer of Synapse (1.163)
 _FILTER: Final[Mapping[str, JSON]] = {
     "presence": {"types": []},
     "account_data": {"types": []},
@@ -36,13 +44,16 @@ _FILTER: Final[Mapping[str, JSON]] = {
 }
 
 
+DeviceOf: TypeAlias = Callable[[UserID], Awaitable[str]]
+
+
 class FoundEvents(Protocol):
     """Where found events go: the same way as pushed ones."""
 
     async def store_found(
         self,
         events: Sequence[JSON],
-        to_device: Sequence[JSON],
+        news: KeyNews,
         mark: "SyncMark",
     ) -> int:
         """Store events and the mark in one commit; return how many turns are new."""
@@ -73,13 +84,16 @@ class GapCheck:
         users: VirtualUsers,
         found: FoundEvents,
         observer: GapObserver,
+        device_of: DeviceOf | None = None,
     ) -> None:
+        """`device_of` tells as which device to look, where one of them has keys."""
         self._database = database
         self._sql = Statements.load(__package__, "presence", database.dialect)
         self._client = client
         self._users = users
         self._found = found
         self._observer = observer
+        self._device_of = device_of or _the_only_one
 
     async def check(self) -> None:
         """Look once as every user; events that were pushed already change nothing.
@@ -100,20 +114,26 @@ class GapCheck:
         row = await self._database.fetch_one(self._sql["get_ghost"], user_id=user)
         since = row["next_batch"] if row else None
         wanted = _FILTER if since else _only_the_mark()
-        answer = await self._client.sync(as_user=user, since=since, event_filter=wanted)
+        device_id = await self._device_of(user)
+        answer = await self._client.sync(
+            as_user=user, since=since, event_filter=wanted, device_id=device_id
+        )
         mark = SyncMark(user, text_of(answer, "next_batch"))
         if since is None:
-            await self._found.store_found((), (), mark)
+            # Nothing that was said; but keys that came are erased there by the next time.
+            await self._found.store_found((), read_keys(answer, user, device_id), mark)
             return
-        missed = read_sync(answer, user)
+        missed = read_sync(answer, user, device_id)
         events = list(missed.events)
         for gap in missed.gaps:
             events[:0] = await self._page_back(user, gap, since)
-        ours = await self._found.store_found(events, missed.to_device, mark)
+        ours = await self._found.store_found(events, missed.keys, mark)
         if ours:
             logger.warning("gap_found", extra={"user_id": user, "turns": ours})
         logger.debug("gap_checked", extra={"user_id": user, "events": len(events)})
         self._observer.gaps_checked(len(events), ours)
+        if len(missed.keys.to_device) >= _MESSAGES_AT_ONCE:
+            await self._check(user)  # there are more of them
 
     async def _page_back(self, user: UserID, gap: Gap, since: str) -> Sequence[JSON]:
         """What a limited timeline left out, oldest first; bounded, the newest are kept."""
@@ -143,6 +163,10 @@ class GapCheck:
                 raise
             logger.warning("gap_unreadable", extra={"room_id": room_id, "error": str(error)})
             return {}
+
+
+async def _the_only_one(user: UserID) -> str:
+    return DEVICE_ID
 
 
 def _only_the_mark() -> Mapping[str, JSON]:

@@ -5,11 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from lycatra_appservice.matrix.crypto.raw_inbox import KeyNews, key_news
 from lycatra_appservice.matrix.events import mapping, text
-from lycatra_appservice.matrix.users import DEVICE_ID
 from lycatra_appservice.model import JSON, RoomID, UserID
 
 _ROOMS_WITH_TIMELINE: Final = ("join", "leave")
+_COUNTS: Final = "device_one_time_keys_count"
+_UNUSED: Final = "device_unused_fallback_key_types"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,12 @@ class Missed:
     """Events and messages in the form of a push, the events of each room oldest first."""
 
     events: Sequence[JSON]
-    to_device: Sequence[JSON]
+    keys: KeyNews
     gaps: Sequence[Gap]
 
 
-def read_sync(answer: Mapping[str, JSON], user: UserID) -> Missed:
-    """Read an incremental answer."""
+def read_sync(answer: Mapping[str, JSON], user: UserID, device_id: str) -> Missed:
+    """Read an incremental answer, that a device of this user got."""
     rooms, token = mapping(answer.get("rooms")), text(answer.get("next_batch"))
     events: list[JSON] = []
     gaps: list[Gap] = []
@@ -41,8 +43,23 @@ def read_sync(answer: Mapping[str, JSON], user: UserID) -> Missed:
             found, gap = _read_room(RoomID(room_id), mapping(room), user)
             events.extend(found)
             gaps.extend(gap)
-    to_device = [_to_our_device(message, user) for message in _events(answer.get("to_device"))]
-    return Missed(events=events, to_device=to_device, gaps=gaps)
+    return Missed(events=events, keys=read_keys(answer, user, device_id), gaps=gaps)
+
+
+def read_keys(answer: Mapping[str, JSON], user: UserID, device_id: str) -> KeyNews:
+    """What an answer says of keys."""
+    messages = [
+        # A push says for whom a message is, a /sync is that device's own.
+        {**mapping(message), "to_user_id": user, "to_device_id": device_id}
+        for message in _events(answer.get("to_device"))
+    ]
+    counts, unused = (answer.get(name) for name in (_COUNTS, _UNUSED))
+    return key_news(
+        messages,
+        mapping(answer.get("device_lists")).get("changed"),
+        {} if counts is None else {user: counts},
+        {} if unused is None else {user: unused},
+    )
 
 
 def as_pushed(event: JSON, room_id: RoomID) -> JSON:
@@ -99,11 +116,6 @@ def _own_membership(event: JSON, user: UserID) -> JSON:
     if event.get("type") != "m.room.member" or event.get("state_key") != user:
         return None
     return mapping(event.get("content")).get("membership")
-
-
-def _to_our_device(message: JSON, user: UserID) -> JSON:
-    """A push says for whom a message is, a /sync is that device's own."""
-    return {**mapping(message), "to_user_id": user, "to_device_id": DEVICE_ID}
 
 
 def _invitation(

@@ -33,6 +33,7 @@ def facts_in(state: Sequence[Mapping[str, JSON]]) -> Mapping[str, object]:
     return {
         "name": _clean(contents.get("m.room.name", {}).get("name")),
         "encrypted": int("m.room.encryption" in events),
+        "encryption": _kept(contents.get("m.room.encryption")),
         "is_space": int(is_space(create)),
         "is_public": int(_is_public(contents.get("m.room.join_rules", {}))),
         "power": json.dumps(contents.get("m.room.power_levels")),
@@ -67,7 +68,7 @@ def change_by(event: Mapping[str, JSON]) -> Change | None:
 def _room_change(kind: str, content: Mapping[str, JSON]) -> Change | None:
     match kind:
         case "m.room.encryption":
-            return Change("set_encrypted", {})
+            return Change("set_encrypted", {"encryption": _kept(content)})
         case "m.room.name":
             return Change("set_name", {"name": _clean(content.get("name"))})
         case "m.room.power_levels":
@@ -118,6 +119,15 @@ def is_open(join_rules: Mapping[str, JSON]) -> bool:
 
 def _is_public(join_rules: Mapping[str, JSON]) -> bool:
     return join_rules.get("join_rule") == "public"
+
+
+def _kept(content: Mapping[str, JSON] | None) -> str | None:
+    """What a room's `m.room.encryption` says that matters."""
+    if content is None:
+        return None
+    kept = ("algorithm", "rotation_period_ms", "rotation_period_msgs")
+    values = {name: content[name] for name in kept if isinstance(content.get(name), str | int)}
+    return json.dumps(values)
 
 
 def _room_id(value: JSON) -> str | None:

@@ -22,6 +22,7 @@ DELETE FROM room WHERE id = :room AND membership = 'reading' AND reading = :read
 UPDATE room SET membership = 'join', reading = NULL, state_at = lycatra_now(),
   name = coalesce(name, :name),
   encrypted = CASE WHEN encrypted = 1 THEN 1 ELSE :encrypted END,
+  encryption = coalesce(encryption, :encryption),
   is_space = :is_space, creators = :creators,
   is_public = CASE WHEN is_public = 1 THEN 1 ELSE :is_public END,
   power = coalesce(power, :power),
@@ -51,7 +52,7 @@ UPDATE room SET is_public = :is_public WHERE id = :room
 UPDATE room SET successor = :successor WHERE id = :room
 
 -- name: set_encrypted
-UPDATE room SET encrypted = 1 WHERE id = :room
+UPDATE room SET encrypted = 1, encryption = :encryption WHERE id = :room
 
 -- name: put_read_member
 -- Who is there already came or went while the room was read.

@@ -16,7 +16,8 @@ _MXC: Final = re.compile(r"mxc://[A-Za-z0-9.:\[\]-]{1,255}/[A-Za-z0-9_-]{1,255}"
 class SentMedia:
     """A picture, file, sound, video or place; all but `mxc` is only what the sender says.
 
-    Without `mxc` there is nothing to look at; if it `is_encrypted`, nothing that we can read.
+    Without `mxc` there is nothing to look at. `key` opens what is encrypted: an `EncryptedFile` of
+    the specification.
     """
 
     msgtype: str
@@ -24,7 +25,7 @@ class SentMedia:
     mimetype: str
     size: int | None
     mxc: str | None
-    is_encrypted: bool
+    key: Mapping[str, JSON] | None
 
 
 def media_in(content: Mapping[str, JSON]) -> SentMedia | None:
@@ -33,12 +34,13 @@ def media_in(content: Mapping[str, JSON]) -> SentMedia | None:
     if msgtype not in MEDIA:
         return None
     info = mapping(content.get("info"))
-    url, size = content.get("url"), info.get("size")
+    key = mapping(content.get("file"))
+    url, size = key.get("url") or content.get("url"), info.get("size")
     return SentMedia(
         msgtype=msgtype,
         name=safe_name(text(content.get("filename")) or text(content.get("body"))),
         mimetype=text(info.get("mimetype")).partition(";")[0].strip().lower()[:100],
         size=size if isinstance(size, int) and not isinstance(size, bool) else None,
         mxc=url if isinstance(url, str) and _MXC.fullmatch(url) else None,
-        is_encrypted=bool(mapping(content.get("file"))),
+        key=key or None,
     )

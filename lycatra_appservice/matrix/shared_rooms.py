@@ -12,16 +12,28 @@ from lycatra_appservice.model import RoomID, UserID
 class SharedRooms:
     """Looks at what the tables say now; a room that is not known yet is not found."""
 
-    def __init__(self, database: Database, rooms: RoomStore, users: VirtualUsers) -> None:
+    def __init__(
+        self,
+        database: Database,
+        rooms: RoomStore,
+        users: VirtualUsers,
+        *,
+        decrypts: bool = False,
+    ) -> None:
+        """`decrypts`: encrypted rooms count, too."""
         self._database = database
         self._sql = Statements.load(__package__, "shared_rooms", database.dialect)
         self._rooms = rooms
         self._users = users
+        self._decrypts = decrypts
 
     async def direct_with(self, person: UserID) -> Sequence[RoomID]:
-        """Unencrypted direct rooms that @lycatra and this person are in."""
+        """Direct rooms that @lycatra and this person are in, and that we can read."""
         rows = await self._database.fetch(
-            self._sql["shared_with"], person=person, main=self._users.main
+            self._sql["shared_with"],
+            person=person,
+            main=self._users.main,
+            encrypted=int(self._decrypts),
         )
         found = []
         for row in rows:

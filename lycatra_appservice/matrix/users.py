@@ -8,6 +8,8 @@ from typing import Final, Protocol
 from lycatra_appservice.model import UserID
 
 DEVICE_ID: Final = "LYC"  # one device each, the same name for all: (user, device) is the key
+# What our devices that encrypt are called; each has keys, which are lost with the database.
+KEY_DEVICE_PREFIX: Final = "LYCE"
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _LOCALPART: Final = re.compile(r"[a-z0-9][a-z0-9._=/+-]*")

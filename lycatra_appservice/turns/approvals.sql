@@ -63,7 +63,7 @@ WHERE a.id = :approval
 
 -- name: given_up_card
 -- A card that was dropped with its turn, perhaps while it was being sent.
-SELECT s.*, NULL AS target, NULL AS target_mxc FROM approval a
+SELECT s.*, NULL AS target, NULL AS target_mxc, NULL AS target_file FROM approval a
 JOIN send s ON s.turn_id = a.turn_id AND s.n = a.card_n
 WHERE a.id = :approval AND s.dropped IN ('cancelled', 'asked anew')
 

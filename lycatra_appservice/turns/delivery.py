@@ -14,12 +14,13 @@ class SendRow:
 
     `target` is the event id of the earlier row that `target_n` names, None when there is none or
     when that row was dropped; a target outside the turn stands in `content`. `mxc` is, for an
-    upload, the media id made in an earlier attempt, and for a message the one of its upload.
-    `attempt` counts from 0.
+    upload, the media id made in an earlier attempt, and for a message the one of its upload;
+    `file` is how that one was encrypted, if it was. `attempt` counts from 0.
 
     What `content` holds, by kind: a message or an edit the event's content; a reaction the same,
     with `m.relates_to`; a redaction `redacts` (unless `target`) and `reason`; an upload
-    `content_type` and `filename`; a join `via` (server names) and `alone`; a leave `reason`.
+    `content_type` and `filename`, and `file` if it is encrypted; a join `via` (server names) and
+    `alone`; a leave `reason`.
     """
 
     turn_id: int
@@ -32,6 +33,7 @@ class SendRow:
     target_n: int | None = None
     target: EventID | None = None
     mxc: str | None = None
+    file: Mapping[str, JSON] | None = None
     data: bytes | None = None
     attempt: int = 0
 

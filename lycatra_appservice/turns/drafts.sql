@@ -15,7 +15,7 @@ UPDATE send SET content = '{}'
 WHERE turn_id = :turn_id AND n >= :first_n AND n < :n AND kind = 'edit' AND sent_at IS NOT NULL
 
 -- name: stands
-SELECT s.*, NULL AS target, NULL AS target_mxc, t.state, t.parks, lycatra_now() AS now_ms,
+SELECT s.*, NULL AS target, NULL AS target_mxc, NULL AS target_file, t.state, t.parks, lycatra_now() AS now_ms,
   (SELECT e.content FROM send e
     WHERE e.turn_id = s.turn_id AND e.target_n = s.n AND e.kind = 'edit'
       AND e.sent_at IS NOT NULL AND e.content <> '{}' ORDER BY e.n DESC LIMIT 1) AS edited,

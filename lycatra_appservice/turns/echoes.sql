@@ -14,7 +14,7 @@ WHERE s.event_id = :draft
 -- name: last_word
 -- The last edit of a message that was no unfinished one, by its own turn or by the one that ended
 -- it.
-SELECT e.*, NULL AS target, NULL AS target_mxc, s.event_id AS draft
+SELECT e.*, NULL AS target, NULL AS target_mxc, NULL AS target_file, s.event_id AS draft
 FROM send s
 JOIN send e ON (e.turn_id = s.turn_id AND e.target_n = s.n)
   OR e.turn_id = (SELECT t.id FROM turn t

@@ -31,11 +31,11 @@ DELETE FROM step WHERE EXISTS (
 
 -- name: traces
 -- The turns that edit a card, or end what shows progress or a draft, have names of which no index but that of the names is needed.
-SELECT s.*, NULL AS target, NULL AS target_mxc, lycatra_now() - t.finished_at AS ended_ago_ms,
+SELECT s.*, NULL AS target, NULL AS target_mxc, NULL AS target_file, lycatra_now() - t.finished_at AS ended_ago_ms,
   NULL AS of_card, 0 AS later
 FROM send s JOIN turn t ON t.id = s.turn_id WHERE t.trigger_id = :trigger_id
 UNION ALL
-SELECT s.*, NULL, NULL, lycatra_now() - t.finished_at, c.event_id, 1
+SELECT s.*, NULL, NULL, NULL, lycatra_now() - t.finished_at, c.event_id, 1
 FROM approval a
 JOIN turn t ON t.trigger_id IN (
   'card:' || a.id || ':approved', 'card:' || a.id || ':denied', 'card:' || a.id || ':expired',
@@ -45,14 +45,14 @@ JOIN send s ON s.turn_id = t.id
 LEFT JOIN send c ON c.turn_id = a.turn_id AND c.n = a.card_n
 WHERE a.trigger_id = :trigger_id
 UNION ALL
-SELECT s.*, NULL, NULL, lycatra_now() - t.finished_at, p.event_id, 1
+SELECT s.*, NULL, NULL, NULL, lycatra_now() - t.finished_at, p.event_id, 1
 FROM send p
 JOIN turn t ON t.trigger_id IN ('progress:' || p.trigger_id || ':' || p.n,
   'draft:' || p.trigger_id || ':' || p.n, 'repair:' || p.trigger_id || ':' || p.n)
 JOIN send s ON s.turn_id = t.id
 WHERE p.trigger_id = :trigger_id
 UNION ALL
-SELECT s.*, NULL, NULL, lycatra_now() - t.finished_at, NULL, 1
+SELECT s.*, NULL, NULL, NULL, lycatra_now() - t.finished_at, NULL, 1
 FROM timer m
 JOIN turn t ON t.trigger_id = m.trigger_id
 JOIN send s ON s.turn_id = t.id

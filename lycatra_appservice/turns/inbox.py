@@ -1,18 +1,16 @@
 """Storing what was pushed to us: one commit, and only then may the homeserver read 200."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Sequence, Set
 from typing import TypeAlias
 
 from lycatra_appservice.db.connection import Connection, Database
 from lycatra_appservice.db.statements import Dialect, Statements
 from lycatra_appservice.errors import StoreBusyError
-from lycatra_appservice.model import JSON
 from lycatra_appservice.turns.echoes import Echo, Echoes
 from lycatra_appservice.turns.records import TURN_CHANNEL, DeadLetter, Trigger
 
-# Writes more into the same commit; it is told which triggers are new.
+# Writes more into the same commit; it is told which triggers are new, if any.
 Alongside: TypeAlias = Callable[[Connection, Set[str]], Awaitable[None]]
 
 _TRIES = 3  # a deadlock's victim tries again; after that the homeserver does
@@ -32,7 +30,6 @@ class Inbox:
         *,
         txn_id: str | None = None,
         dead_letters: Sequence[DeadLetter] = (),
-        to_device: Sequence[JSON] = (),
         alongside: Alongside | None = None,
     ) -> int:
         """Commit all of it at once and return how many turns are new.
@@ -40,14 +37,14 @@ class Inbox:
         Turn ids follow the order of `triggers`. Raises StoreUnavailableError when nothing was
         stored, or when it is unknown whether it was: storing it again is always safe.
         """
-        is_plain = not dead_letters and not to_device and alongside is None
+        is_plain = not dead_letters and alongside is None
         if is_plain and self._database.dialect is Dialect.POSTGRES:
             return await self._store_at_once(triggers, txn_id)
         for attempt in range(1, _TRIES + 1):
             try:
                 async with self._database.transaction() as connection:
                     return await self._store_in(
-                        connection, triggers, txn_id, dead_letters, to_device, alongside
+                        connection, triggers, txn_id, dead_letters, alongside
                     )
             except StoreBusyError:
                 if attempt == _TRIES:
@@ -64,11 +61,10 @@ class Inbox:
         connection: Connection,
         triggers: Sequence[Trigger],
         dead_letters: Sequence[DeadLetter] = (),
-        to_device: Sequence[JSON] = (),
         alongside: Alongside | None = None,
     ) -> int:
         """Store in somebody else's transaction, such as a schedule's step forward."""
-        return await self._store_in(connection, triggers, None, dead_letters, to_device, alongside)
+        return await self._store_in(connection, triggers, None, dead_letters, alongside)
 
     async def _store_at_once(self, triggers: Sequence[Trigger], txn_id: str | None) -> int:
         if len(triggers) == 1:
@@ -100,7 +96,6 @@ class Inbox:
         triggers: Sequence[Trigger],
         txn_id: str | None,
         dead_letters: Sequence[DeadLetter],
-        to_device: Sequence[JSON],
         alongside: Alongside | None,
     ) -> int:
         if txn_id is not None:
@@ -112,10 +107,8 @@ class Inbox:
                 reason=letter.reason,
                 raw=letter.raw,
             )
-        for message in to_device:
-            await connection.execute(self._sql["insert_to_device"], raw=json.dumps(message))
         new = await self._store_triggers(connection, triggers)
-        if alongside is not None and new:
+        if alongside is not None:
             await alongside(connection, {trigger.id for trigger in new})
         return len(new)
 

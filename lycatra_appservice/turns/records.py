@@ -218,6 +218,7 @@ def send_of(row: Row) -> SendRow:
         target_n=row["target_n"],
         target=EventID(row["target"]) if row["target"] else None,
         mxc=row["mxc"] or row["target_mxc"],
+        file=json.loads(row["target_file"]).get("file") if row["target_file"] else None,
         data=bytes(row["data"]) if row["data"] is not None else None,
         attempt=row["attempt"],
     )

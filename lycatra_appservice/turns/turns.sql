@@ -5,9 +5,6 @@ INSERT INTO txn (id, at) VALUES (:txn, lycatra_now()) ON CONFLICT (id) DO UPDATE
 -- name: insert_dead_letter
 INSERT INTO dead_letter (event_id, reason, raw, at) VALUES (:event_id, :reason, :raw, lycatra_now())
 
--- name: insert_to_device
-INSERT INTO to_device (raw, at) VALUES (:raw, lycatra_now())
-
 -- name: insert_turn
 INSERT INTO turn (lane, trigger_id, run_at, created_at, input)
 VALUES (:lane, :trigger_id, lycatra_now(), lycatra_now(), :input)
@@ -27,7 +24,8 @@ SELECT DISTINCT kind FROM lane WHERE owner IS NULL AND ready_at <= lycatra_now()
 SELECT name, state, args_hash, output FROM step WHERE turn_id = :turn_id
 
 -- name: load_sends
-SELECT s.*, t.event_id AS target, CASE WHEN t.sent_at IS NOT NULL THEN t.mxc END AS target_mxc
+SELECT s.*, t.event_id AS target, CASE WHEN t.sent_at IS NOT NULL THEN t.mxc END AS target_mxc,
+  CASE WHEN t.sent_at IS NOT NULL AND t.kind = 'upload' THEN t.content END AS target_file
 FROM send s LEFT JOIN send t ON t.turn_id = s.turn_id AND t.n = s.target_n
 WHERE s.turn_id = :turn_id ORDER BY s.n
 

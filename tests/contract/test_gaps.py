@@ -15,8 +15,10 @@ from lycatra_appservice.db.migrate import UpgradableDatabase
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.intake.classify import Classifier
 from lycatra_appservice.intake.found import FoundEventStore
+from lycatra_appservice.intake.receiving import Receiving
 from lycatra_appservice.intake.sorter import EventSorter
 from lycatra_appservice.matrix.client import MatrixClient
+from lycatra_appservice.matrix.crypto.raw_inbox import RawInbox
 from lycatra_appservice.matrix.gaps import GapCheck
 from lycatra_appservice.matrix.rooms import RoomStore
 from lycatra_appservice.matrix.users import VirtualUsers
@@ -93,7 +95,8 @@ async def watch(database: UpgradableDatabase) -> AsyncIterator[Watch]:
         rooms = RoomStore(database, client, USERS)
         classifier = Classifier(USERS, make_reader(USERS, CommandWords(TOOLS, ("!",))))
         sorter, inbox, figures = EventSorter(classifier, rooms), Inbox(database), Figures()
-        gaps = GapCheck(database, client, USERS, FoundEventStore(database, inbox, sorter), figures)
+        found = FoundEventStore(database, inbox, sorter, Receiving(RawInbox(database)))
+        gaps = GapCheck(database, client, USERS, found, figures)
         yield Watch(stub, database, gaps, inbox, sorter, rooms, figures)
 
 
@@ -227,15 +230,15 @@ async def test_what_is_known_of_a_room_is_forgotten_with_what_is_found_of_it(
 
 async def test_what_is_found_is_stored_in_one_commit_with_the_mark(watch: Watch) -> None:
     await watch.begin()
-    await query(watch.database, "ALTER TABLE to_device RENAME TO hidden")
+    await query(watch.database, "ALTER TABLE crypto_inbox RENAME TO hidden")
     missed: JSON = {**joined(said("$a")), "to_device": {"events": [{"type": "m.room_key"}]}}
 
-    with pytest.raises(Exception, match="to_device"):
+    with pytest.raises(Exception, match="crypto_inbox"):
         await watch.check(main=missed)
     assert await watch.stored() == []
     assert (await watch.marks())[MAIN] == "0001"
 
-    await query(watch.database, "ALTER TABLE hidden RENAME TO to_device")
+    await query(watch.database, "ALTER TABLE hidden RENAME TO crypto_inbox")
     watch.stub.syncs.clear()
     await watch.check(main=missed)
     assert await watch.stored() == ["$a"]
@@ -355,7 +358,7 @@ async def test_messages_between_devices_are_kept_with_the_device_they_are_for(
         updates={"to_device": {"events": [{"type": "m.room_key", "sender": PERSON}]}}
     )
 
-    [row] = await query(watch.database, "SELECT raw FROM to_device")
+    [row] = await query(watch.database, "SELECT raw FROM crypto_inbox")
     assert json.loads(row["raw"]) == {
         "type": "m.room_key",
         "sender": PERSON,

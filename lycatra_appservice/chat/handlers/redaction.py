@@ -34,6 +34,16 @@ class Votes(Protocol):
         """Say this, once, if the change that a turn makes has begun."""
 
 
+class Unread(Protocol):
+    """Events that nobody could read yet."""
+
+    async def is_waiting(self, event_id: EventID) -> bool:
+        """Whether this is one of them."""
+
+    async def redact(self, event_id: EventID) -> None:
+        """Never read it."""
+
+
 class RedactionHandler:
     """Follows redactions of what people asked, and of what we said.
 
@@ -49,7 +59,9 @@ class RedactionHandler:
         votes: Votes,
         inbox: Inbox,
         brought: BroughtAlong,
+        unread: Unread | None = None,
     ) -> None:
+        """`unread` is what waits for its key, where encrypted rooms are read."""
         self._known = known
         self._originals = originals
         self._revisions = revisions
@@ -57,12 +69,14 @@ class RedactionHandler:
         self._votes = votes
         self._inbox = inbox
         self._brought = brought
+        self._unread = unread
 
     async def handle(self, turn: Turn, event: Mapping[str, JSON]) -> Sequence[Outgoing]:
         """Stop it, and have it forgotten in a turn of its own, which may wait."""
         redacted = _redacted(event)
         if redacted is None:
             return ()
+        await self._forget_unread(event, redacted)
         known = await self._known.find(redacted)
         if known is None and not await self._concerns_us(redacted):
             return ()
@@ -80,6 +94,13 @@ class RedactionHandler:
         await self._inbox.store([_forget(redacted, room_id, words_of=reworded)])
         return goes_on
 
+    async def _forget_unread(self, event: Mapping[str, JSON], redacted: EventID) -> None:
+        unread = self._unread
+        if unread is None or not await unread.is_waiting(redacted):
+            return
+        if await self._is_gone(event, redacted):
+            await unread.redact(redacted)
+
     async def _concerns_us(self, redacted: EventID) -> bool:
         """Whether we have said it, or a question brought it along."""
         if await self._known.find_message(redacted) is not None:
@@ -93,6 +114,9 @@ class RedactionHandler:
         original = mapping(known.input.get("event")) if known is not None else {}
         if all(original.get(key) == event[key] for key in ("sender", "room_id")):
             return True
+        return await self._is_gone(event, redacted)
+
+    async def _is_gone(self, event: Mapping[str, JSON], redacted: EventID) -> bool:
         present = await self._originals.fetch(RoomID(event["room_id"]), redacted)
         return present is not None and is_redacted(present)
 

@@ -21,7 +21,7 @@ OnLeft: TypeAlias = Callable[[RoomID], Awaitable[None]]
 class EncryptedRooms(Protocol):
     """Explains that we cannot read them."""
 
-    async def found(self, room: RoomView, by: UserID | None = None) -> None:
+    async def found(self, room: RoomView, by: UserID | None = None) -> bool:
         """A room is encrypted; `by` is who made it so."""
 
 

@@ -36,22 +36,24 @@ def test_a_monstrous_event_costs_only_itself(monster: bytes) -> None:
 def test_messages_between_devices_are_read_beside_anything(name: str, monster: bytes) -> None:
     messages = b'[{"type": "m.room_key"}]'
 
-    assert read_body(body_with(monster, **{name: messages})).to_device == [{"type": "m.room_key"}]
+    assert read_body(body_with(monster, **{name: messages})).keys.to_device == [
+        {"type": "m.room_key"}
+    ]
 
 
 def test_a_monstrous_message_between_devices_costs_only_itself() -> None:
     read = read_body(body_with(b'{"a": 1}', **{UNSTABLE: b'[{"b": 1}, ' + DEEP + b"]"}))
 
     assert read.events == [{"a": 1}]
-    assert read.to_device == [{"b": 1}]
+    assert read.keys.to_device == [{"b": 1}]
     assert read.unreadable == (DEEP,)
 
 
 def test_the_stable_name_goes_before_the_unstable_one() -> None:
     both = {"to_device": b'["stable"]', UNSTABLE: b'["unstable"]'}
 
-    assert read_body(body_with(**both)).to_device == ["stable"]
-    assert read_body(body_with(DEEP, **both)).to_device == ["stable"]
+    assert read_body(body_with(**both)).keys.to_device == ["stable"]
+    assert read_body(body_with(DEEP, **both)).keys.to_device == ["stable"]
 
 
 def test_a_list_called_events_further_in_is_not_taken_for_the_events() -> None:

@@ -21,6 +21,7 @@ from lycatra_appservice.db.migrate import UpgradableDatabase, migrate
 from lycatra_appservice.db.open import open_database
 from lycatra_appservice.db.statements import parse_statement
 from lycatra_appservice.intake.classify import Classifier
+from lycatra_appservice.intake.receiving import Receiving
 from lycatra_appservice.intake.routes import MAX_BODY_BYTES, Intake
 from lycatra_appservice.intake.sorter import EventSorter
 from lycatra_appservice.intake.token import HomeserverToken
@@ -110,7 +111,7 @@ class WayIn:
         return [json.loads(row["input"]) for row in await self.rows("turn")]
 
     async def is_untouched(self) -> bool:
-        tables = ("turn", "lane", "txn", "dead_letter", "to_device")
+        tables = ("turn", "lane", "txn", "dead_letter", "crypto_inbox")
         return not any([await self.rows(table) for table in tables])
 
 
@@ -131,6 +132,7 @@ async def way_in(aiohttp_client: AiohttpClient, tmp_path: Path) -> AsyncIterator
         USERS,
         figures,
         beat,
+        Receiving(RawInbox(database)),
     )
     application = web.Application()
     application.add_routes(intake.routes())
@@ -310,7 +312,7 @@ async def test_messages_between_devices_are_kept(way_in: WayIn, name: str) -> No
     answer = await way_in.push(beside={name: [key, {"nul": "\0\ud800"}]})
 
     assert answer.status == 200
-    kept = [json.loads(row["raw"]) for row in await way_in.rows("to_device")]
+    kept = [json.loads(row["raw"]) for row in await way_in.rows("crypto_inbox")]
     assert kept == [key, {"nul": "\0\ud800"}]
 
 

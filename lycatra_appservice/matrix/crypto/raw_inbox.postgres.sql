@@ -1,0 +1,2 @@
+-- name: lock
+SELECT state FROM crypto_inbox WHERE id = :id FOR UPDATE
