@@ -25,6 +25,7 @@ from lycatra_appservice.intake.receiving import Receiving
 from lycatra_appservice.intake.routes import MAX_BODY_BYTES, Intake
 from lycatra_appservice.intake.sorter import EventSorter
 from lycatra_appservice.intake.token import HomeserverToken
+from lycatra_appservice.matrix.crypto.raw_inbox import RawInbox
 from lycatra_appservice.model import JSON, RoomID
 from lycatra_appservice.turns.inbox import Inbox
 from tests.unit.chat.conversing import MAIN, PERSON, READER, UPDATES, USERS
