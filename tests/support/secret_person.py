@@ -1,6 +1,8 @@
 """A person whose client encrypts: matrix-nio's, with keys of its own (on vodozemac)."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import io
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -38,13 +40,13 @@ class SecretPerson:
         await self.client.send_to_device_messages()
 
     async def make_room(self, *invited: str, is_direct: bool = True) -> "SecretRoom":
-        """An encrypted room with these, who are in it when this returns."""
+        """An encrypted room with these; those who come by themselves are in it then."""
         body = {"invite": list(invited), "is_direct": is_direct, **FROM_THE_START}
         if is_direct:
             body["preset"] = "trusted_private_chat"
         answer = await self.person.call("POST", "/createRoom", body)
         room = SecretRoom(RoomID(answer["room_id"]), self)
-        await room.until_joined(*invited)
+        await room.until_joined(*(user for user in invited if user.startswith("@lycatra")))
         return room
 
     async def room(self, room_id: RoomID) -> "SecretRoom":
@@ -73,6 +75,84 @@ class SecretRoom:
             )
 
         await until(are_there, f"{users} in {self.room_id}")
+
+    async def react(self, event_id: str, key: str) -> None:
+        """Put an emoji under an event; like all clients, in clear."""
+        await self.me.person.react(self.room_id, EventID(event_id), key)
+
+    async def send_file(self, name: str, mimetype: str, data: bytes, words: str = "") -> EventID:
+        """Send a file that only who is in the room can open."""
+        sealed, keys = nio.crypto.attachments.encrypt_attachment(data)
+        answer, _ = await self.me.client.upload(
+            io.BytesIO(sealed), content_type="application/octet-stream", filesize=len(sealed)
+        )
+        msgtype = "m.image" if mimetype.startswith("image/") else "m.file"
+        content: JSON = {
+            "msgtype": msgtype,
+            "body": words or name,
+            "filename": name,
+            "file": {**keys, "url": _expect(answer).content_uri},
+            "info": {"mimetype": mimetype, "size": len(data)},
+        }
+        return await self.send("m.room.message", content)
+
+    async def open_file(self, content: Mapping[str, JSON]) -> bytes:
+        """The bytes behind a message that was read."""
+        file = content["file"]
+        answer = _expect(await self.me.client.download(file["url"]))
+        opened: bytes = nio.crypto.attachments.decrypt_attachment(
+            answer.body, file["key"]["k"], file["hashes"]["sha256"], file["iv"]
+        )
+        return opened
+
+    async def marked(self, event_id: EventID, kind: str) -> JSON:
+        """Wait for what answers an event in this way: a card, for example."""
+        found: list[JSON] = []
+
+        async def came() -> bool:
+            for event in await self.events():
+                mark = event.get("content", {}).get("org.lycatra.reply", {})
+                if (mark.get("to"), mark.get("kind")) == (event_id, kind):
+                    found.append(event)
+            return bool(found)
+
+        await until(came, f"a {kind} for {event_id}")
+        return found[0]
+
+    async def until_left(self, user: str) -> None:
+        """Wait until this client knows that somebody is gone."""
+
+        async def is_gone() -> bool:
+            await self.me.catch_up()
+            return user not in self.me.client.rooms[self.room_id].users
+
+        await until(is_gone, f"{user} out of {self.room_id}")
+
+    async def say_without_key(
+        self, text: str, *, new_session: bool = True
+    ) -> tuple[EventID, Callable[[], Awaitable[None]]]:
+        """Send words whose key stays here until the function that is returned is called."""
+        machine = self.me.client.olm
+        kept: JSON = {"messages": {}}
+        if new_session:
+            await self.me.catch_up()
+            machine.create_outbound_group_session(self.room_id)
+            people = list(self.me.client.rooms[self.room_id].users)
+            await self.me.client.keys_claim(self.me.client.get_missing_sessions(self.room_id))
+            _, kept = machine.share_group_session(
+                self.room_id, people, ignore_unverified_devices=True
+            )
+            machine.outbound_group_sessions[self.room_id].shared = True
+        content = {"msgtype": "m.text", "body": text}
+        answer = await self.me.client.room_send(
+            self.room_id, "m.room.message", content, ignore_unverified_devices=True
+        )
+
+        async def give_key() -> None:
+            path = f"/sendToDevice/m.room.encrypted/{secrets.token_hex(8)}"
+            await self.me.person.call("PUT", path, kept)
+
+        return EventID(_expect(answer).event_id), give_key
 
     async def say(self, text: str, **more: JSON) -> EventID:
         """Send words."""

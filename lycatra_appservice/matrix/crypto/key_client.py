@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, Final, cast
 
 from mautrix.types import (
@@ -76,6 +76,15 @@ class KeyClient:
             if user in users
         }
         return QueryKeysResponse(device_keys=found, failures=dict(mapping(answer.get("failures"))))
+
+    async def signing_keys(self) -> Set[str]:
+        """The public keys by which this user signs, as far as they are published."""
+        answer = await self._client.query_keys(
+            [self.mxid], as_user=self.mxid, device_id=self.device_id
+        )
+        kinds = ("master_keys", "self_signing_keys", "user_signing_keys")
+        published = (mapping(answer.get(kind)).get(self.mxid) for kind in kinds)
+        return {key for each in published for key in mapping(mapping(each).get("keys")).values()}
 
     async def claim_keys(
         self, wanted: Mapping[UserID, Mapping[DeviceID, EncryptionKeyAlgorithm]]

@@ -259,8 +259,14 @@ class KeyMachine(OlmMachine):
         await self.crypto_store.put_account(self.account)
 
     async def publish_signing_keys(self, seeds: CrossSigningSeeds) -> None:
-        """Publish the keys by which this user signs, and sign this device with them."""
-        await self._publish_cross_signing_keys(seeds.to_keys())
+        """Publish the keys by which this user signs, and sign this device with them.
+
+        Those that are there already stay: Synapse (1.163) answers 500 to the same ones again.
+        """
+        keys = seeds.to_keys()
+        if await self.client.signing_keys() != set(keys.public_keys):
+            await self._publish_cross_signing_keys(keys)
+        self._cross_signing_private_keys = keys
         await self.sign_own_device(self.own_identity)
 
     def _signed(self, keys: Mapping[str, Mapping[str, str]], *, fallback: bool = False) -> JSON:
