@@ -10,6 +10,7 @@ from lycatra_appservice.demo import web
 from lycatra_appservice.demo.ground import (
     APPROVER,
     DEPLOY_LOG,
+    ENCRYPTION_SECRET,
     PERSON,
     RESTARTS,
     SERVER_NAME,
@@ -24,6 +25,7 @@ from lycatra_appservice.private_file import write_private
 _RESTART: Final = (
     "import datetime, sys; print(datetime.datetime.now(), file=open(sys.argv[1], 'a'))"
 )
+_ENCRYPTED: Final = {"encryption": {"mode": "allow", "secret_file": ENCRYPTION_SECRET}}
 
 
 def write_files(ground: Ground, model: ModelChoice) -> None:
@@ -57,6 +59,7 @@ def _configuration(ground: Ground, model: ModelChoice) -> Mapping[str, JSON]:
         },
         "tools": {"updates": _updates(ground), "services": _services(ground)},
         "log": {"level": "INFO"},
+        **(_ENCRYPTED if ground.encrypted else {}),
     }
 
 

@@ -15,6 +15,7 @@ PERSON: Final = "you"
 APPROVER: Final = "approver"
 RESTARTS: Final = "restarts.txt"  # a line for every restart of the imaginary service
 DEPLOY_LOG: Final = "deployments.jsonl"
+ENCRYPTION_SECRET: Final = "encryption-secret.txt"  # noqa: S105 (the name of its file)
 _DEPLOYMENTS: Final = (
     ("shop", "2.2.0", 9, "Search finds words with typing errors"),
     ("user", "2.3.0", 4, "Log in with a passkey"),
@@ -34,6 +35,7 @@ class Ground:
     web_port: int  # of the imaginary service
     releases_port: int  # of what stands for GitHub
     hook_secret: str = field(repr=False)
+    encrypted: bool = False
 
     @property
     def config(self) -> Path:
@@ -46,10 +48,12 @@ class Ground:
         return self.folder / "registration.yaml"
 
 
-def prepare_ground(folder: Path) -> Ground:
+def prepare_ground(folder: Path, *, encrypted: bool = False) -> Ground:
     """Make the folder, or find it again; its ports stay the same so that clients find it again."""
     folder = folder.absolute()
     make_private_folder(folder)
+    if encrypted:
+        _kept_secret(folder / ENCRYPTION_SECRET)
     ports = _kept_ports(folder / "ports.json")
     return Ground(
         folder=folder,
@@ -58,6 +62,7 @@ def prepare_ground(folder: Path) -> Ground:
         web_port=ports["web"],
         releases_port=ports["releases"],
         hook_secret=_kept_secret(folder / "hook-secret.txt"),
+        encrypted=encrypted,
     )
 
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import secrets
 from collections import deque
-from typing import Self
+from typing import Protocol, Self
 
 import aiohttp
 
@@ -17,6 +17,16 @@ _RETRY_SECONDS = 0.5
 _TIMELINE_LIMIT = 200  # the server's default of 10 loses most of a burst
 
 
+class Reading(Protocol):
+    """How a client reads what a homeserver brings."""
+
+    async def hear(self, answer: JSON) -> None:
+        """Take from a sync's answer what is no event of a room; the same may come twice."""
+
+    async def read(self, room_id: RoomID, event: JSON) -> JSON:
+        """The event as its reader sees it."""
+
+
 class Timeline:
     """An endless async iterator of (room id, event), in the order of each room.
 
@@ -25,8 +35,9 @@ class Timeline:
     one may be cancelled and taken up again.
     """
 
-    def __init__(self, api: ClientApi) -> None:
+    def __init__(self, api: ClientApi, reading: Reading) -> None:
         self._api = api
+        self._reading = reading
         self._since = ""
         self._waiting: deque[tuple[RoomID, JSON]] = deque()
         # Synapse answers an identical first sync from a cache, with an old token; a filter that
@@ -44,7 +55,9 @@ class Timeline:
     async def start(self) -> None:
         """Set the mark: only what comes after it will be yielded."""
         query = {"filter": self._filter, "timeout": "0"}
-        self._since = (await self._api.call("GET", _SYNC, query=query))["next_batch"]
+        answer = await self._api.call("GET", _SYNC, query=query)
+        await self._reading.hear(answer)
+        self._since = answer["next_batch"]
 
     def __aiter__(self) -> Self:
         return self
@@ -55,11 +68,24 @@ class Timeline:
         return self._waiting.popleft()
 
     async def _fetch(self) -> None:
+        while True:
+            try:
+                return await self._fetch_once()
+            except ClientApiError as error:
+                if error.status < 500 and error.status != 429:
+                    raise
+            except (aiohttp.ClientError, TimeoutError):
+                pass  # it restarts; the same `since` brings everything that is missed meanwhile
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _fetch_once(self) -> None:
         answer = await self._sync()
+        await self._reading.hear(answer)
         found: list[tuple[RoomID, JSON]] = []
         for room, joined in answer.get("rooms", {}).get("join", {}).items():
             room_id = RoomID(room)
-            found += [(room_id, event) for event in await self._events(room_id, joined)]
+            for event in await self._events(room_id, joined):
+                found.append((room_id, await self._reading.read(room_id, event)))
         # Both at once and last: whoever stops waiting in between misses nothing the next time.
         self._waiting += found
         self._since = answer["next_batch"]
@@ -70,17 +96,7 @@ class Timeline:
             "since": self._since,
             "timeout": str(_LONG_POLL_SECONDS * 1000),
         }
-        while True:
-            try:
-                return await self._api.call(
-                    "GET", _SYNC, query=query, seconds=_LONG_POLL_SECONDS + 20
-                )
-            except ClientApiError as error:
-                if error.status < 500 and error.status != 429:
-                    raise
-            except (aiohttp.ClientError, TimeoutError):
-                pass  # it restarts; the same `since` brings everything that is missed meanwhile
-            await asyncio.sleep(_RETRY_SECONDS)
+        return await self._api.call("GET", _SYNC, query=query, seconds=_LONG_POLL_SECONDS + 20)
 
     async def _events(self, room_id: RoomID, joined: JSON) -> list[JSON]:
         timeline = joined.get("timeline", {})

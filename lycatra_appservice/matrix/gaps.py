@@ -31,7 +31,6 @@ logger = logging.getLogger(__name__)
 _TIMELINE: Final = 50
 _MAX_PAGES: Final = 10
 _PAGE: Final = 100
-_MESSAGES_AT_ONCE: Final = 100  # between devices, in one answer of Synapse (1.163)
 _FILTER: Final[Mapping[str, JSON]] = {
     "presence": {"types": []},
     "account_data": {"types": []},
@@ -120,8 +119,11 @@ class GapCheck:
         )
         mark = SyncMark(user, text_of(answer, "next_batch"))
         if since is None:
-            # Nothing that was said; but keys that came are erased there by the next time.
-            await self._found.store_found((), read_keys(answer, user, device_id), mark)
+            # Nothing that was said; but what came for the device is erased there by the next time.
+            news = read_keys(answer, user, device_id)
+            await self._found.store_found((), news, mark)
+            if news.to_device:
+                await self._check(user)
             return
         missed = read_sync(answer, user, device_id)
         events = list(missed.events)
@@ -132,8 +134,8 @@ class GapCheck:
             logger.warning("gap_found", extra={"user_id": user, "turns": ours})
         logger.debug("gap_checked", extra={"user_id": user, "events": len(events)})
         self._observer.gaps_checked(len(events), ours)
-        if len(missed.keys.to_device) >= _MESSAGES_AT_ONCE:
-            await self._check(user)  # there are more of them
+        if missed.keys.to_device:
+            await self._check(user)  # there may be more, and these are erased there by asking
 
     async def _page_back(self, user: UserID, gap: Gap, since: str) -> Sequence[JSON]:
         """What a limited timeline left out, oldest first; bounded, the newest are kept."""

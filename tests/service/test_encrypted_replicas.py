@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from lycatra_appservice.model import EventID
-from tests.support.encrypted_site import PUSHES_KEYS, Phones, encryption, is_secret
+from tests.support.encrypted_site import (
+    PUSHES_KEYS,
+    Phones,
+    encryption,
+    is_secret,
+    until_devices_ready,
+)
 from tests.support.lycatra import Lycatra
 from tests.support.secret_person import SecretRoom
 from tests.support.site import Site, running_site
@@ -45,6 +51,7 @@ async def replicas_of(stage: Stage, dsn: str, count: int) -> Sequence[Lycatra]:
     made = [await stage.replica(dsn, more=encryption()) for _ in range(count)]
     for each in made:
         await each.start()
+    await until_devices_ready(stage, Tables(dsn))
     return made
 
 

@@ -14,6 +14,8 @@ from lycatra_appservice.model import JSON, RoomID
 from tests.support.secret_person import SecretPerson, SecretRoom, secret_person
 from tests.support.site import Site
 from tests.support.stage import Stage
+from tests.support.tables import Tables
+from tests.support.waiting import until
 
 SECRET: Final = "an-encryption-secret-of-the-tests-0123456789"
 PUSHES_KEYS: Final[Mapping[str, JSON]] = {
@@ -43,6 +45,16 @@ class Phones:
         )
 
 
+async def until_devices_ready(stage: Stage, tables: Tables) -> None:
+    """Wait until all our users have their devices, and none that is older."""
+
+    async def are_ready() -> bool:
+        rows = await tables.rows("SELECT user_id FROM crypto_account WHERE signed = 1")
+        return len(rows) == len(stage.users.all)
+
+    await until(are_ready, "devices of all our users")
+
+
 def encryption(**more: JSON) -> Mapping[str, JSON]:
     """The section that makes encrypted rooms read."""
     return {"encryption": {"mode": "allow", "secret": SECRET, **more}}
@@ -58,6 +70,14 @@ def homeserver_events(site: Site, room_id: RoomID) -> Sequence[JSON]:
             (room_id,),
         )
         return [json.loads(row[0]) for row in rows]
+
+
+def waiting_for_devices(stage: Stage) -> int:
+    """How many messages between devices the homeserver still keeps for our users."""
+    path = stage.site.homeserver.settings.folder / "homeserver.db"
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as reader:
+        rows = reader.execute("SELECT user_id FROM device_inbox")
+        return sum(row[0] in stage.users.all for row in rows)
 
 
 def said_in_clear(stage: Stage, room_id: RoomID) -> Sequence[JSON]:

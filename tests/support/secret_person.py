@@ -39,14 +39,37 @@ class SecretPerson:
             await self.client.keys_claim(self.client.get_users_for_key_claiming())
         await self.client.send_to_device_messages()
 
+    async def master_key_of(self, user: str) -> JSON:
+        """By which key somebody signs his devices."""
+        body = {"device_keys": {user: []}}
+        answer = await self.person.call("POST", "/keys/query", body)
+        return answer["master_keys"][user]["keys"]
+
+    async def until_device_changed(self, user: str) -> None:
+        """Wait until this client knows that somebody has another device than before."""
+        before = {device.id for device in self.client.device_store.active_user_devices(user)}
+
+        async def changed() -> bool:
+            await self.catch_up()
+            now = {device.id for device in self.client.device_store.active_user_devices(user)}
+            return now != before
+
+        await until(changed, f"another device of {user}")
+
     async def make_room(self, *invited: str, is_direct: bool = True) -> "SecretRoom":
         """An encrypted room with these; those who come by themselves are in it then."""
+        room = await self.begin_room(*invited, is_direct=is_direct)
+        await room.until_joined(*(user for user in invited if user.startswith("@lycatra")))
+        return room
+
+    async def begin_room(self, *invited: str, is_direct: bool = True) -> "SecretRoom":
+        """An encrypted room to which these are invited."""
         body = {"invite": list(invited), "is_direct": is_direct, **FROM_THE_START}
         if is_direct:
             body["preset"] = "trusted_private_chat"
         answer = await self.person.call("POST", "/createRoom", body)
         room = SecretRoom(RoomID(answer["room_id"]), self)
-        await room.until_joined(*(user for user in invited if user.startswith("@lycatra")))
+        await room.until_joined(self.user_id)
         return room
 
     async def room(self, room_id: RoomID) -> "SecretRoom":
@@ -127,6 +150,10 @@ class SecretRoom:
             return user not in self.me.client.rooms[self.room_id].users
 
         await until(is_gone, f"{user} out of {self.room_id}")
+
+    def begin_new_session(self) -> None:
+        """Have the next message closed with another key, which is given out before it."""
+        self.me.client.olm.outbound_group_sessions.pop(self.room_id, None)
 
     async def say_without_key(
         self, text: str, *, new_session: bool = True
