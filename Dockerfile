@@ -5,8 +5,8 @@
 
 # Both of one family, because an environment points at its interpreter's path. With a digest
 # nothing can change under the tag: --build-arg BASE_RUN=python:…@sha256:…
-ARG BASE_BUILD=python:3.13.15-slim-bookworm
-ARG BASE_RUN=python:3.13.15-slim-bookworm
+ARG BASE_BUILD=python:3.12.12-slim-bookworm
+ARG BASE_RUN=python:3.12.12-slim-bookworm
 ARG DOCKER_CLI=docker:29.1.2-cli
 
 # --- pip and the build backend; they stay out of the result ---------------------------------

@@ -52,6 +52,7 @@ from lycatra_appservice.chat.progress_end import ProgressEnd
 from lycatra_appservice.chat.ready_questions import ReadyQuestions
 from lycatra_appservice.chat.room_settings import RoomSettingsStore
 from lycatra_appservice.chat.router import Router
+from lycatra_appservice.chat.secrecy_page import SecrecyPage
 from lycatra_appservice.chat.setting_words import make_settings
 from lycatra_appservice.chat.settings_page import SettingsPage
 from lycatra_appservice.chat.shown_alone import ShownAlone
@@ -66,6 +67,7 @@ from lycatra_appservice.chat.welcome import Welcome
 from lycatra_appservice.chat.whoami import WhoAmI
 from lycatra_appservice.chat.without_model import WithoutModel, plain_questions
 from lycatra_appservice.db.connection import Database
+from lycatra_appservice.matrix.crypto.key_devices import KeyDevices
 from lycatra_appservice.matrix.delivery import MatrixDeliverer
 from lycatra_appservice.matrix.encrypted_notice import DIRECT_ROOM, ENCRYPTED_ROOM
 from lycatra_appservice.matrix.rooms import RoomStore
@@ -373,7 +375,8 @@ def _control(
         parts.settings.zone,
     )
     who_am_i = WhoAmI(rights, parts.registry)
-    return ControlHandler(rights, who_am_i, help_page, page, audit, sources, composer)
+    secrecy = SecrecyPage(KeyDevices(parts.database) if parts.decrypts else None)
+    return ControlHandler(rights, who_am_i, help_page, page, audit, sources, secrecy, composer)
 
 
 def _encrypted(parts: Parts, ground: Ground, unasked: Unasked) -> EncryptedRooms:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-_FIRST_WORD: Final = re.compile(r"\s*+([^\W\d_]++)([?!.,:;]*+)(?!\S)\s*+")
+_FIRST_WORD: Final = re.compile(r"\s*+([^\W\d_][^\W_]*+)([?!.,:;]*+)(?!\S)\s*+")
 _PUNCTUATION: Final = "?!.,:; "
 
 
@@ -25,6 +25,7 @@ class ControlWord(StrEnum):
     SUBSCRIBE = "subscribe"
     UNSUBSCRIBE = "unsubscribe"
     MCP = "mcp"
+    E2EE = "e2ee"
     ANSWER = "answer"
 
 

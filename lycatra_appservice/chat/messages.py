@@ -356,6 +356,30 @@ def settings_refused(people: Sequence[str]) -> Text:
     return Text("settings_refused", people=asked)
 
 
+def e2ee_off() -> Text:
+    """For `!e2ee` where encrypted rooms are not read."""
+    return Text("e2ee_off")
+
+
+def e2ee(*, encrypted: bool, device: Text | None, waiting: int) -> Text:
+    """For `!e2ee`."""
+    lines = [Text("e2ee_room" if encrypted else "e2ee_room_clear")]
+    lines.append(Text("e2ee_no_device") if device is None else device)
+    if waiting:
+        lines.append(Text("e2ee_waiting", count=waiting))
+    return Text("lines", lines=lines)
+
+
+def e2ee_device(user_id: UserID, device_id: str, fingerprint: str, *, signed: bool) -> Text:
+    """For `!e2ee`: by which device somebody of us is known."""
+    return Text(
+        "e2ee_device" if signed else "e2ee_device_unsigned",
+        user_id=user_id,
+        device_id=device_id,
+        fingerprint=fingerprint,
+    )
+
+
 def whoami(
     user_id: UserID, level: Level, whence: Said, power: Said, exceptions: Sequence[Said]
 ) -> Text:

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import BaseModel
 
 from lycatra_appservice.actors import ActorKind, read_actor
+from lycatra_appservice.app.encryption import E2EE, needs_extra
 from lycatra_appservice.app.traces import OTLP
 from lycatra_appservice.chat.model_host import is_local
 from lycatra_appservice.cli.server_concerns import concerns_about_servers
@@ -37,6 +38,7 @@ def concerns_about(settings: Settings) -> list[Concern]:
         *_mcp(settings),
         *_models(settings),
         *_traces(settings.otlp),
+        *_encryption(settings),
         *_tokens(settings),
         *_missing_files(settings),
         *_missing_extras(settings),
@@ -201,6 +203,11 @@ def _traces(otlp: Otlp | None) -> Iterator[Concern]:
             f"otlp.ca_file: {otlp.ca_file} does not exist",
             "otlp.ca_file: a file with certificates in PEM format",
         )
+
+
+def _encryption(settings: Settings) -> Iterator[Concern]:
+    if settings.encryption.decrypts and not E2EE.is_installed:
+        yield Concern(f"Lycatra does not start: {needs_extra()}", f"`{E2EE.install}`")
 
 
 def _tokens(settings: Settings) -> Iterator[Concern]:

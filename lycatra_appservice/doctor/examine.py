@@ -88,7 +88,7 @@ class Examination:
             self._report(judge_address(seen))
             self._report(judge_version(await which_software(session, seen)))
             self._report(judge_clock(seen))
-            self._report(judge_encryption(seen))
+            self._report(judge_encryption(seen, decrypts=self._settings.encryption.decrypts))
             await self._examine_introduction(session, stack)
 
     async def _examine_introduction(

@@ -48,14 +48,17 @@ def judge_clock(seen: Seen) -> Finding:
     )
 
 
-def judge_encryption(seen: Seen) -> Finding:
-    """Whether new private rooms are encrypted, which Lycatra cannot read yet."""
+def judge_encryption(seen: Seen, *, decrypts: bool = False) -> Finding:
+    """Whether new private rooms are encrypted, and Lycatra cannot read them."""
     check = "homeserver.encryption"
+    if decrypts:
+        return ok(check, "encrypted rooms are read here")
     if any(seen.features.get(f"{_FORCED}{preset}") for preset in ("private", "trusted_private")):
         return warning(
             check,
             "this homeserver encrypts every new private room",
-            why="Lycatra cannot read encrypted rooms yet, direct chats included",
-            fix="homeserver.yaml: encryption_enabled_by_default_for_room_type: off",
+            why="Lycatra cannot read encrypted rooms, direct chats included, as it is configured",
+            fix="encryption.mode: allow (docs/ENCRYPTION.md), or in homeserver.yaml "
+            "encryption_enabled_by_default_for_room_type: off",
         )
     return ok(check, "rooms are not encrypted by default; some clients still ask for it in chats")

@@ -68,7 +68,7 @@ class Waiter:
         return [
             judge_version(await which_software(self._session, seen)),
             judge_clock(seen),
-            judge_encryption(seen),
+            judge_encryption(seen, decrypts=self._settings.encryption.decrypts),
             await check_token(self._client, users),
             await check_namespace(self._client, users),
             *await check_accounts(self._client, users),

@@ -9,6 +9,7 @@ RESERVED: Final = frozenset(
         "approve",
         "audit",
         "deny",
+        "e2ee",
         "forget",
         "help",
         "mcp",

@@ -63,6 +63,7 @@ from lycatra_appservice.chat.ready_questions import ReadyQuestions
 from lycatra_appservice.chat.room_jobs import RoomJobs
 from lycatra_appservice.chat.room_settings import RoomSettingsStore
 from lycatra_appservice.chat.router import Router
+from lycatra_appservice.chat.secrecy_page import SecrecyPage
 from lycatra_appservice.chat.setting_words import make_settings
 from lycatra_appservice.chat.settings_page import SettingsPage
 from lycatra_appservice.chat.shown_alone import ShownAlone
@@ -378,7 +379,9 @@ class Scene:
             zone,
         )
         who_am_i = WhoAmI(rights, registry)
-        control = ControlHandler(rights, who_am_i, help_page, settings, audit, sources, composer)
+        control = ControlHandler(
+            rights, who_am_i, help_page, settings, audit, sources, SecrecyPage(None), composer
+        )
         second = build_second_thoughts(
             ground,
             ConversationStore(self.database),

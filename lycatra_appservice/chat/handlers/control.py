@@ -9,6 +9,7 @@ from lycatra_appservice.chat.compose import Composer
 from lycatra_appservice.chat.control import ControlWord
 from lycatra_appservice.chat.help_page import HelpPage
 from lycatra_appservice.chat.routes import Control
+from lycatra_appservice.chat.secrecy_page import SecrecyPage
 from lycatra_appservice.chat.settings_page import SettingsPage
 from lycatra_appservice.chat.sources import SourcesPage
 from lycatra_appservice.chat.whoami import WhoAmI
@@ -30,6 +31,7 @@ class ControlHandler:
         settings: SettingsPage,
         audit: AuditPage,
         sources: SourcesPage,
+        secrecy: SecrecyPage,
         composer: Composer,
     ) -> None:
         self._rights = rights
@@ -38,6 +40,7 @@ class ControlHandler:
         self._settings = settings
         self._audit = audit
         self._sources = sources
+        self._secrecy = secrecy
         self._composer = composer
 
     async def handle(
@@ -61,6 +64,8 @@ class ControlHandler:
             return await self._audit.answer(inbound, room, route.rest), room
         if route.word is ControlWord.SOURCES:
             return await self._sources.asked_by(inbound), room
+        if route.word is ControlWord.E2EE:
+            return await self._secrecy.tell(route.speaker, room), room
         if route.word is ControlWord.SETTINGS:
             said, chosen = await self._settings.answer(asker, room, route.rest)
             return said, replace(room, chosen=chosen)  # the answer itself follows it already

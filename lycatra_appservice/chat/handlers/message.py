@@ -45,6 +45,7 @@ _ONLY_READ: Final = frozenset(
         ControlWord.AUDIT,
         ControlWord.SOURCES,
         ControlWord.USAGE,
+        ControlWord.E2EE,
     }
 )
 

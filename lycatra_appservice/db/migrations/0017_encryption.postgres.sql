@@ -12,6 +12,7 @@ INSERT INTO crypto_lease (id) VALUES (1);
 CREATE TABLE crypto_account (
   user_id text PRIMARY KEY,
   device_id text NOT NULL,
+  signing_key text NOT NULL,
   pickle bytea NOT NULL,
   shared integer NOT NULL DEFAULT 0,
   signed integer NOT NULL DEFAULT 0,

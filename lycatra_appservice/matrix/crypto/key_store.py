@@ -71,6 +71,7 @@ class KeyStore(CryptoStore):
             "put_account",
             user_id=self._user_id,
             device_id=self._device_id,
+            signing_key=account.signing_key,
             pickle=account.pickle(self.pickle_key),
             shared=int(account.shared),
         )

@@ -2,8 +2,8 @@
 SELECT device_id, pickle, shared, signed FROM crypto_account WHERE user_id = :user_id
 
 -- name: put_account
-INSERT INTO crypto_account (user_id, device_id, pickle, shared)
-VALUES (:user_id, :device_id, :pickle, :shared)
+INSERT INTO crypto_account (user_id, device_id, signing_key, pickle, shared)
+VALUES (:user_id, :device_id, :signing_key, :pickle, :shared)
 ON CONFLICT (user_id) DO UPDATE SET pickle = excluded.pickle, shared = excluded.shared
 
 -- name: mark_signed
@@ -141,7 +141,8 @@ DELETE FROM crypto_place WHERE at < lycatra_now() - :keep_ms
 DELETE FROM crypto_outbound WHERE used_at < lycatra_now() - :keep_ms
 
 -- name: get_published
-SELECT device_id FROM crypto_account WHERE user_id = :user_id AND shared = 1
+SELECT device_id, signing_key, signed FROM crypto_account
+WHERE user_id = :user_id AND shared = 1
 
 -- name: get_next_batch
 SELECT next_batch FROM crypto_account WHERE user_id = :user_id

@@ -101,11 +101,6 @@ class RawInbox:
         """Never open an event that was taken back."""
         await self._database.execute(self._sql["redact"], key=event_id)
 
-    async def figures(self) -> tuple[int, int | None]:
-        """How many events wait for their keys, and since when the oldest (ms)."""
-        row = await self._database.fetch_one(self._sql["figures"])
-        return (0, None) if row is None else (row["waiting"], row["oldest"])
-
 
 def key_news(
     to_device: Sequence[JSON],

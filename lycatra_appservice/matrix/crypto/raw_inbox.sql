@@ -37,8 +37,8 @@ SELECT id FROM crypto_inbox WHERE key = :key AND state <> 'done'
 -- What was taken back is never opened; its key stays, so that it is not stored again.
 UPDATE crypto_inbox SET state = 'done', raw = NULL WHERE key = :key AND state <> 'done'
 
--- name: figures
-SELECT count(*) AS waiting, min(at) AS oldest FROM crypto_inbox WHERE state = 'waiting'
+-- name: waiting_in
+SELECT count(*) AS waiting FROM crypto_inbox WHERE state = 'waiting' AND room = :room
 
 -- name: forget_done
 -- Those that were read are known by their keys for as long as a homeserver may repeat them.

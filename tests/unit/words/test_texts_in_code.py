@@ -18,7 +18,7 @@ def found(tmp_path: Path, source: str) -> list[Named]:
         ('Text("a")', ["a"], set()),
         ('text.Text("a", name="x")', ["a"], {"name"}),
         ('Text("a" if x else "b", name=Text)', ["a", "b"], {"name"}),
-        ('Text(f"on_{word}" if x else "b")', ["on_[a-z_]+", "b"], set()),
+        ('Text(f"on_{word}" if x else "b")', ["on_[a-z0-9_]+", "b"], set()),
         ('Text("a", **values)', ["a"], {None}),
     ],
 )
@@ -37,7 +37,7 @@ def test_a_key_that_is_put_together_may_be_any_text_with_its_values() -> None:
         "off": {"text": "{name}"},
     }
 
-    assert Named("here", "on_[a-z_]+", frozenset(["name"])).among(texts) == ["on_stop"]
+    assert Named("here", "on_[a-z0-9_]+", frozenset(["name"])).among(texts) == ["on_stop"]
 
 
 @pytest.mark.parametrize("source", ["Text(key)", 'Text(f"{a}_b")', 'Text("a" + b)', "Text(*them)"])

@@ -10,7 +10,7 @@ from typing import Any
 from tests.unit.words.reading import PACKAGE, placeholders
 
 _READS_KEPT = "words/text.py"  # texts that were made, and checked, elsewhere
-_ANY = "[a-z_]+"  # what may follow the beginning of a key
+_ANY = "[a-z0-9_]+"  # what may follow the beginning of a key
 _OF_TOOLS = frozenset(
     {"NotAllowedError", "InvalidArgumentsError", "ToolTimeoutError", "ToolFailedError"}
 )
