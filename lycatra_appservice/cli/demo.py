@@ -17,6 +17,9 @@ def _add_arguments(parser: ArgumentParser) -> None:
         "--script", type=Path, metavar="FILE", help="type this file's lines instead of asking"
     )
     parser.add_argument(
+        "--encrypted", action="store_true", help="talk in an encrypted direct chat instead"
+    )
+    parser.add_argument(
         "--folder",
         type=Path,
         metavar="DIR",

@@ -314,3 +314,9 @@ async def test_a_dm_with_a_virtual_user_gets_help_from_that_user(group: Scene) -
     (said,) = group.said(DM)[before:]
 
     assert said.by == UPDATES
+
+
+async def test_e2ee_says_that_encrypted_rooms_are_not_read_where_that_is_off(
+    group: Scene,
+) -> None:
+    assert "do not read encrypted rooms here" in await told(group, "!e2ee")

@@ -440,3 +440,17 @@ def test_an_extra_for_traces_that_is_missing_is_named(
     outcome = lycatra("check")
     assert outcome.code == 0
     assert "pip install 'lycatra-appservice[otlp]'" in outcome.err
+
+
+def test_an_extra_for_encrypted_rooms_that_is_missing_is_named(
+    lycatra: Lycatra, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = "0123456789abcdef" * 2
+    write_config(folder, COMPLETE + f"encryption: {{mode: allow, secret: {secret}}}\n")
+    assert lycatra("check").err == ""
+    monkeypatch.setitem(sys.modules, "olm", None)
+    outcome = lycatra("check")
+    assert outcome.code == 0
+    assert "Lycatra does not start" in outcome.err
+    assert "pip install 'lycatra-appservice[e2ee]'" in outcome.err
+    assert secret not in outcome.err
