@@ -21,10 +21,12 @@ from mautrix.types import (
 
 from lycatra_appservice.matrix.client import MatrixClient
 from lycatra_appservice.matrix.errors import MatrixError
-from lycatra_appservice.matrix.events import mapping
+from lycatra_appservice.matrix.events import is_id, mapping
 from lycatra_appservice.model import JSON
 
 logger: Final = logging.getLogger(__name__)
+
+_MOST_DEVICES: Final = 200  # of one person; some homeservers know no end
 
 
 class KeyClient:
@@ -153,10 +155,15 @@ class KeyClient:
 
 
 def _readable(devices: Mapping[str, JSON]) -> dict[DeviceID, DeviceKeys]:
+    """Those that can be read and stored, without the names that people gave them."""
     found = {}
-    for device_id, keys in devices.items():
+    for device_id, keys in list(devices.items())[:_MOST_DEVICES]:
+        public = mapping(mapping(keys).get("keys")).values()
+        if not is_id(device_id) or not all(map(is_id, public)):
+            continue
         try:
-            found[DeviceID(device_id)] = DeviceKeys.deserialize(keys)
+            told: Any = {**mapping(keys), "unsigned": {}}
+            found[DeviceID(device_id)] = DeviceKeys.deserialize(told)
         except (SerializerError, ValueError, TypeError, AttributeError, KeyError) as error:
             logger.info("device_unreadable", extra={"device": device_id, "error": str(error)})
     return found

@@ -24,6 +24,7 @@ from mautrix.types import (
     QueryKeysResponse,
     RoomEncryptionStateEventContent,
     RoomID,
+    RoomKeyEventContent,
     SessionID,
     SigningKey,
     SyncToken,
@@ -37,6 +38,7 @@ from lycatra_appservice.matrix.crypto.key_client import KeyClient
 from lycatra_appservice.matrix.crypto.key_store import KeyStore
 from lycatra_appservice.matrix.crypto.opened import RefusedError, opened
 from lycatra_appservice.matrix.crypto.unit import KeyUnits
+from lycatra_appservice.matrix.events import is_id
 from lycatra_appservice.model import JSON
 
 logger: Final = logging.getLogger(__name__)
@@ -207,12 +209,22 @@ class KeyMachine(OlmMachine):
     async def _ratchet_session(self, sess: InboundGroupSession, index: int) -> None:
         """Keys are kept whole until they are erased; replays are told by their place."""
 
+    async def _receive_room_key(self, evt: DecryptedOlmEvent) -> None:
+        """Taken from anybody, if it can be stored at all."""
+        content = evt.content
+        if isinstance(content, RoomKeyEventContent) and all(
+            is_id(each) for each in (content.room_id, content.session_id, evt.keys.ed25519)
+        ):
+            await super()._receive_room_key(evt)
+
     async def _receive_forwarded_room_key(self, evt: DecryptedOlmEvent) -> None:
         """Taken only from the device whose key it is: others could give us one of their own."""
         content = evt.content
         if not isinstance(content, ForwardedRoomKeyEventContent):
             return
-        if content.sender_key == evt.sender_key:
+        told = (content.room_id, content.session_id, content.signing_key)
+        if content.sender_key == evt.sender_key and all(map(is_id, told)):
+            content.forwarding_key_chain = []  # it comes from whom it belongs to
             await super()._receive_forwarded_room_key(evt)
 
     # --- our own one-time keys ---------------------------------------------------------------

@@ -21,6 +21,7 @@ from mautrix.types import (
 
 from lycatra_appservice.db.connection import Connection, Database, Row
 from lycatra_appservice.db.statements import Statements
+from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.matrix.crypto.devices_of_people import DevicesOfPeople
 from lycatra_appservice.matrix.crypto.keyring import Keyring
 from lycatra_appservice.matrix.crypto.machine import KeyMachine, NoKeyError
@@ -85,11 +86,18 @@ class Opener:
                 after = row["id"]
 
     async def _read(self, row: Row) -> None:
+        """One that makes us raise is dropped: all that came after it would wait for ever."""
         raw = json.loads(row["raw"])
-        if row["kind"] == RawKind.EVENT:
-            await self._event(row, raw)
-        else:
-            await self._message(row, mapping(raw))
+        try:
+            if row["kind"] == RawKind.EVENT:
+                await self._event(row, raw)
+            else:
+                await self._message(row, mapping(raw))
+        except LycatraError:
+            raise
+        except Exception:
+            logger.exception("raw_broke", extra={"id": row["id"]})
+            await self._done(row, "it made us raise")
 
     # --- events ----------------------------------------------------------------------------
 
@@ -189,7 +197,10 @@ async def _handle(machine: KeyMachine, event: ToDeviceEvent) -> None:
 
 
 def _readable(raw: Mapping[str, JSON]) -> ToDeviceEvent | None:
-    if not is_id(raw.get("sender")) or not isinstance(raw.get("content"), dict):
+    content = raw.get("content")
+    if not is_id(raw.get("sender")) or not is_id(raw.get("type")) or not isinstance(content, dict):
+        return None
+    if raw["type"] == "m.room.encrypted" and not is_id(content.get("sender_key")):
         return None
     told: Any = {name: raw.get(name) for name in ("sender", "content", "type")}
     try:

@@ -119,19 +119,25 @@ class Sealer:
             row = await self._database.fetch_one(self._sql["next"], user_id=user, room=room_id)
             if row is None:
                 return
-            try:
-                await self._seal_row(user, room_id, row)
-            except KeysLostError:
-                raise
-            except NotEncryptableError as error:
-                await self._refuse(row, str(error))
-            except MatrixError as error:
-                if not error.outlasted:
-                    await self._refuse(row, str(error))
-                    continue
-                await self._put_off(room_id, error)
-            except LycatraError as error:
-                await self._put_off(room_id, error)
+            problem = await self._attempt(user, room_id, row)
+            if problem is not None:
+                await self._refuse(row, problem)
+
+    async def _attempt(self, user: UserID, room_id: RoomID, row: Row) -> str | None:
+        """Encrypt a row, or leave it for later; why it can never be encrypted."""
+        try:
+            await self._seal_row(user, room_id, row)
+        except KeysLostError:
+            raise
+        except LycatraError as error:
+            is_over = isinstance(error, MatrixError) and not error.outlasted
+            if is_over or isinstance(error, NotEncryptableError):
+                return str(error)
+            await self._put_off(room_id, error)
+        except Exception:
+            logger.exception("sealing_broke", extra={"room_id": room_id})
+            return "it made us raise"
+        return None
 
     async def _put_off(self, room_id: RoomID, error: LycatraError) -> None:
         logger.warning("sealing_put_off", extra={"room_id": room_id, "error": str(error)})
