@@ -8,18 +8,14 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Final, TypeAlias
 
 import aiohttp
 
-from lycatra_appservice.demo.asides import Asides
 from lycatra_appservice.demo.child import Child
-from lycatra_appservice.demo.client_api import ClientApiError
 from lycatra_appservice.demo.configuration import write_files
 from lycatra_appservice.demo.ground import (
-    APPROVER,
     PASSWORD,
     PERSON,
     SERVER_NAME,
@@ -28,26 +24,22 @@ from lycatra_appservice.demo.ground import (
     write_deploy_log,
 )
 from lycatra_appservice.demo.homeserver import Homeserver, HomeserverError, HomeserverSettings
+from lycatra_appservice.demo.meeting import (
+    Meeting,
+    check_can_encrypt,
+    meet_in_group,
+    meet_in_secret,
+)
 from lycatra_appservice.demo.model_choice import chosen_model
-from lycatra_appservice.demo.people import PersonClient, register_person
 from lycatra_appservice.demo.release_server import ReleaseServer
 from lycatra_appservice.demo.script import ScriptLine, read_script, run_script
-from lycatra_appservice.demo.talk import (
-    localpart_of,
-    message_text,
-    reply_mark,
-    spoken,
-    to_somebody,
-)
 from lycatra_appservice.demo.terminal import TerminalChat, open_screen
 from lycatra_appservice.demo.web_service import WebService
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.matrix.users import NamedNamespace, VirtualUsers
-from lycatra_appservice.model import RoomID, UserID
 
 _Namespaces: TypeAlias = Callable[[Path], Sequence[NamedNamespace]]
 
-_ROOM_ALIAS: Final = "demo"
 _READY_SECONDS: Final = 60
 _POLL_SECONDS: Final = 0.05
 
@@ -58,16 +50,18 @@ def run(arguments: Namespace, namespaces: _Namespaces) -> int:
     `namespaces` reads a configuration and says which ones have work there.
     """
     lines = read_script(arguments.script) if arguments.script else None
-    return asyncio.run(_play(arguments.folder, arguments.synapse_python, lines, namespaces))
+    if arguments.encrypted:
+        check_can_encrypt()
+    ground = prepare_ground(arguments.folder, encrypted=arguments.encrypted)
+    return asyncio.run(_play(ground, arguments.synapse_python, lines, namespaces))
 
 
 async def _play(
-    folder: Path,
+    ground: Ground,
     synapse_python: Path,
     lines: list[ScriptLine] | None,
     namespaces: _Namespaces,
 ) -> int:
-    ground = prepare_ground(folder)
     async with AsyncExitStack() as stack:
         model = await stack.enter_async_context(chosen_model(os.environ))
         write_deploy_log(ground, datetime.now(UTC).date())
@@ -79,22 +73,28 @@ async def _play(
         releases = await stack.enter_async_context(_releases(ground))
         _say("Starting Lycatra …")
         await _start_service(ground, stack)
-        person = await register_person(homeserver, PERSON, PASSWORD, admin=True, device_id="DEMO")
-        client = await stack.enter_async_context(PersonClient(homeserver.url, person))
-        approver = await register_person(homeserver, APPROVER, PASSWORD, device_id="DEMO")
-        other = await stack.enter_async_context(PersonClient(homeserver.url, approver))
-        room_id = await _room(client, other, users)
-        _say(_welcome(homeserver, model.words))
-        print(await _greeting(client, room_id, users.main), flush=True)
-        asides = Asides(other, room_id, releases)
-        addressed = partial(to_somebody, localpart=users.localpart_of(users.main))
-        if lines is not None:
-            return await run_script(
-                client, room_id, lines, users.is_ours, addressed=addressed, asides=asides
-            )
-        with open_screen(PERSON, ground.folder / "history.txt") as screen:
-            await TerminalChat(client, room_id, screen, addressed=addressed, asides=asides).run()
-        return 0
+        # Synapse ends before the service: if it finds that one gone, the next start begins with
+        # what it could not push, and what is said meanwhile comes without its keys (1.163).
+        stack.push_async_callback(homeserver.stop)
+        meet = meet_in_secret if ground.encrypted else meet_in_group
+        meeting = await meet(homeserver, users, releases, stack)
+        _say(_welcome(homeserver, model.words, meeting.hints))
+        print(meeting.greeting, flush=True)
+        return await _talk(meeting, lines, users, ground.folder)
+
+
+async def _talk(
+    meeting: Meeting, lines: list[ScriptLine] | None, users: VirtualUsers, folder: Path
+) -> int:
+    client, room_id = meeting.client, meeting.room_id
+    addressed, asides = meeting.addressed, meeting.asides
+    if lines is not None:
+        return await run_script(
+            client, room_id, lines, users.is_ours, addressed=addressed, asides=asides
+        )
+    with open_screen(PERSON, folder / "history.txt") as screen:
+        await TerminalChat(client, room_id, screen, addressed=addressed, asides=asides).run()
+    return 0
 
 
 def _homeserver(ground: Ground, python: Path) -> Homeserver:
@@ -105,6 +105,7 @@ def _homeserver(ground: Ground, python: Path) -> Homeserver:
             python=python,
             server_name=SERVER_NAME,
             registrations=[ground.registration],
+            experimental_features=ground.encrypted,
         )
     )
 
@@ -150,48 +151,7 @@ async def _is_ready(http: aiohttp.ClientSession, url: str) -> bool:
         return False
 
 
-async def _room(client: PersonClient, approver: PersonClient, users: VirtualUsers) -> RoomID:
-    """The demo's room: the person, an approver, @lycatra and its virtual users."""
-    try:
-        return await client.join(f"#{_ROOM_ALIAS}:{SERVER_NAME}")
-    except ClientApiError as error:
-        if error.status != 404:
-            raise
-    room_id = await client.create_room(
-        "Lycatra demo",
-        invite=[approver.user_id, users.main],
-        extra={"room_alias_name": _ROOM_ALIAS},
-    )
-    await approver.join(room_id)
-    for user in users.all:
-        await client.wait_for_member(room_id, user)
-    await _subscribe(client, room_id)
-    return room_id
-
-
-async def _subscribe(client: PersonClient, room_id: RoomID) -> None:
-    """Have the room told of releases, as anybody does who may choose for it."""
-    asked = await client.send_text(room_id, "!subscribe updates")
-    async with asyncio.timeout(_READY_SECONDS):
-        while True:
-            marks = map(reply_mark, await client.all_messages(room_id))
-            if asked in [mark.to for mark in marks if mark is not None]:
-                return
-            await asyncio.sleep(_POLL_SECONDS)
-
-
-async def _greeting(client: PersonClient, room_id: RoomID, speaker: UserID) -> str:
-    """The first message in the room, as it is shown; it may still be on its way."""
-    async with asyncio.timeout(_READY_SECONDS):
-        while True:
-            for event in await client.all_messages(room_id):
-                text = message_text(event)
-                if text is not None and event["sender"] == speaker:
-                    return spoken(localpart_of(event), text)
-            await asyncio.sleep(_POLL_SECONDS)
-
-
-def _welcome(homeserver: Homeserver, model: str) -> str:
+def _welcome(homeserver: Homeserver, model: str, hints: Sequence[str]) -> str:
     width = min(shutil.get_terminal_size().columns, 78)
     return "\n".join(
         [
@@ -199,11 +159,7 @@ def _welcome(homeserver: Homeserver, model: str) -> str:
             f"A real Synapse runs at {homeserver.url}. With any Matrix client:",
             f"  homeserver {homeserver.url}, user {PERSON}, password {PASSWORD}",
             f"Questions are answered by {model}.",
-            "Try:  !help    !list updates    @lycatra_updates list updates",
-            "      what changed this week?",
-            "      !restart service web    then @approve, or @deny",
-            "      @release v2    is announced; then @approve, and !list deployments",
-            "A line without a name is sent to @lycatra. /quit ends the demo.",
+            *hints,
             "─" * width,
         ]
     )

@@ -84,8 +84,8 @@ class Timeline:
         found: list[tuple[RoomID, JSON]] = []
         for room, joined in answer.get("rooms", {}).get("join", {}).items():
             room_id = RoomID(room)
-            for event in await self._events(room_id, joined):
-                found.append((room_id, await self._reading.read(room_id, event)))
+            events = await self._events(room_id, joined)
+            found += [(room_id, await self._reading.read(room_id, event)) for event in events]
         # Both at once and last: whoever stops waiting in between misses nothing the next time.
         self._waiting += found
         self._since = answer["next_batch"]
