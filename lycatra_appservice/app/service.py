@@ -48,6 +48,7 @@ from lycatra_appservice.intake.receiving import Receiving
 from lycatra_appservice.intake.routes import Intake
 from lycatra_appservice.intake.sorter import EventSorter
 from lycatra_appservice.intake.token import HomeserverToken
+from lycatra_appservice.matrix.crypto.lease import CRYPTO_CHANNEL, MISSED
 from lycatra_appservice.matrix.gaps import GapCheck
 from lycatra_appservice.matrix.ghosts import Ghosts
 from lycatra_appservice.matrix.heartbeat import Heartbeat, Pinger
@@ -169,6 +170,9 @@ class Service:
         )
         leader = self._leader(parts, chat, heartbeat, gaps, pinger, tools, keys)
         parts.opened.signals.listen(JOINED_CHANNEL, lambda _: leader.hurry(GAPS))
+        parts.opened.signals.listen(
+            CRYPTO_CHANNEL, lambda payload: leader.hurry(GAPS) if payload == MISSED else None
+        )
         intake = Intake(
             self._token(),
             parts.inbox,

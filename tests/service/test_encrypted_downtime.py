@@ -13,10 +13,12 @@ from tests.support.encrypted_site import (
     Phones,
     encryption,
     is_secret,
+    pushed_in_vain,
     until_devices_ready,
     waiting_for_devices,
 )
 from tests.support.lycatra import Lycatra
+from tests.support.proxy import Mode
 from tests.support.site import Site, running_site
 from tests.support.stage import Stage, open_stage, sqlite_in
 from tests.support.tables import Tables
@@ -144,3 +146,28 @@ async def test_a_database_that_was_lost_is_a_new_beginning_with_the_same_identit
     assert me.user_id in await room.said_to("!whoami")
     assert await me.master_key_of(secret.lycatra) == before
     assert is_secret(secret.stage, room)
+
+
+async def test_a_key_that_went_lost_with_a_failed_push_is_fetched(secret: Secret) -> None:
+    me = await secret.phones.new()
+    room = await me.make_room(secret.lycatra)
+    await room.said_to("!help")
+
+    secret.stage.proxy.set(Mode.REFUSE)
+    secret.stage.proxy.cut()
+    room.begin_new_session()
+    asked = await room.say("!whoami")
+    await until_pushed_in_vain(secret)
+    secret.stage.proxy.set(Mode.PASS)
+
+    assert me.user_id in (await room.answer_to(asked))["content"]["body"]
+    assert is_secret(secret.stage, room)
+
+
+async def until_pushed_in_vain(secret: Secret) -> None:
+    """Wait until Synapse has given up to push once, and keeps it for later."""
+
+    async def failed() -> bool:
+        return pushed_in_vain(secret.stage) > 0
+
+    await until(failed, "a failed push")

@@ -128,3 +128,11 @@ def is_secret(stage: Stage, *rooms: SecretRoom) -> bool:
 async def told(room: SecretRoom, words: str) -> bool:
     """Whether somebody has said this there."""
     return any(words in str(event.get("content")) for event in await room.events())
+
+
+def pushed_in_vain(stage: Stage) -> int:
+    """How many pushes the homeserver keeps to try them again."""
+    path = stage.site.homeserver.settings.folder / "homeserver.db"
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as reader:
+        row = reader.execute("SELECT count(*) FROM application_services_txns").fetchone()
+        return int(row[0])

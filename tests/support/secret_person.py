@@ -64,7 +64,7 @@ class SecretPerson:
 
     async def begin_room(self, *invited: str, is_direct: bool = True) -> "SecretRoom":
         """An encrypted room to which these are invited."""
-        body = {"invite": list(invited), "is_direct": is_direct, **FROM_THE_START}
+        body: JSON = {"invite": list(invited), "is_direct": is_direct, **FROM_THE_START}
         if is_direct:
             body["preset"] = "trusted_private_chat"
         answer = await self.person.call("POST", "/createRoom", body)

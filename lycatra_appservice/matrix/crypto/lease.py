@@ -9,6 +9,7 @@ from lycatra_appservice.errors import LycatraError
 
 CRYPTO_CHANNEL: Final = "lycatra_crypto"
 FREE: Final = "free"  # on it: nobody holds the keys
+MISSED: Final = "missed"  # on it: a key has not come, and may wait at the homeserver
 
 
 class KeysLostError(LycatraError):

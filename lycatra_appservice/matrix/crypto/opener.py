@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from time import monotonic
 from typing import Any, Final, Protocol
 
 from mautrix.errors import MatrixError as MautrixError
@@ -24,6 +25,7 @@ from lycatra_appservice.db.statements import Statements
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.matrix.crypto.devices_of_people import DevicesOfPeople
 from lycatra_appservice.matrix.crypto.keyring import Keyring
+from lycatra_appservice.matrix.crypto.lease import CRYPTO_CHANNEL, MISSED
 from lycatra_appservice.matrix.crypto.machine import KeyMachine, NoKeyError
 from lycatra_appservice.matrix.crypto.opened import RefusedError, session_of
 from lycatra_appservice.matrix.crypto.raw_inbox import RawKind
@@ -33,6 +35,8 @@ from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON
 
 logger: Final = logging.getLogger(__name__)
+
+_LOOK_AGAIN: Final = 5.0  # seconds
 
 
 class OpenedEvents(Protocol):
@@ -64,6 +68,7 @@ class Opener:
         self._users = users
         self._opened = opened
         self._on_message = on_message
+        self._looked_for = -_LOOK_AGAIN
         self._anew: set[asyncio.Task[None]] = set()
 
     async def run(self, hint: asyncio.Event) -> None:
@@ -125,6 +130,7 @@ class Opener:
                 await connection.execute(
                     self._sql["wait_for_key"], id=row["id"], session_id=session_id
                 )
+                await self._have_it_looked_for(connection)
                 return
             except RefusedError as error:
                 logger.warning(
@@ -134,6 +140,12 @@ class Opener:
                 return
             await self._opened.store(connection, _aged(opened, row["waited_ms"]), raw["via"])
             await connection.execute(self._sql["done"], id=row["id"])
+
+    async def _have_it_looked_for(self, connection: Connection) -> None:
+        """What Synapse (1.163) sends again after a failure comes without the keys of that time."""
+        if monotonic() - self._looked_for > _LOOK_AGAIN:
+            self._looked_for = monotonic()
+            await connection.notify(CRYPTO_CHANNEL, MISSED)
 
     # --- messages between devices ------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from lycatra_appservice.db.connection import Connection, Database, Row
 from lycatra_appservice.db.statements import Statements
 from lycatra_appservice.errors import LycatraError, StoreUnavailableError
 from lycatra_appservice.matrix.crypto.keyring import Keyring
-from lycatra_appservice.matrix.crypto.lease import KeysLostError
+from lycatra_appservice.matrix.crypto.lease import CRYPTO_CHANNEL, MISSED, KeysLostError
 from lycatra_appservice.matrix.crypto.own_devices import OwnDevices
 from lycatra_appservice.matrix.crypto.unit import KeyUnits
 from lycatra_appservice.matrix.events import mapping
@@ -110,6 +110,7 @@ class KeyUpkeep:
             async with self._units.unit() as connection:
                 room_id = RoomID(row["room"])
                 await self._unreadable.tell(connection, room_id, row["session_id"])
+                await connection.notify(CRYPTO_CHANNEL, MISSED)
                 await connection.execute(
                     self._sql["told"], room=room_id, session_id=row["session_id"]
                 )
