@@ -32,6 +32,7 @@ from lycatra_appservice.chat.conversation import ConversationStore
 from lycatra_appservice.chat.direct_line import DirectLine
 from lycatra_appservice.chat.draft import Drafts
 from lycatra_appservice.chat.draft_end import DraftEnd, DraftRepair
+from lycatra_appservice.chat.emoji_shown import EMOJI, EmojiShown
 from lycatra_appservice.chat.encrypted_rooms import EncryptedRooms
 from lycatra_appservice.chat.handlers.ask import AskHandler
 from lycatra_appservice.chat.handlers.command import CommandHandler
@@ -266,6 +267,7 @@ async def build_chat(
             DRAFT: DraftEnd(
                 DraftTable(parts.database), parts.client, tongue, rooms, decrypts=parts.decrypts
             ).run,
+            EMOJI: EmojiShown(tongue).say,
             UNREADABLE: Unreadable(parts.users, rooms, unasked, tongue).say,
             REPAIR: DraftRepair(Echoes(parts.database)).run,
             CALL: _changing(parts, ground, approving).run,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from lycatra_appservice.chat.emoji_shown import EmojiTriggers
 from lycatra_appservice.chat.unreadable import UnreadableTriggers
 from lycatra_appservice.db.migrate import UpgradableDatabase
 from lycatra_appservice.db.open import OpenedDatabase
@@ -88,6 +89,7 @@ def build_keys(parts: "Parts", rooms: RoomStore, sorter: EventSorter) -> Keys | 
         read_room=rooms.view,
         opened=OpenedEventStore(parts.inbox, sorter),
         unreadable=UnreadableTriggers(parts.inbox),
+        shown=EmojiTriggers(parts.inbox),
     )
     sync = KeySync(database, parts.client, parts.users, raw, devices)
     return Keys(

@@ -453,6 +453,11 @@ def file_not_uploaded(name: str) -> Text:
     return Text("file_not_uploaded", name=name)
 
 
+def emoji_seen(emoji: Sequence[str]) -> Text:
+    """In the room of a verification: what its other side should see, too."""
+    return Text("emoji_seen", emoji=" · ".join(emoji))
+
+
 def unreadable() -> Text:
     """To whoever wrote what cannot be decrypted here."""
     return Text("unreadable")

@@ -41,7 +41,7 @@ class SecretPerson:
 
     async def master_key_of(self, user: str) -> JSON:
         """By which key somebody signs his devices."""
-        body = {"device_keys": {user: []}}
+        body: JSON = {"device_keys": {user: []}}
         answer = await self.person.call("POST", "/keys/query", body)
         return answer["master_keys"][user]["keys"]
 

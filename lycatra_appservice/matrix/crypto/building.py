@@ -1,6 +1,6 @@
 """Puts together what the owner of the keys works with."""
 
-from typing import Any
+from time import monotonic
 
 from pydantic import SecretStr
 
@@ -16,8 +16,9 @@ from lycatra_appservice.matrix.crypto.sealer import ReadRoom, Sealer
 from lycatra_appservice.matrix.crypto.secret import KeySecret
 from lycatra_appservice.matrix.crypto.unit import KeyUnits
 from lycatra_appservice.matrix.crypto.upkeep import KeyUpkeep, Unreadable
+from lycatra_appservice.matrix.crypto.verification import Verifications
+from lycatra_appservice.matrix.crypto.verifying import EmojiShown, Verifying
 from lycatra_appservice.matrix.users import VirtualUsers
-from lycatra_appservice.model import UserID
 
 
 def build_owner(
@@ -31,6 +32,7 @@ def build_owner(
     read_room: ReadRoom,
     opened: OpenedEvents,
     unreadable: Unreadable,
+    shown: EmojiShown,
 ) -> KeyOwner:
     """Put one together."""
     lease = KeyLease(database, owner, LEASE)
@@ -39,11 +41,10 @@ def build_owner(
     keyring = Keyring(database, client, units, keys)
     people = DevicesOfPeople(database, units)
     sealer = Sealer(database, units, keyring, people, users, read_room)
-    opener = Opener(database, units, keyring, people, users, opened, _nobody)
+    ports = Verifying(database, client, keyring, people, sealer, keys, shown)
+    opener = Opener(
+        database, units, keyring, people, users, opened, Verifications(ports, monotonic)
+    )
     ours = OwnDevices(database, client, users, keyring, units, keys)
     upkeep = KeyUpkeep(database, units, keyring, ours, users, unreadable)
     return KeyOwner(lease, keyring, opener, sealer, upkeep, signals)
-
-
-async def _nobody(user: UserID, event: Any) -> None:
-    """What comes between devices besides keys is not for us."""

@@ -39,14 +39,15 @@ class KeyClient:
         self.mxid = mxid
         self.device_id = device_id
         self._client = client
-        self.dispatched: list[Any] = []  # messages between devices that bring no room's key
+        # Messages between devices that bring no room's key: from whom, what kind, what they say.
+        self.dispatched: list[tuple[UserID, str, Mapping[str, JSON]]] = []
 
     def add_event_handler(self, *_: object, **__: object) -> None:
         """Nothing comes by itself here: whoever owns the machine feeds it."""
 
     def dispatch_event(self, event: Any, source: object) -> None:
         """Keep what came between devices for whoever fed the machine."""
-        self.dispatched.append(event)
+        self.dispatched.append((event.sender, event.type.serialize(), _plain(event.content)))
 
     async def upload_keys(
         self,

@@ -295,11 +295,6 @@ class KeyMachine(OlmMachine):
         name = str(KeyID.ed25519(self.client.device_id))
         return {**content, "signatures": {self.client.mxid: {name: signature}}}
 
-    def take_dispatched(self) -> list[Any]:
-        """What came between devices besides room keys; once."""
-        events, self.client.dispatched[:] = list(self.client.dispatched), []
-        return events
-
 
 def _rotation() -> RoomEncryptionStateEventContent:
     return RoomEncryptionStateEventContent(algorithm=EncryptionAlgorithm.MEGOLM_V1)

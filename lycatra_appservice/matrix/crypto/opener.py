@@ -6,7 +6,7 @@ What an event says is stored as a turn by the transaction that uses its key up.
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Any, Final, Protocol
 
@@ -25,11 +25,17 @@ from lycatra_appservice.db.statements import Statements
 from lycatra_appservice.errors import LycatraError
 from lycatra_appservice.matrix.crypto.devices_of_people import DevicesOfPeople
 from lycatra_appservice.matrix.crypto.keyring import Keyring
-from lycatra_appservice.matrix.crypto.lease import CRYPTO_CHANNEL, MISSED
+from lycatra_appservice.matrix.crypto.lease import CRYPTO_CHANNEL, MISSED, KeysLostError
 from lycatra_appservice.matrix.crypto.machine import KeyMachine, NoKeyError
 from lycatra_appservice.matrix.crypto.opened import RefusedError, session_of
 from lycatra_appservice.matrix.crypto.raw_inbox import RawKind
 from lycatra_appservice.matrix.crypto.unit import KeyUnits
+from lycatra_appservice.matrix.crypto.verification import Verifications
+from lycatra_appservice.matrix.crypto.verification_steps import (
+    VerificationMessage,
+    message_between_devices,
+    message_in_room,
+)
 from lycatra_appservice.matrix.events import is_id, mapping
 from lycatra_appservice.matrix.users import VirtualUsers
 from lycatra_appservice.model import JSON
@@ -37,6 +43,7 @@ from lycatra_appservice.model import JSON
 logger: Final = logging.getLogger(__name__)
 
 _LOOK_AGAIN: Final = 5.0  # seconds
+_VERIFICATIONS: Final = 50
 
 
 class OpenedEvents(Protocol):
@@ -57,9 +64,8 @@ class Opener:
         devices: DevicesOfPeople,
         users: VirtualUsers,
         opened: OpenedEvents,
-        on_message: Callable[[UserID, Any], Awaitable[None]],
+        verifications: Verifications,
     ) -> None:
-        """`on_message` is told what came between devices besides keys, and to whom of us."""
         self._database = database
         self._sql = Statements.load(__package__, "raw_inbox", database.dialect)
         self._units = units
@@ -67,7 +73,8 @@ class Opener:
         self._devices = devices
         self._users = users
         self._opened = opened
-        self._on_message = on_message
+        self._verifications = verifications
+        self._verified: dict[str, UserID] = {}  # who of us, by the request
         self._looked_for = -_LOOK_AGAIN
         self._anew: set[asyncio.Task[None]] = set()
 
@@ -138,8 +145,33 @@ class Opener:
                 )
                 await connection.execute(self._sql["done"], id=row["id"])
                 return
-            await self._opened.store(connection, _aged(opened, row["waited_ms"]), raw["via"])
+            aged = _aged(opened, row["waited_ms"])
+            await self._opened.store(connection, aged, raw["via"])
             await connection.execute(self._sql["done"], id=row["id"])
+        await self._verify_in_room(aged)
+
+    async def _verify_in_room(self, event: Mapping[str, JSON]) -> None:
+        """A step is worth nothing later: nobody keeps it."""
+        step = message_in_room(event)
+        if step is None:
+            return
+        to = event["content"].get("to")
+        if to in self._users.all:
+            self._verified[step.transaction_id] = UserID(to)
+            while len(self._verified) > _VERIFICATIONS:
+                del self._verified[next(iter(self._verified))]
+        # Others verify each other in our presence, too.
+        ours = self._verified.get(step.transaction_id)
+        if ours is not None and not self._users.is_ours(step.sender):
+            await self._hear(ours, step)
+
+    async def _hear(self, ours: UserID, step: VerificationMessage) -> None:
+        try:
+            await self._verifications.heard(ours, step)
+        except KeysLostError:
+            raise
+        except LycatraError as error:
+            logger.info("verification_broke_off", extra={"error": str(error)})
 
     async def _have_it_looked_for(self, connection: Connection) -> None:
         """What Synapse (1.163) sends again after a failure comes without the keys of that time."""
@@ -162,15 +194,17 @@ class Opener:
             async with self._units.unit() as connection:
                 if not await self._is_open(connection, row):
                     return
-                await _handle(machine, event)
+                await _handle(machine, event, raw)
                 for session_id in _taken(machine.received):
                     await connection.execute(self._sql["key_came"], session_id=session_id)
                 await connection.execute(self._sql["done"], id=row["id"])
             said, wedged = _taken(machine.client.dispatched), _taken(machine.wedged)
         for sender, sender_key in wedged:
             self._begin_anew(UserID(user), sender, sender_key)
-        for each in said:
-            await self._on_message(UserID(user), each)
+        for sender, kind, content in said:
+            step = message_between_devices(sender, kind, content)
+            if step is not None:
+                await self._hear(UserID(user), step)
 
     def _begin_anew(self, user: UserID, sender: UserID, sender_key: IdentityKey) -> None:
         """Beside everything else: it asks other homeservers."""
@@ -194,12 +228,12 @@ class Opener:
             await connection.execute(self._sql["done"], id=row["id"])
 
 
-async def _handle(machine: KeyMachine, event: ToDeviceEvent) -> None:
+async def _handle(machine: KeyMachine, event: ToDeviceEvent, raw: Mapping[str, JSON]) -> None:
     try:
         if event.type == EventType.TO_DEVICE_ENCRYPTED:
             await machine.handle_to_device_event(event)
-        elif event.type.serialize().startswith("m.key.verification."):
-            machine.client.dispatched.append(event)
+        elif raw["type"].startswith("m.key.verification."):
+            machine.client.dispatched.append((event.sender, raw["type"], raw["content"]))
         # Nothing is told to who asks for keys: we have no second device.
     except (MautrixError, SerializerError, ValueError, KeyError, AttributeError) as error:
         # Most of all one that comes again, or whose session is lost: its sender is told by us.
