@@ -256,16 +256,26 @@ async def secret_person(
             "device_id": device_id,
         },
     )
+    url, token = stage.site.homeserver.url, answer["access_token"]
+    async with secret_device(url, person, folder, device_id, token) as made:
+        yield made
+
+
+@asynccontextmanager
+async def secret_device(
+    url: str, person: PersonClient, folder: Path, device_id: str, token: str
+) -> AsyncIterator[SecretPerson]:
+    """A device that is logged in already."""
     store = folder / f"keys-{person.user_id[1:].split(':')[0]}-{device_id}"
     store.mkdir(exist_ok=True)
     client = nio.AsyncClient(
-        stage.site.homeserver.url,
+        url,
         person.user_id,
         device_id,
         store_path=str(store),
         config=nio.AsyncClientConfig(encryption_enabled=True, store_sync_tokens=True),
     )
-    client.restore_login(person.user_id, device_id, answer["access_token"])
+    client.restore_login(person.user_id, device_id, token)
     made = SecretPerson(client, person)
     try:
         await made.catch_up()
