@@ -256,7 +256,7 @@ def test_each_base_is_an_argument_with_a_fixed_version() -> None:
     arguments = dict(rest.split("=", 1) for word, rest in IN_ORDER[:3] if word == "ARG")
     assert arguments.keys() == {"BASE_BUILD", "BASE_RUN", "DOCKER_CLI"}
     assert re.fullmatch(r"docker:\d+\.\d+\.\d+-cli", arguments.pop("DOCKER_CLI"))
-    assert all(re.fullmatch(r"python:3\.13\.\d+-slim-\w+", base) for base in arguments.values())
+    assert all(re.fullmatch(r"python:3\.12\.\d+-slim-\w+", base) for base in arguments.values())
     stages = {"${BASE_BUILD}", "${BASE_RUN}", "${DOCKER_CLI}"}
     for base, name in (rest.split(" AS ") for word, rest in IN_ORDER if word == "FROM"):
         assert base in stages

@@ -47,7 +47,7 @@ async def test_lycatra_explains_itself(
         ("Welches Sprachmodell brauche ich?", "MODELS"),
         ("Can I use Ollama?", "MODELS"),
         ("Wie lade ich dich in einen Raum ein?", "ROOMS"),
-        ("Why does it not answer in my encrypted room?", "ROOMS"),
+        ("Why does it not answer in my encrypted room?", "ENCRYPTION|ROOMS"),
         ("How are releases of GitHub watched?", "RELEASES"),
         ("Wie beobachte ich neue Releases?", "RELEASES"),
         ("How do I roll back a version?", "DEPLOYMENTS"),
