@@ -1,5 +1,6 @@
 """Encrypted rooms on a real Synapse, by somebody else's client: answered, and never in clear."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -17,7 +18,7 @@ from tests.support.encrypted_site import (
 )
 from tests.support.live import Live, open_live
 from tests.support.model_server import says
-from tests.support.secret_person import SecretRoom
+from tests.support.secret_person import SecretPerson, SecretRoom
 from tests.support.site import Site, running_site
 from tests.support.waiting import until
 
@@ -227,3 +228,18 @@ async def test_without_the_key_it_is_said_once_and_answered_when_the_key_comes(
     notices = [event for event in await room.events() if "cannot read your last" in str(event)]
     assert len(notices) == 1
     assert is_secret(live.stage, room)
+
+
+async def test_chats_that_begin_at_once_all_get_their_first_answer(
+    live: Live, phones: Phones
+) -> None:
+    people = [await phones.new() for _ in range(6)]
+
+    async def first_answer(me: SecretPerson) -> SecretRoom:
+        room = await me.make_room(live.users.main)
+        assert me.user_id in await room.said_to("!whoami")
+        return room
+
+    rooms = await asyncio.gather(*map(first_answer, people))
+
+    assert is_secret(live.stage, *rooms)

@@ -1,6 +1,7 @@
 """Several replicas, one owner of the keys: it dies or leaves under load, nothing is lost."""
 
 import asyncio
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack
@@ -139,3 +140,34 @@ async def test_an_owner_that_leaves_under_load_hands_the_keys_over(
     await assert_answered_once(secret_stage, rooms, asked)
     other = await owner_of([each for each in replicas if each is not owner], tables)
     assert other is not owner
+
+
+async def test_an_owner_that_was_frozen_writes_nothing_and_works_when_it_has_the_keys_again(
+    secret_stage: Stage, phones: Phones, postgres_dsn: str
+) -> None:
+    tables = Tables(postgres_dsn)
+    replicas = await replicas_of(secret_stage, postgres_dsn, 2)
+    [room] = await rooms_for_load(secret_stage, phones, 1)
+    frozen = await owner_of(replicas, tables)
+    [other] = [each for each in replicas if each is not frozen]
+
+    frozen.signal(signal.SIGSTOP)
+    await until_taken(tables, other)
+    asked = [await room.say("!whoami")]
+    frozen.signal(signal.SIGCONT)
+    await room.answer_to(asked[0])
+    other.kill()
+    await until_taken(tables, frozen)
+    asked.append(await room.say("!help"))
+
+    await assert_answered_once(secret_stage, [room], [(room, each) for each in asked])
+
+
+async def until_taken(tables: Tables, replica: Lycatra) -> None:
+    """Wait until this replica has the keys."""
+
+    async def has_them() -> bool:
+        rows = await tables.rows("SELECT owner FROM crypto_lease WHERE owner IS NOT NULL")
+        return any(row["owner"] in replica.log() for row in rows)
+
+    await until(has_them, f"the keys at {replica.name}")

@@ -3,6 +3,7 @@
 Source of what is changed here: mautrix 0.21.1, `mautrix.crypto`.
 """
 
+import asyncio
 import logging
 from collections.abc import Collection, Coroutine, Mapping, Sequence
 from typing import Any, Final, cast
@@ -81,7 +82,7 @@ class KeyMachine(OlmMachine):
         self._units = units
         self.wedged: list[tuple[UserID, IdentityKey]] = []  # whom to begin anew with
         self.received: list[SessionID] = []  # whose room keys have come
-        self._gives_key = False
+        self._giver: asyncio.Task[Any] | None = None  # who gives a room key out just now
         # Of our own messages nothing has to be read again.
         self.dont_store_outbound_keys = True
 
@@ -125,15 +126,15 @@ class KeyMachine(OlmMachine):
     async def _create_outbound_sessions(
         self, users: ClaimKeysList, _force_recreate_session: bool = False
     ) -> None:
-        """Never while a room key is given out: it was done before, without the lock."""
-        if not self._gives_key:
+        """Not where a room key is given out: it was done before, without the lock."""
+        if not self._is_giving:
             await super()._create_outbound_sessions(users, _force_recreate_session)
 
     async def _fetch_keys(
         self, users: list[UserID], since: SyncToken = _NOW, include_untracked: bool = False
     ) -> dict[UserID, dict[DeviceID, DeviceIdentity]]:
         """The same."""
-        if self._gives_key:
+        if self._is_giving:
             return {}
         found: dict[UserID, dict[DeviceID, DeviceIdentity]] = await super()._fetch_keys(
             users, since, include_untracked
@@ -159,11 +160,16 @@ class KeyMachine(OlmMachine):
         """Begin a new session of this room and give its key to all devices that we have met."""
         await self.crypto_store.remove_outbound_group_session(room_id)
         self.crypto_store.members = members
-        self._gives_key = True
+        self._giver = asyncio.current_task()
         try:
             await self.share_group_session(room_id, list(people))
         finally:
-            self._gives_key = False
+            self._giver = None
+
+    @property
+    def _is_giving(self) -> bool:
+        """Whether this very task does; others meet the devices of their rooms meanwhile."""
+        return self._giver is not None and self._giver is asyncio.current_task()
 
     async def open_event(self, event: Mapping[str, JSON]) -> dict[str, JSON]:
         """Decrypt an event of a room; all besides its type and content is as it came.

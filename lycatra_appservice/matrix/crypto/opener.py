@@ -76,6 +76,7 @@ class Opener:
         self._verifications = verifications
         self._verified: dict[str, UserID] = {}  # who of us, by the request
         self._looked_for = -_LOOK_AGAIN
+        self._released = False  # keys have come for what was read in vain
         self._anew: set[asyncio.Task[None]] = set()
 
     async def run(self, hint: asyncio.Event) -> None:
@@ -90,7 +91,13 @@ class Opener:
                 pass
 
     async def read_all(self) -> None:
-        """Read what is there."""
+        """Read what is there, and what could be read by the keys that came with it."""
+        self._released = True
+        while self._released:
+            self._released = False
+            await self._read_once()
+
+    async def _read_once(self) -> None:
         after = 0
         while rows := await self._database.fetch(self._sql["next"], after=after):
             for row in rows:
@@ -196,6 +203,7 @@ class Opener:
                     return
                 await _handle(machine, event, raw)
                 for session_id in _taken(machine.received):
+                    self._released = True
                     await connection.execute(self._sql["key_came"], session_id=session_id)
                 await connection.execute(self._sql["done"], id=row["id"])
             said, wedged = _taken(machine.client.dispatched), _taken(machine.wedged)

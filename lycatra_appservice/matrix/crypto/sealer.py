@@ -58,10 +58,11 @@ class Sealer:
         self._users = users
         self._read_room = read_room
         self._busy: dict[tuple[UserID, RoomID], asyncio.Task[None]] = {}
-        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._broken: asyncio.Future[None] = asyncio.Future()
 
     async def run(self, hint: asyncio.Event) -> None:
         """Work until cancelled; `hint` says that something new is there. Raises KeysLostError."""
+        self._broken = asyncio.get_running_loop().create_future()
         try:
             while True:
                 hint.clear()
