@@ -90,7 +90,7 @@ class Stopwatch:
 
 async def measure(bench: Bench) -> Sequence[Figure]:
     """Let a person's own messages and commands take turns in two rooms, one at a time."""
-    _check_synapse()
+    check_synapse()
     with running_site() as site:
         async with (
             bench.postgres.fresh_database() as dsn,
@@ -139,7 +139,8 @@ async def _rounds(
     return medians
 
 
-def _check_synapse() -> None:
+def check_synapse() -> None:
+    """Raise CannotMeasureError where there is no Synapse to start."""
     python = os.environ.get(PYTHON_VARIABLE) or REPOSITORY / ".synapse" / "bin" / "python"
     if not Path(python).exists():
         raise CannotMeasureError(
