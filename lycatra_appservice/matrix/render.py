@@ -18,9 +18,10 @@ from lycatra_appservice.words.text import Said, Text
 
 MARKER: Final = "org.lycatra.reply"
 
-# A whole event may have 65,536 bytes; the homeserver adds its own fields and its signature.
-MAX_CONTENT_BYTES: Final = 55_000
-MAX_EDIT_BYTES: Final = 27_000  # an edit says everything twice
+# A whole event may have 65,536 bytes; encryption makes three bytes four, and the homeserver adds
+# its own fields and its signature.
+MAX_CONTENT_BYTES: Final = 45_000
+MAX_EDIT_BYTES: Final = 22_000  # an edit says everything twice
 
 _MAX_CHARACTERS: Final = 100_000  # some four events; more is a file, not a message
 _DEFINITION: Final = re.compile(r"^ {0,3}\[[^\]\n]+\]:[ \t]*\S.*$", re.MULTILINE)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
-from mautrix.crypto import OlmAccount
-from mautrix.types import DeviceID, IdentityKey, SessionID
+from mautrix.crypto import OlmAccount, OutboundGroupSession
+from mautrix.types import DeviceID, IdentityKey, RoomID, SessionID
 
 from lycatra_appservice.db.migrate import UpgradableDatabase
 from lycatra_appservice.matrix.crypto.key_store import KeyStore
@@ -130,3 +130,23 @@ async def test_an_event_has_its_place_in_a_session_alone(first: Holder) -> None:
     assert await place("$a")
     assert not await place("$b")
     assert not await place("$a", sent_at=6)
+
+
+async def test_messages_written_at_once_never_share_a_place_in_their_session(
+    first: Holder,
+) -> None:
+    room = RoomID("!room:hs.test")
+    await first.store.add_outbound_group_session(OutboundGroupSession(room))
+
+    async def write(number: int) -> int:
+        async with first.units.unit():
+            session = await first.store.get_outbound_group_session(room)
+            assert session is not None
+            place = int(session.message_index)
+            session.encrypt(f"message {number}")  # type: ignore[no-untyped-call]
+            await first.store.update_outbound_group_session(session)
+            return place
+
+    places = await asyncio.gather(*(write(number) for number in range(6)))
+
+    assert sorted(places) == list(range(6))

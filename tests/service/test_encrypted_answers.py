@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from lycatra_appservice.model import JSON
 from tests.support.encrypted_site import (
     PUSHES_KEYS,
     Phones,
@@ -243,3 +244,33 @@ async def test_chats_that_begin_at_once_all_get_their_first_answer(
     rooms = await asyncio.gather(*map(first_answer, people))
 
     assert is_secret(live.stage, *rooms)
+
+
+async def test_the_key_for_when_there_are_no_others_is_another_one_once_it_was_used(
+    live: Live, phones: Phones
+) -> None:
+    me, other = await phones.new(), await phones.new()
+    room = await me.make_room(live.users.main)
+    await room.said_to("!whoami")
+    used = await last_key(other, str(live.users.main))
+
+    await room.said_to("!whoami")
+
+    async def is_another() -> bool:
+        return bool(await last_key(other, str(live.users.main)) != used)
+
+    await until(is_another, "another key")
+    late = await other.make_room(live.users.main)
+    assert other.user_id in await late.said_to("!whoami")
+
+
+async def last_key(me: SecretPerson, user: str) -> JSON:
+    """Take one key after the other, until there is only the one that is given to everybody."""
+    answer = await me.person.call("POST", "/keys/query", {"device_keys": {user: []}})
+    [device_id] = answer["device_keys"][user]
+    body: JSON = {"one_time_keys": {user: {device_id: "signed_curve25519"}}}
+    while True:
+        taken = await me.person.call("POST", "/keys/claim", body)
+        [key] = taken["one_time_keys"][user][device_id].values()
+        if "fallback" in key:
+            return key["key"]

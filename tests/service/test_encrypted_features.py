@@ -14,6 +14,7 @@ from tests.support.encrypted_site import PUSHES_KEYS, Phones, encryption, is_sec
 from tests.support.model_server import ModelServer, model_server, says
 from tests.support.more_tools.drawings.draw_chart import CHART
 from tests.support.pictures import png
+from tests.support.secret_person import SecretRoom
 from tests.support.site import Site, running_site
 from tests.support.stage import Stage, open_stage, sqlite_in
 from tests.support.tables import Tables
@@ -180,3 +181,26 @@ async def test_a_picture_is_shown_to_the_model(secret: Secret) -> None:
     shown = f"data:image/png;base64,{base64.b64encode(PICTURE).decode()}"
     assert [part["image_url"]["url"] for part in question["content"][1:]] == [shown]
     assert is_secret(secret.stage, room)
+
+
+async def test_a_long_answer_of_letters_beyond_ascii_comes_whole(secret: Secret) -> None:
+    words = [f"很长的回答{number}" for number in range(1200)]
+    secret.model.will(says(" ".join(words)))
+    me = await secret.phones.new()
+    room = await me.make_room(secret.lycatra)
+
+    await room.answer_to(await room.say("tell me everything"))
+
+    async def has_come() -> bool:
+        return words[-1] in await said_by(room, secret.lycatra)
+
+    await until(has_come, "the last word")
+    said = await said_by(room, secret.lycatra)
+    assert [word for word in words if word not in said] == []
+    assert is_secret(secret.stage, room)
+
+
+async def said_by(room: SecretRoom, user: str) -> str:
+    """All that somebody has said there."""
+    events = [event for event in await room.events() if event["sender"] == user]
+    return " ".join(str(event.get("content")) for event in events)

@@ -1,8 +1,9 @@
 """The devices of the people in a room: known, up to date, and met, before a key is given out."""
 
 import asyncio
+import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from time import monotonic
 from typing import Final
@@ -31,13 +32,11 @@ class DevicesOfPeople:
 
     async def refresh(self, machine: KeyMachine, people: Sequence[UserID]) -> None:
         """Ask for the devices of those whose changed, or who were never asked for."""
-        stale = {
-            user: version
-            for user in people
-            if (version := await self._stale(user)) is not None and not self._failed_lately(user)
-        }
-        if not stale:
+        hopeful = [user for user in people if not self._failed_lately(user)]
+        rows = await self._units.fetch(self._sql["stale"], people=json.dumps(hopeful))
+        if not rows:
             return
+        stale = await self._follow([UserID(row["user_id"]) for row in rows])
         found = await self._fetch(machine, list(stale))
         for user, version in stale.items():
             if user not in found:
@@ -76,14 +75,15 @@ class DevicesOfPeople:
         async with self._units.unit() as connection:
             await connection.execute(self._sql["mark_all_changed"])
 
-    async def _stale(self, user: UserID) -> int | None:
-        """The version to ask for; None when what is known is up to date."""
+    async def _follow(self, people: Sequence[UserID]) -> Mapping[UserID, int]:
+        """From now on; the versions that they are asked for."""
+        versions = {}
         async with self._units.unit() as connection:
-            await connection.execute(self._sql["track"], user_id=user)
-            row = await connection.fetch_one(self._sql["get_person"], user_id=user)
-        if row is None or row["known"] >= row["wanted"]:
-            return None
-        return int(row["wanted"])
+            for user in sorted(people):
+                await connection.execute(self._sql["track"], user_id=user)
+                row = await connection.fetch_one(self._sql["get_person"], user_id=user)
+                versions[user] = 0 if row is None else int(row["wanted"])
+        return versions
 
     async def _fetch(self, machine: KeyMachine, users: Sequence[UserID]) -> Sequence[UserID]:
         try:

@@ -94,10 +94,7 @@ class KeyStore(CryptoStore):
 
     async def get_sessions(self, key: IdentityKey) -> list[Session]:
         """All of them, the best first."""
-        async with self._units.unit() as connection:
-            rows = await connection.fetch(
-                self._sql["get_olm"], user_id=self._user_id, sender_key=key
-            )
+        rows = await self._units.fetch(self._sql["get_olm"], user_id=self._user_id, sender_key=key)
         return [self._olm(row) for row in rows]
 
     async def get_latest_session(self, key: IdentityKey) -> Session | None:
@@ -271,11 +268,10 @@ class KeyStore(CryptoStore):
 
     async def get_devices(self, user_id: UserID) -> dict[DeviceID, DeviceIdentity] | None:
         """A person's devices; None when they were never asked for."""
-        async with self._units.unit() as connection:
-            person = await connection.fetch_one(self._sql["get_person"], user_id=user_id)
-            if person is None or person["known"] < 0:
-                return None
-            rows = await connection.fetch(self._sql["get_devices"], user_id=user_id)
+        person = await self._one("get_person", user_id=user_id)
+        if person is None or person["known"] < 0:
+            return None
+        rows = await self._units.fetch(self._sql["get_devices"], user_id=user_id)
         devices = [_device(user_id, row) for row in rows]
         return {device.device_id: device for device in devices}
 
@@ -316,12 +312,7 @@ class KeyStore(CryptoStore):
 
     async def filter_tracked_users(self, users: list[UserID]) -> list[UserID]:
         """Those whose devices are followed."""
-        async with self._units.unit() as connection:
-            return [
-                user
-                for user in users
-                if await connection.fetch_one(self._sql["get_person"], user_id=user)
-            ]
+        return [user for user in users if await self._one("get_person", user_id=user)]
 
     # --- who has signed whom: nothing here is decided by it -------------------------------
 
@@ -361,8 +352,7 @@ class KeyStore(CryptoStore):
         )
 
     async def _one(self, name: str, **values: object) -> Row | None:
-        async with self._units.unit() as connection:
-            return await connection.fetch_one(self._sql[name], **values)
+        return await self._units.fetch_one(self._sql[name], **values)
 
     async def _execute(self, name: str, **values: object) -> None:
         async with self._units.unit() as connection:

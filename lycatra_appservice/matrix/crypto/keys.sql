@@ -71,10 +71,6 @@ UPDATE crypto_outbound SET pickle = :pickle, messages = :messages, used_at = :us
 WHERE user_id = :user_id AND room = :room AND session_id = :session_id
 RETURNING session_id
 
--- name: get_outbound
-SELECT session_id, pickle, max_age_ms, max_messages, messages, created_at, used_at, members
-FROM crypto_outbound WHERE user_id = :user_id AND room = :room
-
 -- name: drop_outbound
 DELETE FROM crypto_outbound WHERE user_id = :user_id AND room = :room
 

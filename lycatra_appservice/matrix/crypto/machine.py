@@ -4,6 +4,7 @@ Source of what is changed here: mautrix 0.21.1, `mautrix.crypto`.
 """
 
 import asyncio
+import json
 import logging
 from collections.abc import Collection, Coroutine, Mapping, Sequence
 from typing import Any, Final, cast
@@ -11,17 +12,18 @@ from typing import Any, Final, cast
 from mautrix.crypto import InboundGroupSession, OlmAccount, OlmMachine
 from mautrix.crypto.cross_signing_key import CrossSigningSeeds
 from mautrix.crypto.encrypt_olm import ClaimKeysList
-from mautrix.crypto.signature import sign_olm
 from mautrix.crypto.store import StateStore
+from mautrix.errors import EncryptionError
 from mautrix.types import (
     DecryptedOlmEvent,
     DeviceID,
     DeviceIdentity,
     DeviceKeys,
+    EncryptedMegolmEventContent,
     EncryptionAlgorithm,
+    EventType,
     ForwardedRoomKeyEventContent,
     IdentityKey,
-    KeyID,
     QueryKeysResponse,
     RoomEncryptionStateEventContent,
     RoomID,
@@ -45,7 +47,6 @@ from lycatra_appservice.model import JSON
 logger: Final = logging.getLogger(__name__)
 
 _NOW: Final = SyncToken("")
-ONE_TIME_KEYS: Final = 50  # that the homeserver should have
 _LONGEST: Final = {"rotation_period_msgs": 10_000, "rotation_period_ms": 30 * 86_400_000}
 
 
@@ -171,6 +172,24 @@ class KeyMachine(OlmMachine):
         """Whether this very task does; others meet the devices of their rooms meanwhile."""
         return self._giver is not None and self._giver is asyncio.current_task()
 
+    async def _encrypt_megolm_event(
+        self, room_id: RoomID, event_type: EventType, content: Mapping[str, JSON]
+    ) -> EncryptedMegolmEventContent:
+        """The same with letters as they are: as escapes most of them take thrice the room."""
+        session = await self.crypto_store.get_outbound_group_session(room_id)
+        if session is None:
+            raise EncryptionError("No group session created")
+        told = {"room_id": room_id, "type": event_type.serialize(), "content": content}
+        plaintext = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+        ciphertext = session.encrypt(plaintext)  # type: ignore[no-untyped-call]
+        await self.crypto_store.update_outbound_group_session(session)
+        return EncryptedMegolmEventContent(
+            sender_key=self.account.identity_key,
+            device_id=self.client.device_id,
+            ciphertext=ciphertext,
+            session_id=SessionID(session.id),
+        )
+
     async def open_event(self, event: Mapping[str, JSON]) -> dict[str, JSON]:
         """Decrypt an event of a room; all besides its type and content is as it came.
 
@@ -233,48 +252,7 @@ class KeyMachine(OlmMachine):
             content.forwarding_key_chain = []  # it comes from whom it belongs to
             await super()._receive_forwarded_room_key(evt)
 
-    # --- our own one-time keys ---------------------------------------------------------------
-
-    async def publish_keys(self) -> None:
-        """Bring the homeserver's store of our keys up to date.
-
-        A key is kept here before it is published: whoever uses one that was lost with a crash
-        writes what nobody can read. So nothing is published that a crash may have published
-        already, either.
-        """
-        left = await self.client.upload_keys()
-        count = sum(n for name, n in left.items() if name.serialize() == "signed_curve25519")
-        account = self.account
-        account.mark_keys_as_published()
-        missing = ONE_TIME_KEYS - count
-        if missing <= 0 and account.shared:
-            return
-        if missing > 0:
-            account.generate_one_time_keys(missing)
-        is_first = not account.shared
-        if is_first:
-            account.generate_fallback_key()
-        await self.crypto_store.put_account(account)
-        await self.client.upload_keys(
-            one_time_keys=self._signed(account.one_time_keys),
-            device_keys=account.get_device_keys(self.client.mxid, self.client.device_id)
-            if is_first
-            else None,
-            fallback_keys=self._signed(account.fallback_key, fallback=True) if is_first else None,
-        )
-        account.shared = True
-        account.mark_keys_as_published()
-        await self.crypto_store.put_account(account)
-
-    async def replace_fallback_key(self) -> None:
-        """Publish a new one, when the homeserver says that the old one was used."""
-        self.account.generate_fallback_key()
-        await self.crypto_store.put_account(self.account)
-        await self.client.upload_keys(
-            fallback_keys=self._signed(self.account.fallback_key, fallback=True)
-        )
-        self.account.mark_keys_as_published()
-        await self.crypto_store.put_account(self.account)
+    # --- our own keys ------------------------------------------------------------------------
 
     async def publish_signing_keys(self, seeds: CrossSigningSeeds) -> None:
         """Publish the keys by which this user signs, and sign this device with them.
@@ -286,20 +264,6 @@ class KeyMachine(OlmMachine):
             await self._publish_cross_signing_keys(keys)
         self._cross_signing_private_keys = keys
         await self.sign_own_device(self.own_identity)
-
-    def _signed(self, keys: Mapping[str, Mapping[str, str]], *, fallback: bool = False) -> JSON:
-        signed = {}
-        for key_id, key in keys.get("curve25519", {}).items():
-            signed[str(KeyID.signed_curve25519(IdentityKey(key_id)))] = self.signed(
-                {"key": key, **({"fallback": True} if fallback else {})}
-            )
-        return signed
-
-    def signed(self, content: dict[str, JSON]) -> dict[str, JSON]:
-        """Sign as this device."""
-        signature = sign_olm(dict(content), self.account)
-        name = str(KeyID.ed25519(self.client.device_id))
-        return {**content, "signatures": {self.client.mxid: {name: signature}}}
 
 
 def _rotation() -> RoomEncryptionStateEventContent:

@@ -9,6 +9,7 @@ from lycatra_appservice.matrix.accounts import Accounts
 from lycatra_appservice.matrix.client import MatrixClient
 from lycatra_appservice.matrix.crypto.keyring import Keyring
 from lycatra_appservice.matrix.crypto.machine import KeyMachine
+from lycatra_appservice.matrix.crypto.publishing import publish_keys
 from lycatra_appservice.matrix.crypto.secret import KeySecret
 from lycatra_appservice.matrix.crypto.unit import KeyUnits
 from lycatra_appservice.matrix.users import KEY_DEVICE_PREFIX, VirtualUsers
@@ -51,7 +52,7 @@ class OwnDevices:
             device_id = machine.client.device_id
             name = self._users.display_name(user_id)
             await self._client.create_device(device_id, name, as_user=user_id)
-            await machine.publish_keys()
+            await publish_keys(machine)
             await self._sign(machine)
             await self._remove_others(user_id, device_id)
             async with self._units.unit() as connection:

@@ -18,7 +18,7 @@ from lycatra_appservice.matrix.crypto.lease import (
     KeysLostError,
 )
 from lycatra_appservice.matrix.crypto.opener import Opener
-from lycatra_appservice.matrix.crypto.raw_inbox import LOW, TO_READ
+from lycatra_appservice.matrix.crypto.raw_inbox import LOW, TO_READ, USED
 from lycatra_appservice.matrix.crypto.seal_desk import TO_SEAL
 from lycatra_appservice.matrix.crypto.sealer import Sealer
 from lycatra_appservice.matrix.crypto.upkeep import KeyUpkeep
@@ -126,6 +126,8 @@ class KeyOwner:
             self._stirred.set()
         if payload.startswith(LOW):
             self._upkeep.hurry(UserID(payload.removeprefix(LOW)))
+        if payload.startswith(USED):
+            self._upkeep.renew(UserID(payload.removeprefix(USED)))
 
 
 async def _keep_on(name: str, run: Callable[[], Awaitable[None]]) -> None:

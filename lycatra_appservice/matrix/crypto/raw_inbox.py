@@ -18,7 +18,8 @@ from lycatra_appservice.matrix.events import is_id, mapping
 from lycatra_appservice.model import JSON, EventID, UserID
 
 TO_READ: Final = "read"  # on CRYPTO_CHANNEL
-LOW: Final = "low:"  # the same, with one of our users
+LOW: Final = "low:"  # the same, with one of our users: few one-time keys
+USED: Final = "used:"  # the same: the fallback key was given away
 ONE_TIME_KEYS_LOW: Final = 25
 _KEYS: Final = "signed_curve25519"
 _TELLING: Final = ("to_user_id", "to_device_id", "sender", "type", "content")
@@ -35,16 +36,17 @@ class RawKind(StrEnum):
 class KeyNews:
     """What a homeserver says of keys besides events.
 
-    Messages between devices as they came, whose devices changed, and of whom of us it has few
-    one-time keys left, or has given away the one for when there are none.
+    Messages between devices as they came, whose devices changed, of whom of us it has few
+    one-time keys left, and of whom it has given away the one for when there are none.
     """
 
     to_device: Sequence[JSON] = ()
     changed: Sequence[UserID] = ()
     low: Sequence[UserID] = ()
+    used: Sequence[UserID] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.to_device or self.changed or self.low)
+        return bool(self.to_device or self.changed or self.low or self.used)
 
 
 NO_NEWS: Final = KeyNews()
@@ -91,6 +93,8 @@ class RawInbox:
             await connection.notify(CRYPTO_CHANNEL, TO_READ)
         for user in news.low:
             await connection.notify(CRYPTO_CHANNEL, LOW + user)
+        for user in news.used:
+            await connection.notify(CRYPTO_CHANNEL, USED + user)
 
     async def is_waiting(self, event_id: EventID) -> bool:
         """Whether this event has not been read yet."""
@@ -112,14 +116,13 @@ def key_news(
 
     `counts` are one-time keys and `unused` the kinds of fallback keys left, by our users.
     """
-    low = [user for user, count in counts.items() if _is_low(count)]
-    low += [user for user, kinds in unused.items() if _is_used(kinds)]
     return KeyNews(
         to_device=to_device,
         changed=[UserID(user) for user in changed if is_id(user)]
         if isinstance(changed, list)
         else (),
-        low=[UserID(user) for user in dict.fromkeys(low)],
+        low=[UserID(user) for user, count in counts.items() if _is_low(count)],
+        used=[UserID(user) for user, kinds in unused.items() if _is_used(kinds)],
     )
 
 

@@ -180,7 +180,7 @@ class Sealer:
             people = await self._people(room_id, user)
             await self._devices.refresh(machine, people)
             async with self._units.unit() as connection:
-                sealed = await self._encrypt(connection, machine, room_id, event_type, content)
+                sealed = await self._encrypt(machine, room_id, event_type, content)
                 if sealed is not None:
                     await keep(connection, sealed)
                     return sealed
@@ -189,7 +189,6 @@ class Sealer:
 
     async def _encrypt(
         self,
-        connection: Connection,
         machine: KeyMachine,
         room_id: RoomID,
         event_type: str,
@@ -199,7 +198,7 @@ class Sealer:
         session = await machine.crypto_store.get_outbound_group_session(room_id)
         if session is None or session.expired:
             return None
-        if session.members != _names(await self._present(connection, room_id)):
+        if session.members != _names(await self._present(room_id)):
             return None
         kind = EventType.find(event_type, t_class=EventType.Class.MESSAGE)
         sealed = await machine.encrypt_megolm_event(room_id, kind, dict(content))
@@ -218,11 +217,10 @@ class Sealer:
 
     async def _people(self, room_id: RoomID, user: UserID) -> Sequence[UserID]:
         await self._rotation(room_id, user)
-        async with self._units.unit() as connection:
-            return await self._present(connection, room_id)
+        return await self._present(room_id)
 
-    async def _present(self, connection: Connection, room_id: RoomID) -> Sequence[UserID]:
-        rows = await connection.fetch(self._keys["present"], room=room_id)
+    async def _present(self, room_id: RoomID) -> Sequence[UserID]:
+        rows = await self._units.fetch(self._keys["present"], room=room_id)
         everybody = (UserID(row["user_id"]) for row in rows)
         return [person for person in everybody if not self._users.is_ours(person)]
 

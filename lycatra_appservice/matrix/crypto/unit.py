@@ -1,11 +1,12 @@
 """One transaction for all that one use of the keys writes, whoever of its callers writes it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from lycatra_appservice.db.connection import Connection, Database
+from lycatra_appservice.db.connection import Connection, Database, Row
+from lycatra_appservice.db.statements import Statement
 from lycatra_appservice.matrix.crypto.lease import KeyLease
 
 
@@ -42,3 +43,17 @@ class KeyUnits:
                 yield connection
             finally:
                 del self._open[task]
+
+    async def fetch(self, statement: Statement, **parameters: object) -> Sequence[Row]:
+        """Read in the unit of this task, or without one.
+
+        To read needs no lease: who wrote by what is out of date would have lost it. And each
+        unit that held the row would cost a flush of the database's log, for nothing.
+        """
+        reader = self._open.get(asyncio.current_task(), self._database)
+        return await reader.fetch(statement, **parameters)
+
+    async def fetch_one(self, statement: Statement, **parameters: object) -> Row | None:
+        """Read the first row, the same way."""
+        rows = await self.fetch(statement, **parameters)
+        return rows[0] if rows else None

@@ -17,6 +17,7 @@ from lycatra_appservice.errors import LycatraError, StoreUnavailableError
 from lycatra_appservice.matrix.crypto.keyring import Keyring
 from lycatra_appservice.matrix.crypto.lease import CRYPTO_CHANNEL, MISSED, KeysLostError
 from lycatra_appservice.matrix.crypto.own_devices import OwnDevices
+from lycatra_appservice.matrix.crypto.publishing import publish_keys, renew_fallback_key
 from lycatra_appservice.matrix.crypto.unit import KeyUnits
 from lycatra_appservice.matrix.events import mapping
 from lycatra_appservice.matrix.users import VirtualUsers
@@ -27,6 +28,7 @@ logger: Final = logging.getLogger(__name__)
 _LOOK: Final = 2.0  # seconds
 _COUNT_EVERY: Final = 300.0
 _PATIENCE: Final = timedelta(seconds=10)  # keys mostly come first, or a moment later
+_RENEW_SELDOM: Final = 3600.0  # what was made with the key before the last one opens no more
 _EVERYWHERE: Final = DeviceID("*")
 
 
@@ -57,12 +59,20 @@ class KeyUpkeep:
         self._users = users
         self._unreadable = unreadable
         self._low: set[UserID] = set()
+        self._used: set[UserID] = set()
+        self._renewed: dict[UserID, float] = {}
         self._stirred = asyncio.Event()
 
     def hurry(self, user_id: UserID) -> None:
         """The homeserver has few keys of this user left."""
         self._low.add(user_id)
         self._stirred.set()
+
+    def renew(self, user_id: UserID) -> None:
+        """The homeserver gave this user's fallback key away; it says so until there is another."""
+        if monotonic() - self._renewed.get(user_id, -_RENEW_SELDOM) >= _RENEW_SELDOM:
+            self._used.add(user_id)
+            self._stirred.set()
 
     async def run(self) -> None:
         """Look after it until cancelled."""
@@ -90,11 +100,15 @@ class KeyUpkeep:
         return True
 
     async def _fill(self, missing: set[UserID]) -> None:
-        low, self._low = sorted(self._low - missing), set()
-        for user_id in low:
+        low, self._low = self._low - missing, set()
+        used, self._used = self._used - missing, set()
+        for user_id in sorted(low | used):
             try:
                 async with self._keyring.use(user_id) as machine:
-                    await machine.publish_keys()
+                    await publish_keys(machine)
+                    if user_id in used:
+                        await renew_fallback_key(machine)
+                        self._renewed[user_id] = monotonic()
             except (KeysLostError, StoreUnavailableError):
                 raise
             except LycatraError as error:
