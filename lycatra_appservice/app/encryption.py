@@ -69,6 +69,17 @@ def open_seals(settings: Settings, opened: OpenedDatabase, extra: Extra = E2EE) 
     return SealDesk(opened.database, opened.signals, secret)
 
 
+async def check_secret(settings: Settings, database: UpgradableDatabase) -> None:
+    """Raise WrongSecretError where the keys in the database were closed with another one."""
+    secret = settings.encryption.secret
+    if not settings.encryption.decrypts or secret is None:
+        return
+    from lycatra_appservice.matrix.crypto.keyring import expect_secret
+    from lycatra_appservice.matrix.crypto.secret import KeySecret
+
+    await expect_secret(database, KeySecret(secret))
+
+
 def build_keys(parts: "Parts", rooms: RoomStore, sorter: EventSorter) -> Keys | None:
     """The owner of the keys, which may be another replica; None where there are none."""
     settings = parts.settings.encryption

@@ -23,7 +23,7 @@ from lycatra_appservice.app.duties import (
     make_retirement,
     make_withdrawal,
 )
-from lycatra_appservice.app.encryption import Keys, build_keys
+from lycatra_appservice.app.encryption import Keys, build_keys, check_secret
 from lycatra_appservice.app.listeners import Listeners
 from lycatra_appservice.app.mcp import McpFace, build_mcp, open_mcp
 from lycatra_appservice.app.models import RunningModels, run_models
@@ -91,6 +91,7 @@ class Service:
             parts = await self._prepare(stack)
             if self._stopping.is_set():
                 return
+            await check_secret(self._settings, parts.database)
             await self._serve(parts, stack)
 
     async def _prepare(self, stack: AsyncExitStack) -> Parts:

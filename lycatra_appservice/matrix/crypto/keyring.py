@@ -29,6 +29,13 @@ _DEVICE_CHARS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 class WrongSecretError(LycatraError):
     """The keys in the database were closed with another secret."""
 
+    def __init__(self) -> None:
+        """It says what to do."""
+        super().__init__(
+            "encryption.secret is not the one with which the keys in the database were closed: "
+            "put the old one back, or see docs/ENCRYPTION.md for a new beginning"
+        )
+
 
 class Keyring:
     """Hands out machines. What failed halfway is read again from the database."""
@@ -82,11 +89,20 @@ class Keyring:
             try:
                 await machine.load()
             except OlmAccountError as error:
-                raise WrongSecretError(
-                    "encryption.secret is not the one with which the keys in the database were "
-                    "closed: put the old one back, or see docs/ENCRYPTION.md for a new beginning"
-                ) from error
+                raise WrongSecretError from error
         return machine
+
+
+async def expect_secret(database: Database, secret: KeySecret) -> None:
+    """Raise WrongSecretError unless this secret opens what is stored, if anything is."""
+    sql = Statements.load(__package__, "keys", database.dialect)
+    row = await database.fetch_one(sql["any_account"])
+    if row is None:
+        return
+    try:
+        OlmAccount.from_pickle(bytes(row["pickle"]), secret.pickle, shared=False)
+    except OlmAccountError as error:
+        raise WrongSecretError from error
 
 
 def _new_device() -> str:

@@ -1,6 +1,9 @@
 -- name: get_account
 SELECT device_id, pickle, shared, signed FROM crypto_account WHERE user_id = :user_id
 
+-- name: any_account
+SELECT pickle FROM crypto_account LIMIT 1
+
 -- name: put_account
 INSERT INTO crypto_account (user_id, device_id, signing_key, pickle, shared)
 VALUES (:user_id, :device_id, :signing_key, :pickle, :shared)
